@@ -1,0 +1,77 @@
+// Starts external programs; no other file does.
+
+import { execa, type Result } from 'execa'
+import { Failure, Interrupted } from './errors.ts'
+import { log } from './log.ts'
+
+/** Aborted on Ctrl-C and SIGTERM: ends every running tool. */
+export const interruption = new AbortController()
+
+/** A tool that ended with an error. The wrappers in `tools/` give it a better hint where they know one. */
+export class ToolFailure extends Failure {
+  readonly stderr: string
+  readonly exitCode: number | undefined
+
+  constructor(tool: string, reason: string, hint?: string, stderr = '', exitCode?: number) {
+    super(tool, reason, hint)
+    this.stderr = stderr
+    this.exitCode = exitCode
+  }
+}
+
+export interface RunOptions {
+  cwd?: string
+  /** Text for standard input, which is empty otherwise. */
+  input?: string
+  /** An open descriptor that the tool gets as its descriptor 3. */
+  fd3?: number
+  /** Seconds after which the tool is ended; it may take for ever by default. */
+  timeout?: number
+}
+
+export type Argv = readonly [string, ...string[]]
+
+/**
+ * Runs a program to its end.
+ *
+ * @param argv the program and its arguments, one word each; no shell reads them
+ * @returns its standard output, nothing stripped
+ * @throws ToolFailure with the end of its standard error; Interrupted after Ctrl-C
+ */
+export async function run(argv: Argv, options: RunOptions = {}): Promise<string> {
+  if (interruption.signal.aborted) throw new Interrupted()
+  log.debug(`$ ${argv.map(word).join(' ')}`)
+  const [tool, ...args] = argv
+  const result = await execa(tool, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: { LC_ALL: 'C', TZ: 'UTC', NODE_OPTIONS: undefined },
+    input: options.input ?? '',
+    stdio: ['pipe', 'pipe', 'pipe', ...(options.fd3 === undefined ? [] : [[options.fd3] as const])],
+    stripFinalNewline: false,
+    timeout: (options.timeout ?? 0) * 1000,
+    cancelSignal: interruption.signal,
+    reject: false,
+  })
+  if (interruption.signal.aborted) throw new Interrupted()
+  if (result.failed) throw failure(tool, result, options)
+  return String(result.stdout ?? '')
+}
+
+function failure(tool: string, result: Result, { timeout }: RunOptions): ToolFailure {
+  const stderr = String(result.stderr ?? '')
+  if (result.code === 'ENOENT') return new ToolFailure(tool, 'not found', 'scripts/setup.sh installs what is missing')
+  if (result.timedOut) return new ToolFailure(tool, `no answer within ${timeout} s`, undefined, stderr)
+  if (result.signal) return new ToolFailure(tool, `killed by ${result.signal}`, undefined, stderr)
+  const said = lastLines(stderr) || result.originalMessage || `exit code ${result.exitCode}`
+  const hint = /no space left on device/i.test(stderr) ? 'free some disk space, then run again' : undefined
+  return new ToolFailure(tool, said, hint, stderr, result.exitCode)
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-3).join('\n').slice(-1000)
+}
+
+/** A word as one would type it into a shell. */
+function word(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
