@@ -3,7 +3,7 @@
 import ora from 'ora'
 
 const running = new Map<string, string>()
-const terminal = process.stderr.isTTY && !process.env['CI']
+const terminal = process.stderr.isTTY && !process.env.CI
 const spinner = ora({ isEnabled: terminal, discardStdin: false })
 let level: 'quiet' | 'normal' | 'verbose' = 'normal'
 

@@ -1,6 +1,7 @@
 // Starts external programs; no other file does.
 
-import { execa, type Result } from 'execa'
+import type { Readable } from 'node:stream'
+import { execa, type Options, type Result } from 'execa'
 import { Failure, Interrupted } from './errors.ts'
 import { log } from './log.ts'
 
@@ -22,7 +23,7 @@ export class ToolFailure extends Failure {
 export interface RunOptions {
   cwd?: string
   /** Text for standard input, which is empty otherwise. */
-  input?: string
+  input?: string | Readable
   /** An open descriptor that the tool gets as its descriptor 3. */
   fd3?: number
   /** Seconds after which the tool is ended; it may take for ever by default. */
@@ -43,10 +44,10 @@ export async function run(argv: Argv, options: RunOptions = {}): Promise<string>
   log.debug(`$ ${argv.map(word).join(' ')}`)
   const [tool, ...args] = argv
   const result = await execa(tool, args, {
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    cwd: options.cwd,
     env: { LC_ALL: 'C', TZ: 'UTC', NODE_OPTIONS: undefined },
     input: options.input ?? '',
-    stdio: ['pipe', 'pipe', 'pipe', ...(options.fd3 === undefined ? [] : [[options.fd3] as const])],
+    stdio: ['pipe', 'pipe', 'pipe', ...(options.fd3 === undefined ? [] : [options.fd3])] as Options['stdio'],
     stripFinalNewline: false,
     timeout: (options.timeout ?? 0) * 1000,
     cancelSignal: interruption.signal,
@@ -57,7 +58,7 @@ export async function run(argv: Argv, options: RunOptions = {}): Promise<string>
   return String(result.stdout ?? '')
 }
 
-function failure(tool: string, result: Result, { timeout }: RunOptions): ToolFailure {
+function failure(tool: string, result: Omit<Result, 'stdout'>, { timeout }: RunOptions): ToolFailure {
   const stderr = String(result.stderr ?? '')
   if (result.code === 'ENOENT') return new ToolFailure(tool, 'not found', 'scripts/setup.sh installs what is missing')
   if (result.timedOut) return new ToolFailure(tool, `no answer within ${timeout} s`, undefined, stderr)

@@ -1,0 +1,47 @@
+#!/busybox-lxd sh
+# What a lease does to an interface. udhcpc gives the event as $1 and the lease in the environment.
+# shellcheck disable=SC2154
+
+enabled() { [ "$1" = 1 ]; }
+
+set_address() {
+	# shellcheck disable=SC2046
+	ip -4 address add "$ip/$mask" ${broadcast:+broadcast "$broadcast"} dev "$interface" \
+		$(! enabled "$LXDOCKER_UDHCPC_NOPREFIXROUTE" || echo noprefixroute) 2>/dev/null
+	ip -4 address show dev "$interface" | while read -r family address _; do
+		[ "$family" != inet ] || [ "$address" = "$ip/$mask" ] || ip -4 address del "$address" dev "$interface"
+	done
+	[ -z "$mtu" ] || ip link set dev "$interface" mtu "$mtu"
+}
+
+# The first router becomes the default route. One outside the subnet needs a route of its own first.
+set_routes() {
+	gateway=${router%% *}
+	[ -n "$gateway" ] || return 0
+	if enabled "$LXDOCKER_UDHCPC_NOPREFIXROUTE" || [ "$mask" = 32 ]; then
+		ip -4 route replace "$gateway" dev "$interface"
+	fi
+	enabled "$UDHCPC_NO_DEFAULT_ROUTE" || ip -4 route replace default via "$gateway" dev "$interface"
+}
+
+# Written in place: the file may be a mount.
+set_dns() {
+	! enabled "$UDHCPC_NO_DNS" && [ -n "$dns" ] || return 0
+	{
+		[ -z "${search:-$domain}" ] || echo "search ${search:-$domain}"
+		for server in $dns; do echo "nameserver $server"; done
+	} >/etc/resolv.conf
+}
+
+case $1 in
+deconfig)
+	ip link set dev "$interface" up
+	ip -4 address flush dev "$interface"
+	;;
+bound | renew)
+	set_address
+	set_routes
+	set_dns
+	;;
+leasefail | nak) echo "lxdocker: $interface: no address: ${message:-no DHCP server answers}" ;;
+esac

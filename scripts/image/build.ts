@@ -1,0 +1,117 @@
+// Makes an LXD image of a Docker image.
+
+import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { Failure } from '../errors.ts'
+import { remove } from '../files.ts'
+import type { Product } from '../spec/product.ts'
+import { sha256sum } from '../tools/sha256sum.ts'
+import * as skopeo from '../tools/skopeo.ts'
+import * as tar from '../tools/tar.ts'
+import { touchNewer } from '../tools/touch.ts'
+import * as umoci from '../tools/umoci.ts'
+import type { Item } from '../tree/versions.ts'
+import { created, type ImageConfig, imageConfig } from './config.ts'
+import { fetch, TAG } from './fetch.ts'
+import type { Ingredients } from './ingredients.ts'
+import { init } from './init.ts'
+import { metadata, TEMPLATES } from './metadata.ts'
+import { process } from './process.ts'
+import { directory, place, setAside } from './rootfs.ts'
+import { shell } from './shell.ts'
+import type { Source } from './source.ts'
+
+export interface Artefacts {
+  /** The directory that holds the two files and nothing else. */
+  directory: string
+  metadata: Item
+  rootfs: Item
+  fingerprint: string
+}
+
+export interface Options {
+  cache: string
+  /** A directory of this build's own, on the file system of the published tree. */
+  work: string
+  step: (doing: string) => void
+}
+
+/** @throws Failure when the image cannot be fetched, unpacked or run */
+export async function build(
+  product: Product,
+  source: Source,
+  with_: Ingredients,
+  options: Options,
+): Promise<Artefacts> {
+  const { step, work } = options
+  step('fetching')
+  const config = imageConfig(await skopeo.config(source.address, source.platform))
+  const script = init(with_.templates['init.sh.hbs'], process(config), !product.spec.keys.disable_supervisor)
+  check(config, source)
+  const layout = await fetch(source, options.cache)
+
+  step('unpacking')
+  const rootfs = join(work, 'rootfs')
+  const unpacking = Math.floor(Date.now() / 1000)
+  await mkdir(work, { recursive: true })
+  await umoci.rawUnpack(layout, TAG, rootfs)
+  await layIn(rootfs, script, with_)
+  await touchNewer(rootfs, unpacking, created(config))
+
+  step('packing')
+  const version = join(work, 'version')
+  const rootfsTar = join(version, 'rootfs.tar.zst')
+  const metadataTar = join(version, 'metadata.tar.xz')
+  await mkdir(version)
+  await tar.create(rootfsTar, 'zstd -3 --threads=0 --quiet', rootfs, ['.'])
+  await remove(rootfs)
+  await packMetadata(metadataTar, join(work, 'metadata'), product, created(config), with_)
+
+  const [metadataItem, rootfsItem, fingerprint] = await Promise.all([
+    item(metadataTar),
+    item(rootfsTar),
+    sha256sum(metadataTar, rootfsTar),
+  ])
+  return { directory: version, metadata: metadataItem, rootfs: rootfsItem, fingerprint }
+}
+
+/** An image without an index names its platform only here. */
+function check({ os = 'linux', architecture }: ImageConfig, { platform }: Source): void {
+  if (os !== 'linux') throw new Failure('image', `it is for ${os}`, 'LXD runs Linux')
+  if (architecture && architecture !== platform.architecture) {
+    throw new Failure('image', `it is for ${architecture}, not ${platform.architecture}`)
+  }
+}
+
+async function layIn(rootfs: string, init: string, { busybox, templates, udhcpcScript }: Ingredients): Promise<void> {
+  for (const path of ['/dev', '/proc', '/sys', '/etc']) await directory(rootfs, path)
+  await place(rootfs, '/busybox-lxd', busybox, 0o755)
+  await setAside(rootfs, '/sbin/init', '/lxd-realinit')
+  await place(rootfs, '/sbin/init', init, 0o755)
+  const real = '/lxd-udhcpc-default.script.real'
+  await place(rootfs, '/lxd-udhcpc-default.script', shell(templates['udhcpc.sh.hbs'], { script: real }), 0o755)
+  await place(rootfs, real, udhcpcScript, 0o755)
+  // A template's target keeps its mode, and one behind an absolute link would keep the instance from starting.
+  for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']) await place(rootfs, path, '', 0o644)
+  await place(rootfs, '/lxd-prelaunch', '', 0o755)
+}
+
+async function packMetadata(
+  archive: string,
+  staging: string,
+  product: Product,
+  time: number,
+  { templates }: Ingredients,
+): Promise<void> {
+  await mkdir(join(staging, 'templates'), { recursive: true })
+  await writeFile(join(staging, 'metadata.yaml'), metadata(product, time))
+  for (const { template } of Object.values(TEMPLATES)) {
+    await writeFile(join(staging, 'templates', template), templates[template])
+  }
+  await touchNewer(staging, 0, time)
+  await tar.create(archive, 'xz -6 --threads=1', staging, ['metadata.yaml', 'templates'])
+}
+
+async function item(path: string): Promise<Item> {
+  return { file: basename(path), size: (await stat(path)).size, sha256: await sha256sum(path) }
+}

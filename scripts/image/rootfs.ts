@@ -1,0 +1,78 @@
+// Changes an unpacked image without ever following its symbolic links out of it.
+
+import { chmod, lstat, mkdir, readlink, rename, symlink, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure } from '../errors.ts'
+import { remove } from '../files.ts'
+
+/**
+ * Where a path of the image lies on the builder's disk. Symbolic links on the way lead where they would lead inside the
+ * image; the last component is not followed. Missing directories are made.
+ *
+ * @throws Failure when the path crosses a file or a loop of links
+ */
+export async function inside(rootfs: string, path: string): Promise<string> {
+  const ahead = path.split('/').filter(Boolean)
+  const passed: string[] = []
+  for (let links = 0; ahead.length > 1; ) {
+    const name = ahead.shift() as string
+    if (name === '.') continue
+    if (name === '..') {
+      passed.pop()
+      continue
+    }
+    const here = join(rootfs, ...passed, name)
+    const stat = await lstat(here).catch(() => undefined)
+    if (stat?.isSymbolicLink()) {
+      if (++links > 40) throw new Failure(path, 'the image has a loop of symbolic links on the way')
+      const target = await readlink(here)
+      if (target.startsWith('/')) passed.length = 0
+      ahead.unshift(...target.split('/').filter(Boolean))
+      continue
+    }
+    if (stat && !stat.isDirectory())
+      throw new Failure(path, `the image's ${join('/', ...passed, name)} is not a directory`)
+    if (!stat) await mkdir(here)
+    passed.push(name)
+  }
+  return join(rootfs, ...passed, ahead[0] as string)
+}
+
+/** Puts a file of root's into the image, instead of whatever has its name there. */
+export async function place(rootfs: string, path: string, content: string | Uint8Array, mode: number): Promise<void> {
+  const target = await inside(rootfs, path)
+  await clear(target)
+  await writeFile(target, content, { flag: 'wx' })
+  await chmod(target, mode)
+}
+
+/** Makes a directory where the image has none. */
+export async function directory(rootfs: string, path: string): Promise<void> {
+  await inside(rootfs, `${path}/.`)
+}
+
+/**
+ * Renames a file or a symbolic link of the image; a relative link leads where it led before.
+ *
+ * @returns whether there was one
+ */
+export async function setAside(rootfs: string, from: string, to: string): Promise<boolean> {
+  const source = await inside(rootfs, from)
+  const stat = await lstat(source).catch(() => undefined)
+  if (!stat) return false
+  const target = await inside(rootfs, to)
+  await clear(target)
+  if (!stat.isSymbolicLink()) await rename(source, target)
+  else {
+    const link = await readlink(source)
+    await symlink(link.startsWith('/') ? link : join('/', source.slice(rootfs.length), '..', link), target)
+    await clear(source)
+  }
+  return true
+}
+
+async function clear(path: string): Promise<void> {
+  const stat = await lstat(path).catch(() => undefined)
+  if (stat?.isDirectory()) await remove(path)
+  else if (stat) await unlink(path)
+}

@@ -1,0 +1,58 @@
+// Renders templates of shell scripts in which every hole is a quoted word.
+
+import Handlebars from 'handlebars'
+
+/** One word of POSIX shell that stands for exactly this text. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}
+
+/** What a hole may hold: one word, or several. */
+export type Hole = string | number | boolean | readonly string[]
+
+const engine = Handlebars.create()
+engine.registerHelper('quote', (value: Hole | undefined) => {
+  if (value === undefined) throw new Error('a hole has no value')
+  return (Array.isArray(value) ? value : [String(value)]).map(quote).join(' ')
+})
+
+/** Turns `{{x}}` into `{{quote x}}`; whatever could write unquoted text is refused. */
+class Quoting extends Handlebars.Visitor {
+  override MustacheStatement(hole: hbs.AST.MustacheStatement): void {
+    if (!hole.escaped) throw new Error(`line ${hole.loc.start.line}: {{{…}}} would not be quoted`)
+    if (hole.params.length > 0 || hole.hash)
+      throw new Error(`line ${hole.loc.start.line}: only plain {{names}} are holes`)
+    hole.params = [hole.path as hbs.AST.Expression]
+    hole.path = {
+      type: 'PathExpression',
+      original: 'quote',
+      parts: ['quote'],
+      data: false,
+      depth: 0,
+      loc: hole.loc,
+    } as hbs.AST.PathExpression
+  }
+  override BlockStatement(block: hbs.AST.BlockStatement): void {
+    throw new Error(`line ${block.loc.start.line}: blocks belong into the shell, not into the template`)
+  }
+  override PartialStatement(partial: hbs.AST.PartialStatement): void {
+    throw new Error(`line ${partial.loc.start.line}: no partials`)
+  }
+}
+
+/**
+ * Renders a script.
+ *
+ * @param template Handlebars with plain `{{name}}` holes only
+ * @throws Error when a hole has no value, or a construct could write unquoted text
+ */
+export function shell(template: string, holes: Record<string, Hole>): string {
+  const syntax = engine.parse(template)
+  new Quoting().accept(syntax)
+  return engine.compile(syntax, {
+    noEscape: true,
+    strict: true,
+    knownHelpers: { quote: true },
+    knownHelpersOnly: true,
+  })(holes)
+}

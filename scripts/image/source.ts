@@ -1,0 +1,49 @@
+// Finds out what an image is right now: one request to its registry.
+
+import { createHash } from 'node:crypto'
+import { Failure } from '../errors.ts'
+import type { Platform } from '../spec/product.ts'
+import { address, type Reference } from '../spec/reference.ts'
+import * as skopeo from '../tools/skopeo.ts'
+
+/** One image of one platform, named so that it cannot change any more. */
+export interface Source {
+  /** What skopeo takes. */
+  address: string
+  platform: Platform
+  /** `sha256:…` of the platform's own manifest, never of a tag or an index. */
+  digest: string
+}
+
+interface Manifest {
+  schemaVersion?: number
+  manifests?: { digest: string; platform?: { os?: string; architecture?: string; variant?: string } }[]
+}
+
+/** @throws Failure when the registry does not answer, or has no image for the platform */
+export async function resolve(reference: Reference, platform: Platform): Promise<Source> {
+  const text = await skopeo.manifest(address(reference))
+  const manifest = JSON.parse(text) as Manifest
+  if (manifest.schemaVersion === 1)
+    throw new Failure('image', 'its manifest is of Docker schema 1', 'push it again with any Docker since 2017')
+  const digest = manifest.manifests
+    ? pick(manifest.manifests, platform)
+    : `sha256:${createHash('sha256').update(text).digest('hex')}`
+  return { address: address(reference, digest), platform, digest }
+}
+
+function pick(manifests: NonNullable<Manifest['manifests']>, wanted: Platform): string {
+  const fitting = manifests.filter(
+    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
+  )
+  const exact = fitting.find(({ platform }) => platform?.variant === wanted.variant)
+  const found =
+    exact ??
+    fitting.find(({ platform }) => !platform?.variant) ??
+    (wanted.architecture === 'arm' ? undefined : fitting[0])
+  if (found) return found.digest
+  const offers = manifests.map(({ platform: p }) => [p?.os, p?.architecture, p?.variant].filter(Boolean).join('/'))
+  const known = [...new Set(offers)].filter(offer => offer && !offer.includes('unknown')).join(', ')
+  const name = [wanted.os, wanted.architecture, wanted.variant].filter(Boolean).join('/')
+  throw new Failure('image', `there is none for ${name}`, `it exists for ${known || 'no platform'}`)
+}

@@ -1,0 +1,68 @@
+#!/bin/sh
+# Installs what lxdocker needs and a fresh machine lacks: scripts/setup.sh, or --test for what its tests need as well.
+set -eu
+unset NODE_OPTIONS
+cd "$(dirname "$0")/.."
+
+# command:Debian package
+tools='skopeo:skopeo umoci:umoci tar:tar zstd:zstd xz:xz-utils openssl:openssl mksquashfs:squashfs-tools busybox:busybox-static'
+tests='lxd:lxd lxc:lxd-client dnsmasq:dnsmasq-base docker-registry:docker-registry shellcheck:shellcheck gcc:gcc setfattr:attr
+	curl:curl unshare:util-linux ip:iproute2 setcap:libcap2-bin getcap:libcap2-bin'
+
+case ${1-} in
+'') ;;
+--test) tools="$tools $tests" ;;
+*)
+	echo "usage: scripts/setup.sh [--test]" >&2
+	exit 2
+	;;
+esac
+
+say() { echo "setup: $*" >&2; }
+
+# Debian's tools lie in directories that an ordinary user's PATH lacks.
+PATH=$PATH:/usr/sbin:/sbin
+
+is_static() { ! LC_ALL=C ldd "$1" 2>/dev/null | grep -q '=>'; }
+
+missing=''
+for tool in $tools; do
+	command -v "${tool%%:*}" >/dev/null || missing="$missing ${tool#*:}"
+done
+busybox=$(command -v busybox || true)
+if [ -n "$busybox" ] && ! is_static "$busybox"; then missing="$missing busybox-static"; fi
+
+if [ -n "$missing" ]; then
+	if ! command -v apt-get >/dev/null; then
+		say "this is neither Debian nor Ubuntu: please install$missing (names of Debian's packages)"
+		exit 1
+	fi
+	sudo=''
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	say "installing$missing"
+	# Services that the packages bring shall not start: the tests run their own.
+	guard=/usr/sbin/policy-rc.d
+	if [ -e $guard ]; then guard=''; else printf '#!/bin/sh\nexit 101\n' | $sudo tee $guard >/dev/null && $sudo chmod 755 $guard; fi
+	trap '[ -z "$guard" ] || $sudo rm -f "$guard"' EXIT
+	$sudo apt-get update -qq
+	# shellcheck disable=SC2086
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+	say "npm ci"
+	npm ci --no-audit --no-fund --loglevel=error
+fi
+
+# The images' own busybox, by architecture, and the demo image that is made of it.
+architecture=$(dpkg --print-architecture)
+busybox=$(command -v busybox)
+if ! cmp -s "$busybox" "busybox/$architecture/busybox"; then
+	say "busybox/$architecture/busybox"
+	mkdir -p "busybox/$architecture"
+	install -m 755 "$busybox" "busybox/$architecture/busybox"
+fi
+if [ ! -f busybox/hello/index.json ] || [ -n "$(find busybox/hello.sh busybox/hello.html "busybox/$architecture/busybox" -newer busybox/hello/index.json)" ]; then
+	say "busybox/hello: the image of specs/hello.yaml"
+	busybox/hello.sh "busybox/$architecture/busybox" "$architecture" busybox/hello
+fi

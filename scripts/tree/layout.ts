@@ -1,0 +1,26 @@
+// Where everything lies in a published tree.
+
+import { join } from 'node:path'
+
+export const INDEX = 'streams/v1/index.json'
+export const CATALOG = 'streams/v1/images.json'
+/** Half-built images: never served, emptied at the start of every run. */
+export const WORK = '.work'
+export const VERSIONS = 'images/*/*/*/build.json'
+
+/** The directory of one version. */
+export function versionPath(name: string, architecture: string, serial: string): string {
+  return join('images', name, architecture, serial)
+}
+
+/**
+ * The name of a new version: the time in UTC as `YYYYMMDD_HHMM`, the form that LXD and Incus both parse, and later
+ * than the newest one's, since they sort versions as text.
+ */
+export function nextSerial(now: Date, newest: string | undefined): string {
+  const minute = (time: number) => new Date(time).toISOString().slice(0, 16).replace(/[-:]/g, '').replace('T', '_')
+  const serial = minute(now.getTime())
+  if (newest === undefined || newest < serial) return serial
+  const [, year, month, day, hours, minutes] = /^(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)/.exec(newest) ?? []
+  return minute(Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hours), Number(minutes) + 1))
+}

@@ -1,0 +1,21 @@
+// Publishes by renames: an image's files, then the catalog, then the index.
+
+import { join } from 'node:path'
+import { move, sync, write } from '../files.ts'
+import { catalog } from './catalog.ts'
+import { CATALOG, INDEX, versionPath } from './layout.ts'
+import type { Version } from './versions.ts'
+
+/** Adds a version to the tree: writes its build.json and gives its finished directory the final name. */
+export async function publish(tree: string, directory: string, version: Version): Promise<void> {
+  for (const { file } of [version.metadata, version.rootfs]) await sync(join(directory, file))
+  await write(join(directory, 'build.json'), `${JSON.stringify(version, null, 2)}\n`)
+  await move(directory, join(tree, versionPath(version.name, version.architecture, version.serial)))
+}
+
+/** Lists versions to the clients. A catalog that says the same already is not touched. */
+export async function list(tree: string, versions: readonly Version[]): Promise<void> {
+  const { index, images } = catalog(versions)
+  await write(join(tree, CATALOG), images)
+  await write(join(tree, INDEX), index)
+}
