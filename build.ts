@@ -16,7 +16,7 @@ import { load } from './scripts/spec/load.ts'
 import { hostArchitecture, type Product, title } from './scripts/spec/product.ts'
 import { release } from './scripts/spec/reference.ts'
 import { flock } from './scripts/tools/flock.ts'
-import { LOCK, nextSerial, WORK } from './scripts/tree/layout.ts'
+import { nextSerial, WORK } from './scripts/tree/layout.ts'
 import { list, publish } from './scripts/tree/publish.ts'
 import { newest, type Version, versions } from './scripts/tree/versions.ts'
 

@@ -49,13 +49,21 @@ if [ -n "$missing" ]; then
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
+# shellcheck disable=SC3013 # every sh of Debian and Ubuntu knows -nt
 if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
 	say "npm ci"
 	npm ci --no-audit --no-fund --loglevel=error
 fi
 
 # The images' own busybox, by architecture, and the demo image that is made of it.
-architecture=$(dpkg --print-architecture)
+case $(uname -m) in
+x86_64) architecture=amd64 ;;
+aarch64) architecture=arm64 ;;
+armv7l) architecture=armhf ;;
+i?86) architecture=i386 ;;
+ppc64le) architecture=ppc64el ;;
+*) architecture=$(uname -m) ;;
+esac
 busybox=$(command -v busybox)
 if ! cmp -s "$busybox" "busybox/$architecture/busybox"; then
 	say "busybox/$architecture/busybox"

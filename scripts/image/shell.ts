@@ -11,8 +11,8 @@ export function quote(text: string): string {
 export type Hole = string | number | boolean | readonly string[]
 
 const engine = Handlebars.create()
-engine.registerHelper('quote', (value: Hole | undefined) => {
-  if (value === undefined) throw new Error('a hole has no value')
+engine.registerHelper('quote', (value: Hole | undefined, name: string) => {
+  if (value === undefined) throw new Error(`{{${name}}} has no value`)
   return (Array.isArray(value) ? value : [String(value)]).map(quote).join(' ')
 })
 
@@ -22,7 +22,11 @@ class Quoting extends Handlebars.Visitor {
     if (!hole.escaped) throw new Error(`line ${hole.loc.start.line}: {{{…}}} would not be quoted`)
     if (hole.params.length > 0 || hole.hash)
       throw new Error(`line ${hole.loc.start.line}: only plain {{names}} are holes`)
-    hole.params = [hole.path as hbs.AST.Expression]
+    const name = (hole.path as hbs.AST.PathExpression).original
+    hole.params = [
+      hole.path as hbs.AST.Expression,
+      { type: 'StringLiteral', value: name, loc: hole.loc } as hbs.AST.StringLiteral,
+    ]
     hole.path = {
       type: 'PathExpression',
       original: 'quote',

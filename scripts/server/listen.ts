@@ -1,0 +1,119 @@
+// Answers HTTPS on one port until it is told to stop.
+
+import { once } from 'node:events'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { createServer } from 'node:https'
+import { type AddressInfo, isIPv6, Server, type Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+import { Failure, UsageFailure } from '../errors.ts'
+import { log } from '../log.ts'
+import type { Pair } from './tls.ts'
+
+/**
+ * How long, in seconds, a client may: say nothing before its first byte, or its handshake, or its request's headers are
+ * complete · keep a connection without a request · take nothing of a running answer · go on after the server was told to stop.
+ */
+export const LIMITS = { silence: 10, idle: 60, stall: 120, grace: 30 }
+
+const HEAD = ['HTTP/1.1 400 Bad Request', 'Content-Type: text/plain', 'Connection: close']
+const REFUSAL = [...HEAD, '', 'this port speaks HTTPS\n'].join('\r\n')
+
+export interface Address {
+  /** Empty for every address of the machine. */
+  host: string
+  port: number
+}
+
+/** Reads `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. @throws UsageFailure */
+export function address(text: string): Address {
+  const [, six, host = six, port] = /^(?:\[(.+)\]|([\w.-]*)):(\d{1,5})$/.exec(text) ?? []
+  if (host !== undefined && (six === undefined || isIPv6(six)) && Number(port) < 65536) {
+    return { host: ['0.0.0.0', '::'].includes(host) ? '' : host, port: Number(port) }
+  }
+  throw new UsageFailure('--listen', `"${text}" is not HOST:PORT`, 'for example :8443, 192.0.2.7:8443 or [::1]:8443')
+}
+
+/**
+ * Starts to answer, with one line in the log for each request.
+ *
+ * @throws Failure when the port cannot be had
+ */
+export async function listen(answer: RequestListener, pair: Pair, { host, port }: Address, limits = LIMITS) {
+  const sockets = new Set<Socket>()
+  const running = new Set<ServerResponse>()
+  const silence = limits.silence * 1000
+  const bounds = { handshakeTimeout: silence, headersTimeout: silence, connectionsCheckingInterval: silence }
+  const times = { ...bounds, keepAliveTimeout: limits.idle * 1000 }
+  const server = createServer({ ...secrets(pair), ...times }, (request, response) => {
+    running.add(response)
+    response.once('close', () => running.delete(response))
+    record(request, response)
+    answer(request, response)
+  })
+  server.timeout = limits.stall * 1000
+  const [secure] = server.listeners('connection')
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    sniff(socket, silence, () => secure?.call(server, socket))
+  })
+  try {
+    await once(server.listen(host === '' ? { port } : { host, port }), 'listening')
+  } catch (error) {
+    throw refused(error as NodeJS.ErrnoException, `${host}:${port}`)
+  }
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    /** New connections get this certificate. */
+    renew: (pair: Pair) => server.setSecureContext(secrets(pair)),
+    /** Takes no more connections, lets running downloads finish within the grace, then ends every connection. */
+    async stop(): Promise<void> {
+      // Not https.Server's own close: that also ends connections whose last bytes are still on their way.
+      const closed = new Promise(done => Server.prototype.close.call(server, done))
+      if (running.size > 0) log.info(`waiting up to ${limits.grace} s for running downloads: ${running.size}`)
+      await Promise.race([setTimeout(limits.grace * 1000, undefined, { ref: false }), finished(running)])
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
+
+const secrets = ({ cert, key }: Pair) => ({ cert, key, minVersion: 'TLSv1.2' as const })
+
+/** LXD, Incus try plain HTTP first on the same port: tells them at once. A first byte of 22 starts a TLS handshake. */
+function sniff(socket: Socket, silence: number, secure: () => void): void {
+  const hangUp = () => socket.destroy()
+  socket.setTimeout(silence, hangUp).on('error', hangUp)
+  socket.once('readable', () => {
+    const first: Buffer | null = socket.read(1)
+    if (first === null) return hangUp()
+    if (first[0] !== 22) return socket.end(REFUSAL).resume()
+    socket.unshift(first)
+    socket.setTimeout(0).off('timeout', hangUp)
+    secure()
+  })
+}
+
+/** Waits for all answers, those that start meanwhile too. */
+async function finished(running: Set<ServerResponse>): Promise<void> {
+  for (const response of running) await new Promise(done => response.once('close', done))
+}
+
+function record({ method, url, socket }: IncomingMessage, response: ServerResponse): void {
+  const [start, sent, client] = [performance.now(), socket.bytesWritten, socket.remoteAddress?.replace(/^::ffff:/, '')]
+  response.once('close', () => {
+    const end = response.writableFinished ? '' : ' cut off'
+    const took = Math.round(performance.now() - start)
+    const path = url?.replace(/[^\x21-\x7e]/g, '?')
+    log.info(`${client} ${method} ${path} ${response.statusCode} ${socket.bytesWritten - sent} B ${took} ms${end}`)
+  })
+}
+
+function refused({ code, message }: NodeJS.ErrnoException, where: string): Failure {
+  if (code === 'EADDRINUSE')
+    return new Failure('--listen', `${where} is in use`, 'stop what listens there, or choose another port')
+  if (code === 'EACCES') return new Failure('--listen', `${where} is not allowed`, 'ports below 1024 are for root')
+  return new Failure('--listen', message)
+}
