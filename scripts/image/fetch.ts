@@ -1,27 +1,31 @@
 // Fetches an image into the cache: one small OCI layout per image, their blobs shared.
 
-import { access, mkdir, symlink } from 'node:fs/promises'
+import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { remove } from '../files.ts'
+import { read, remove } from '../files.ts'
 import * as skopeo from '../tools/skopeo.ts'
 import type { Source } from './source.ts'
 
 /** The tag that every layout gives its only image. */
 export const TAG = 'image'
 
+const running = new Map<string, Promise<void>>()
+
 /** @returns the path of an OCI layout that holds the whole image under `TAG` */
 export async function fetch(source: Source, cache: string): Promise<string> {
   const layout = join(cache, 'layouts', source.digest.replace(':', '-'))
+  // Two specs may name the same image.
+  if (!running.has(layout)) running.set(layout, fill(layout, source, cache))
+  await running.get(layout)
+  return layout
+}
+
+async function fill(layout: string, source: Source, cache: string): Promise<void> {
   // skopeo writes index.json last, so a layout that has one is whole.
-  const whole = await access(join(layout, 'index.json')).then(
-    () => true,
-    () => false,
-  )
-  if (whole) return layout
+  if ((await read(join(layout, 'index.json'))) !== undefined) return
   await remove(layout)
   await mkdir(join(cache, 'blobs'), { recursive: true })
   await mkdir(layout, { recursive: true })
   await symlink('../../blobs', join(layout, 'blobs'))
   await skopeo.copy(source.address, source.platform, layout, TAG)
-  return layout
 }

@@ -10,8 +10,7 @@ import { log } from '../log.ts'
 import type { Pair } from './tls.ts'
 
 /**
- * How long, in seconds, a client may: say nothing before its first byte, or its handshake, or its request's headers are
- * complete · keep a connection without a request · take nothing of a running answer · go on after the server was told to stop.
+ * How long, in seconds, a client may: say nothing before its first byte, or its handshake, or its request is complete · keep a connection without a request · take nothing of a running answer · go on after the server was told to stop.
  */
 export const LIMITS = { silence: 10, idle: 60, stall: 120, grace: 30 }
 
@@ -42,8 +41,13 @@ export async function listen(answer: RequestListener, pair: Pair, { host, port }
   const sockets = new Set<Socket>()
   const running = new Set<ServerResponse>()
   const silence = limits.silence * 1000
-  const bounds = { handshakeTimeout: silence, headersTimeout: silence, connectionsCheckingInterval: silence }
-  const times = { ...bounds, keepAliveTimeout: limits.idle * 1000 }
+  const times = {
+    handshakeTimeout: silence,
+    headersTimeout: silence,
+    requestTimeout: silence,
+    connectionsCheckingInterval: silence,
+    keepAliveTimeout: limits.idle * 1000,
+  }
   const server = createServer({ ...secrets(pair), ...times }, (request, response) => {
     running.add(response)
     response.once('close', () => running.delete(response))

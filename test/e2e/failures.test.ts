@@ -1,0 +1,251 @@
+// What goes wrong stays where it went wrong: the rest is published, the last good version stays served.
+
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { execa } from 'execa'
+import { busyboxLayer } from '../world/busybox.ts'
+import { image } from '../world/image.ts'
+import { type Lxdocker, lxdocker } from '../world/lxdocker.ts'
+import { type Registry, registry } from '../world/registry.ts'
+import type { Entries } from '../world/tarball.ts'
+import { needs } from '../world/tools.ts'
+import { waitFor } from '../world/wait.ts'
+
+const needed = needs('root', 'docker-registry', 'skopeo', 'umoci', 'zstd')
+let hub: Registry
+
+if (!needed.skip) {
+  before(async () => {
+    hub = await registry()
+  })
+  after(() => hub?.stop())
+}
+
+interface Catalog {
+  products: Record<string, { versions: Record<string, { items: Record<string, Item> }> }>
+}
+
+interface Item {
+  path: string
+  size: number
+  sha256: string
+}
+
+let count = 0
+
+/** Pushes an image with these files to a repository of its own. @returns its name */
+async function pushed(house: Lxdocker, files: Entries, tag = 'latest', repository = `t${++count}`): Promise<string> {
+  const layout = image(join(house.dir, `image${++count}`), { config: { Cmd: ['sh'] }, layers: [busyboxLayer(files)] })
+  await hub.push(layout, `library/${repository}:${tag}`)
+  return repository
+}
+
+/** Every file that the catalog lists, checked for its size and checksum; as `name serial`. */
+function published(house: Lxdocker): string[] {
+  const json = (path: string) => JSON.parse(readFileSync(join(house.dir, 'public', path), 'utf8'))
+  if (!existsSync(join(house.dir, 'public/streams/v1/index.json'))) return []
+  const { products } = json(json('streams/v1/index.json').index.images.path) as Catalog
+  return Object.entries(products).flatMap(([product, { versions }]) =>
+    Object.entries(versions).map(([serial, { items }]) => {
+      for (const { path, size, sha256 } of Object.values(items)) {
+        const bytes = readFileSync(join(house.dir, 'public', path))
+        equal(bytes.length, size)
+        equal(createHash('sha256').update(bytes).digest('hex'), sha256)
+      }
+      return `${product.split(':')[1]} ${serial}`
+    }),
+  )
+}
+
+test('a bad spec: file, line, column, exit code 2, nothing touched', needed, async () => {
+  const house = lxdocker(hub.env)
+  house.spec('good', `image: ${await pushed(house, {})}\n`)
+  house.spec('web', 'image: nginx\n\ndisable_supervisors: true\n')
+  const { exitCode, stderr } = await house.build()
+  equal(exitCode, 2)
+  match(stderr, /specs\/web\.yaml:3:1: unknown key "disable_supervisors"\n {2}hint: /)
+  ok(!existsSync(join(house.dir, 'public')))
+})
+
+test('flags that do not exist, values that make no sense: exit code 2', needed, async () => {
+  const house = lxdocker(hub.env)
+  house.spec('web', 'image: nginx\n')
+  for (const [args, complaint] of [
+    [['--forc'], /Unknown option '--forc'/],
+    [['--jobs', '0'], /--jobs: "0" is not a whole number of at least 1/],
+    [['--quiet', '--verbose'], /contradict/],
+    [['nothing'], /no spec for nothing/],
+  ] as const) {
+    const { exitCode, stderr } = await house.build(...args)
+    equal(exitCode, 2)
+    match(stderr, complaint)
+  }
+})
+
+test('no such tag, no registry: named with a hint, the others are published', needed, async () => {
+  const house = lxdocker(hub.env)
+  house.spec('good', `image: ${await pushed(house, {})}\n`)
+  house.spec('no-tag', 'image: library/nothing:here\n')
+  house.spec('no-host', 'image: 127.0.0.1:1/a/b\n')
+  const { exitCode, stdout, stderr } = await house.build('--json')
+  equal(exitCode, 1)
+  match(
+    stderr,
+    /failed +no-tag\/amd64: \S*specs\/no-tag\.yaml: skopeo: .*manifest unknown.*\n {2}hint: no such image or tag/,
+  )
+  match(
+    stderr,
+    /failed +no-host\/amd64: \S*specs\/no-host\.yaml: skopeo: .*connection refused.*\n {2}hint: the registry cannot be reached/,
+  )
+  match(stderr, /^1 built, 2 failed: no-host\/amd64, no-tag\/amd64$/m)
+  deepEqual(
+    stdout.split('\n').map(line => JSON.parse(line).action),
+    ['built', 'fail', 'fail'],
+  )
+  deepEqual(
+    published(house).map(line => line.split(' ')[0]),
+    ['good'],
+  )
+})
+
+test('a registry that is down keeps the last good version served', needed, async () => {
+  const house = lxdocker(hub.env)
+  house.spec('web', `image: ${await pushed(house, {})}\n`)
+  equal((await house.build()).exitCode, 0)
+  const good = published(house)
+  await hub.stop()
+  const { exitCode, stderr } = await house.build().finally(() => hub.start())
+  equal(exitCode, 1)
+  match(stderr, /version \d{8}_\d{4} stays published/)
+  deepEqual(published(house), good)
+  equal((await house.build()).exitCode, 0)
+})
+
+test('a full disk: the last good version stays, the next run finishes', needed, async () => {
+  const house = lxdocker(hub.env)
+  const disk = join(house.dir, 'public')
+  mkdirSync(disk)
+  await execa('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', disk])
+  const repository = await pushed(house, {})
+  house.spec('web', `image: ${repository}\n`)
+  equal((await house.build()).exitCode, 0)
+  const good = published(house)
+  await pushed(house, { big: randomBytes(20_000_000) }, 'latest', repository)
+  const { exitCode, stderr } = await house.build()
+  equal(exitCode, 1)
+  match(stderr, /no space left on device[\s\S]*hint: free some disk space/i)
+  deepEqual(published(house), good)
+  await execa('mount', ['-o', 'remount,size=80m', disk])
+  equal((await house.build()).exitCode, 0)
+  equal(published(house).length, 2)
+})
+
+test('a missing tool is named, with how to get it', needed, async () => {
+  const bin = join(lxdocker().dir, 'bin')
+  mkdirSync(bin)
+  for (const directory of ['/usr/bin', '/bin', '/usr/sbin', '/usr/local/bin']) {
+    for (const tool of readdirSync(directory)) {
+      if (tool !== 'umoci' && !existsSync(join(bin, tool))) symlinkSync(join(directory, tool), join(bin, tool))
+    }
+  }
+  const house = lxdocker({ ...hub.env, PATH: bin })
+  house.spec('web', `image: ${await pushed(house, {})}\n`)
+  const { exitCode, stderr } = await house.build()
+  equal(exitCode, 1)
+  match(stderr, /web\.yaml: umoci: not found\n {2}hint: scripts\/setup\.sh/)
+})
+
+/** An image that takes a while to pack, a run that has come to that. */
+async function packing(house: Lxdocker, ...args: string[]) {
+  const repository = await pushed(house, {})
+  house.spec('web', `image: ${repository}\n`)
+  equal((await house.build()).exitCode, 0)
+  await pushed(house, { big: randomBytes(80_000_000) }, 'latest', repository)
+  const run = house.start(...args)
+  const tar = await waitFor('tar runs', () => child(run.pid as number, 'tar'))
+  return { run, tar }
+}
+
+/** The process id of a direct child that runs a program. */
+function child(parent: number, program: string): number | undefined {
+  const pids = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').filter(Boolean)
+  const all = [...pids, ...readdirSync('/proc').filter(name => /^\d+$/.test(name))]
+  return all.map(Number).find(pid => {
+    try {
+      const ppid = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+      return Number(ppid) === parent && basename(readlinkSync(`/proc/${pid}/exe`)) === program
+    } catch {
+      return false
+    }
+  })
+}
+
+test('a tool that is killed fails its image only', needed, async () => {
+  const house = lxdocker(hub.env)
+  house.spec('zzz', `image: ${await pushed(house, {})}\n`)
+  const { run, tar } = await packing(house)
+  process.kill(tar, 'SIGKILL')
+  const { exitCode, stderr } = await run
+  equal(exitCode, 1)
+  match(String(stderr), /web\.yaml: tar: killed by SIGKILL/)
+  deepEqual(
+    published(house).map(line => line.split(' ')[0]),
+    ['web', 'zzz'],
+  )
+})
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGKILL', undefined],
+] as const) {
+  test(`${signal}: the published tree is whole, the next run clean`, needed, async () => {
+    const house = lxdocker(hub.env)
+    const { run } = await packing(house)
+    const good = published(house)
+    run.kill(signal)
+    equal((await run).exitCode, code)
+    deepEqual(published(house), good)
+    const { exitCode, stderr } = await house.build()
+    equal(exitCode, 0, stderr)
+    equal(published(house).length, 2)
+    deepEqual(readdirSync(join(house.dir, 'public')).sort(), ['images', 'streams'])
+  })
+}
+
+test('a second run ends with 75 and names the first', needed, async () => {
+  const house = lxdocker(hub.env)
+  const { run } = await packing(house)
+  const { exitCode, stderr } = await house.build()
+  equal(exitCode, 75)
+  match(stderr, new RegExp(`another run is going on \\(pid ${run.pid}: node .*build\\.ts`))
+  equal((await run).exitCode, 0)
+})
+
+test('links of an image never lead the builder out of its rootfs', needed, async () => {
+  const house = lxdocker(hub.env)
+  const outside = join(house.dir, 'outside')
+  mkdirSync(join(outside, 'sbin'), { recursive: true })
+  for (const file of ['init', 'hosts', 'x', 'sbin/init']) writeFileSync(join(outside, file), 'precious')
+  const up = '../../../../../../../../../..'
+  const evil: Record<string, Entries> = {
+    'sbin-absolute': { sbin: { symlink: outside } },
+    'sbin-relative': { sbin: { symlink: `${up}${outside}` } },
+    'sbin-etc': { sbin: { symlink: '/etc' } },
+    'init-out': { 'sbin/': {}, 'sbin/init': { symlink: join(outside, 'init') } },
+    'busybox-out': { 'busybox-lxd': { symlink: join(outside, 'x') }, 'lxd-realinit': { symlink: join(outside, 'x') } },
+    'etc-out': { 'own/': {}, 'own/hosts': { symlink: join(outside, 'hosts') } },
+  }
+  for (const [name, files] of Object.entries(evil)) house.spec(name, `image: ${await pushed(house, files)}\n`)
+  const layers: Entries[] = [{ etc: { symlink: up }, bin: { symlink: `${up}${outside}` } }]
+  await hub.push(image(join(house.dir, 'etc-up'), { config: { Cmd: ['sh'] }, layers }), 'library/etc-up:latest')
+  house.spec('etc-up', 'image: etc-up\n')
+  const { exitCode, stderr } = await house.build()
+  equal(exitCode, 0, stderr)
+  equal(published(house).length, 7)
+  for (const file of ['init', 'hosts', 'x', 'sbin/init']) equal(readFileSync(join(outside, file), 'utf8'), 'precious')
+  deepEqual(readdirSync(outside).sort(), ['hosts', 'init', 'sbin', 'x'])
+})

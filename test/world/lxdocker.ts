@@ -1,0 +1,65 @@
+// The product under test: specs of our own, a tree of our own, served over HTTPS.
+
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { type Daemon, daemon } from './daemon.ts'
+import { freePort } from './registry.ts'
+
+export const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface Lxdocker {
+  /** Holds specs/, public/ and .cache/. */
+  dir: string
+  /** Writes a spec. */
+  spec(name: string, text: string): void
+  /** Runs build.ts; a failure is a result like any other. */
+  build(...args: string[]): Promise<Built>
+  /** The same, without waiting for its end. */
+  start(...args: string[]): ReturnType<typeof command>
+  /** Starts serve.ts on a port of its own. */
+  serve(): Promise<Daemon & { url: string; cert: string }>
+}
+
+export interface Built {
+  exitCode: number | undefined
+  stdout: string
+  stderr: string
+}
+
+/** @param env what skopeo needs to find the test's registry */
+export function lxdocker(env: Record<string, string> = {}): Lxdocker {
+  const dir = mkdtempSync(join(tmpdir(), 'lxdocker-'))
+  mkdirSync(join(dir, 'specs'))
+  const places = ['--specs', join(dir, 'specs'), '--out', join(dir, 'public'), '--cache', join(dir, '.cache')]
+  const start = (...args: string[]) => command(env, ...places, ...args)
+  return {
+    dir,
+    spec: (name, text) => writeFileSync(join(dir, 'specs', `${name}.yaml`), text),
+    start,
+    build: async (...args) => {
+      const { exitCode, stdout, stderr } = await start(...args)
+      return { exitCode, stdout, stderr }
+    },
+    async serve() {
+      const port = await freePort()
+      const url = `https://127.0.0.1:${port}`
+      const entry = [
+        'node',
+        '--import',
+        join(PROJECT, 'node_modules/tsx/dist/esm/index.mjs'),
+        join(PROJECT, 'serve.ts'),
+      ] as const
+      const argv = [...entry, '--dir', join(dir, 'public'), '--listen', `127.0.0.1:${port}`] as const
+      const server = await daemon([...argv], { cwd: dir, ready: ({ log }) => log().includes('serving at') })
+      return { ...server, url, cert: join(dir, '.tls/cert.pem') }
+    },
+  }
+}
+
+function command(env: Record<string, string>, ...args: string[]) {
+  const options = { cwd: PROJECT, env: { ...env, NODE_OPTIONS: undefined }, reject: false, stdin: 'ignore' } as const
+  return execa('node', ['--import=tsx', 'build.ts', ...args], options)
+}

@@ -1,0 +1,41 @@
+// Says whether this machine has what a test needs.
+
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** What the tools need themselves. A daemon only ever runs in the namespaces of run.sh. */
+const implied: Record<string, string[]> = {
+  lxd: ['root', 'test/run.sh', 'lxc', 'dnsmasq', 'ip'],
+  unshare: ['root'],
+}
+
+function runs(tool: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some(dir => {
+    try {
+      accessSync(join(dir, tool), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+function lack(need: string): string | undefined {
+  if (need === 'root') return process.getuid?.() === 0 ? undefined : 'not root'
+  if (need === 'test/run.sh') return process.env.LXDT_RUN ? undefined : 'not started by test/run.sh'
+  return runs(need) ? undefined : `${need} is not installed`
+}
+
+/**
+ * Options of a test: `test('…', needs('lxd', 'skopeo'), async () => …)`. A need is a program or `root`.
+ *
+ * @returns a reason to skip where something is missing
+ * @throws with CI=true instead: there a skipped test would be one that nobody runs
+ */
+export function needs(...wanted: string[]): { skip?: string } {
+  const reasons = wanted.flatMap(need => [...(implied[need] ?? []), need]).flatMap(need => lack(need) ?? [])
+  if (reasons.length === 0) return {}
+  const reason = [...new Set(reasons)].join(', ')
+  if (process.env.CI === 'true') throw new Error(reason)
+  return { skip: reason }
+}
