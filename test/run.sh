@@ -9,10 +9,10 @@
 set -u
 me=$(realpath "${BASH_SOURCE[0]}")
 
-# exec: a signal for this process reaches node.
+# exec: a signal for this process reaches node. The times only bound a hang, of a file or of the run: node 24 waits for a hung file.
 run_tests() {
   unset NODE_OPTIONS
-  exec node --import=tsx --test --test-concurrency=1 \
+  exec timeout --foreground 5400 node --import=tsx --test --test-concurrency=1 --test-timeout=1800000 \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$TMPDIR/results.tap" "$@"
 }
@@ -56,14 +56,16 @@ bury() {
   echo "left behind: $tmp or cgroups named $cgroups" >&2
 }
 
-# The last line; a run without a test is no success.
+# The last line. A run without a test is no success, nor is a file without one, which node counts as passed.
 summary() {
   awk -v code="$2" '
     /^# (pass|fail|cancelled|skipped|todo) [0-9]+$/ { n[$2] = $3 }
+    /^ok [0-9]+ - .*\.test\.ts$/ { print substr($0, index($0, "- ") + 2) ": no test in it"; empty++ }
     END {
-      failed = n["fail"] + n["cancelled"]
+      n["pass"] -= empty
+      failed = n["fail"] + n["cancelled"] + empty
       skipped = n["skipped"] + n["todo"]
-      if (!code && !n["pass"]) code = 1
+      if (!code && (empty || !n["pass"])) code = 1
       printf "%d passed, %d failed%s\n", n["pass"], failed, skipped ? ", " skipped " skipped" : ""
       exit code
     }' "$1"
@@ -122,9 +124,11 @@ trap 'stop 143' TERM HUP
 # In the background, for a trap waits until a child in the foreground has ended. node resets the ignored signals.
 "${command[@]}" "${files[@]}" &
 running=$!
-wait "$running"
-code=$?
-[[ -z $stopped ]] || wait "$running"
+{
+  wait "$running"
+  code=$?
+  [[ -z $stopped ]] || wait "$running"
+} 2>/dev/null
 result=$(summary "$TMPDIR/results.tap" "${stopped:-$code}" 2>/dev/null)
 code=$?
 exec {life}>&-

@@ -10,7 +10,8 @@ import { log } from '../log.ts'
 import type { Pair } from './tls.ts'
 
 /**
- * How long, in seconds, a client may: say nothing before its first byte, or its handshake, or its request is complete · keep a connection without a request · take nothing of a running answer · go on after the server was told to stop.
+ * How long, in seconds, a client may take for its first byte, its handshake, its request · be connected without a
+ * request · take nothing of a running answer · finish its downloads after the server was told to stop.
  */
 export const LIMITS = { silence: 10, idle: 60, stall: 120, grace: 30 }
 

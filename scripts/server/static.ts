@@ -27,6 +27,7 @@ export function published(directory: string): RequestListener {
     sending.sendFile = file => {
       whole(file, response).then(
         ({ handle, stat }) => {
+          if (response.destroyed) return
           if (!stat.isFile()) return sending.error(404)
           options.fd = handle
           sending.send(file, stat)
@@ -36,7 +37,7 @@ export function published(directory: string): RequestListener {
     }
     sending.on('headers', (_: ServerResponse, file: string) => label(response, file.slice(root.length)))
     sending.on('error', ({ status }: { status: number }) => {
-      if (response.headersSent) response.destroy()
+      if (response.headersSent || response.destroyed) response.destroy()
       else say(response, status === 403 ? 404 : status)
     })
     sending.pipe(response)

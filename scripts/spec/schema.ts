@@ -19,3 +19,8 @@ export const schema = z.strictObject({
 })
 
 export type Keys = z.infer<typeof schema>
+
+/** The JSON Schema that editors complete and check specs with. */
+export function jsonSchema(): object {
+  return z.toJSONSchema(schema, { io: 'input' })
+}

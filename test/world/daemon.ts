@@ -3,7 +3,7 @@
 import { mkdtempSync, openSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { execa } from 'execa'
+import { execa, type Options } from 'execa'
 import type { Argv } from '../../scripts/run.ts'
 import { waitFor } from './wait.ts'
 
@@ -33,7 +33,13 @@ export async function daemon(argv: Argv, options: DaemonOptions = {}): Promise<D
   const path = join(mkdtempSync(join(tmpdir(), `${basename(program)}-`)), 'log')
   const fd = openSync(path, 'a')
   const env = { NODE_OPTIONS: undefined, ...options.env }
-  const child = execa(program, args, { cwd: options.cwd, env, stdio: ['ignore', fd, fd], reject: false, buffer: false })
+  const child = execa(program, args, {
+    cwd: options.cwd,
+    env,
+    stdio: ['ignore', fd, fd] as Options['stdio'],
+    reject: false,
+    buffer: false,
+  })
   const log = () => readFileSync(path, 'utf8')
   process.on('exit', code => {
     if (code !== 0) console.error(`--- the end of the log of ${program}\n${log().split('\n').slice(-20).join('\n')}---`)

@@ -1,0 +1,224 @@
+// What a client gets out of a published tree.
+
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { createServer, get, type IncomingMessage } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { published } from '../../../scripts/server/static.ts'
+import { ask, house, IMAGE } from './fixture.ts'
+
+async function serving(t: TestContext, size?: number) {
+  const { root, image } = await house(t, size)
+  const server = createServer(published(root))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return { root, image, port: (server.address() as AddressInfo).port }
+}
+
+test('a file comes with its type, its length, how long it may be kept, and never encoded', async t => {
+  const { port } = await serving(t)
+  const forever = 'public, max-age=31536000, immutable'
+  const kinds: [string, RegExp, string][] = [
+    ['/streams/v1/index.json', /^application\/json/, 'no-cache'],
+    ['/index.html', /^text\/html/, 'no-cache'],
+    [`/${IMAGE}/build.json`, /^application\/json/, forever],
+    [`/${IMAGE}/meta.tar.xz`, /^application\/octet-stream$/, forever],
+    [`/${IMAGE}/root.tar.zst`, /^application\/octet-stream$/, forever],
+    [`/${IMAGE}/root.squashfs`, /^application\/octet-stream$/, forever],
+    [`/${IMAGE}/empty`, /^application\/octet-stream$/, forever],
+  ]
+  for (const [path, type, caching] of kinds) {
+    const { status, headers, body } = await ask(port, path, { headers: { 'Accept-Encoding': 'gzip, br, zstd' } })
+    assert.equal(status, 200, path)
+    assert.match(headers['content-type'] ?? '', type, path)
+    assert.equal(headers['cache-control'], caching, path)
+    assert.equal(headers['content-length'], String(body.length), path)
+    assert.equal(headers['content-encoding'], undefined, path)
+  }
+})
+
+test('the first page is index.html; a query changes nothing', async t => {
+  const { root, port } = await serving(t)
+  assert.equal((await ask(port, '/')).body.toString(), '<p>images</p>')
+  assert.equal((await ask(port, '/?a=/../b')).body.toString(), '<p>images</p>')
+  await rm(join(root, 'index.html'))
+  assert.equal((await ask(port, '/')).status, 404)
+})
+
+test('/healthz says ok', async t => {
+  const { port } = await serving(t)
+  const { status, body } = await ask(port, '/healthz')
+  assert.deepEqual([status, body.toString()], [200, 'ok\n'])
+})
+
+test('nothing outside of the tree, no directory, no dot-file is ever shown', async t => {
+  const { port } = await serving(t)
+  const paths = [
+    ...['/../secret', '/../../etc/passwd', '/streams/../../secret', '//../secret', '/./../secret', '/..', '/../'],
+    ...[
+      '/%2e%2e/secret',
+      '/%2E%2E%2Fsecret',
+      '/..%2fsecret',
+      '/%2e%2e%2f%2e%2e%2fetc%2fpasswd',
+      '/streams%2f..%2f..%2fsecret',
+    ],
+    ...['/%252e%252e/secret', '/..%5csecret', '/..\\secret', '/..;/secret', '//etc/passwd', '/%2fetc/passwd'],
+    ...['/.work/web.amd64/root', '/%2ework/web.amd64/root', '/x/../.work/web.amd64/root', '/.work', `/${IMAGE}/.1.tmp`],
+    ...[
+      '/images',
+      '/images/',
+      `/${IMAGE}/`,
+      '/streams/v1',
+      '/index.html/',
+      '/index.html/x',
+      '/nothing',
+      `/${'x'.repeat(4000)}`,
+    ],
+  ]
+  for (const path of paths) {
+    const { status, headers, body } = await ask(port, path)
+    assert.deepEqual([path, status, body.toString()], [path, 404, 'Not Found\n'])
+    assert.equal(headers['cache-control'], undefined, path)
+  }
+  for (const path of ['/%00', '/index.html%00', '/%', '/%ff']) assert.equal((await ask(port, path)).status, 400, path)
+})
+
+test('only GET and HEAD are answered', async t => {
+  const { port } = await serving(t)
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE']) {
+    const { status, headers } = await ask(port, '/index.html', { method })
+    assert.deepEqual([method, status, headers.allow], [method, 405, 'GET, HEAD'])
+  }
+  const { status, headers, body } = await ask(port, `/${IMAGE}/root.tar.zst`, { method: 'HEAD' })
+  assert.deepEqual([status, headers['content-length'], body.length], [200, '100000', 0])
+})
+
+test('ranges', async t => {
+  const { port, image } = await serving(t)
+  const part = (Range: string, more = {}) => ask(port, `/${IMAGE}/root.tar.zst`, { headers: { Range, ...more } })
+  const middle = await part('bytes=10-19')
+  assert.deepEqual([middle.status, middle.headers['content-range']], [206, 'bytes 10-19/100000'])
+  assert.deepEqual(middle.body, image.subarray(10, 20))
+  assert.deepEqual((await part('bytes=-5')).body, image.subarray(-5))
+  assert.deepEqual((await part('bytes=99990-')).body, image.subarray(99_990))
+  assert.equal((await part('bytes=10-19', { 'If-Range': '"another"' })).status, 200)
+  const beyond = await part('bytes=100000-')
+  assert.deepEqual([beyond.status, beyond.headers['content-range']], [416, 'bytes */100000'])
+})
+
+test('what the client has already is not sent again, until it is replaced', async t => {
+  const { root, port } = await serving(t)
+  const path = 'streams/v1/index.json'
+  const etag = String((await ask(port, `/${path}`)).headers.etag)
+  const again = () => ask(port, `/${path}`, { headers: { 'If-None-Match': etag } })
+  const { status, body } = await again()
+  assert.deepEqual([status, body.length], [304, 0])
+  await writeFile(join(root, 'new'), '{"format":"products:1.0"}')
+  await rename(join(root, 'new'), join(root, path))
+  assert.equal((await again()).body.toString(), '{"format":"products:1.0"}')
+})
+
+test('a new image is there as soon as it has its name', async t => {
+  const { root, port } = await serving(t)
+  const path = 'images/web/amd64/20260102_0000/root.tar.zst'
+  assert.equal((await ask(port, `/${path}`)).status, 404)
+  await mkdir(join(root, '.work/new'))
+  await writeFile(join(root, '.work/new/root.tar.zst'), 'new')
+  await rename(join(root, '.work/new'), join(root, 'images/web/amd64/20260102_0000'))
+  assert.equal((await ask(port, `/${path}`)).body.toString(), 'new')
+})
+
+test('a file that is replaced or deleted during its download arrives whole, with the old bytes', async t => {
+  const { root, port, image } = await serving(t, 20_000_000)
+  const file = join(root, IMAGE, 'root.tar.zst')
+  for (const change of [() => rename(join(root, 'index.html'), file), () => rm(file)]) {
+    const expected = (await ask(port, `/${IMAGE}/root.tar.zst`)).body
+    const [answer] = (await once(get({ port, path: `/${IMAGE}/root.tar.zst`, agent: false }), 'response')) as [
+      IncomingMessage,
+    ]
+    await change()
+    assert.ok(Buffer.concat(await answer.toArray()).equals(expected))
+  }
+  assert.equal(image.length, 20_000_000)
+})
+
+test('a file that is replaced all the time is always one of its versions', async t => {
+  const { root, port } = await serving(t)
+  const versions = ['short', 'a much longer text than that']
+  let flips = 0
+  let asking = true
+  const flipping = (async () => {
+    while (asking) {
+      await writeFile(join(root, '.new'), String(versions[flips++ % 2]))
+      await rename(join(root, '.new'), join(root, 'index.html'))
+    }
+  })()
+  const clients = Array.from({ length: 4 }, async () => {
+    for (let count = 0; count < 100; count++) {
+      const text = (await ask(port, '/')).body.toString()
+      assert.ok(['<p>images</p>', ...versions].includes(text), text)
+    }
+  })
+  await Promise.all(clients).finally(() => {
+    asking = false
+  })
+  await flipping
+  assert.ok(flips > 2)
+})
+
+test('20 downloads at the same time are all correct, some cut off by their clients; no file stays open', async t => {
+  const { root, port, image } = await serving(t, 3_000_000)
+  const path = `/${IMAGE}/root.tar.zst`
+  const download = async () => assert.ok((await ask(port, path)).body.equals(image))
+  const leave = async () => {
+    const [answer] = (await once(get({ port, path, agent: false }), 'response')) as [IncomingMessage]
+    answer.destroy()
+  }
+  await Promise.all(
+    Array.from({ length: 20 }, (_, n) => (n % 4 === 3 ? Promise.all([download(), leave()]) : download())),
+  )
+  await Promise.all(['HEAD', 'GET'].map(method => ask(port, path, { method, headers: { Range: 'bytes=9999999-' } })))
+  while (openBelow(root) > 0) await setTimeout(10)
+})
+
+test('clients that hang up at any moment harm nobody', async t => {
+  const { root, port, image } = await serving(t)
+  for (let count = 0; count < 500; count++) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    await once(socket, 'connect')
+    socket.write(`GET /${IMAGE}/root.tar.zst HTTP/1.1\r\nHost: x\r\n\r\n`)
+    for (let turn = count % 5; turn > 0; turn--) await new Promise(setImmediate)
+    if (count % 2) socket.resetAndDestroy()
+    else socket.destroy()
+  }
+  assert.ok((await ask(port, `/${IMAGE}/root.tar.zst`)).body.equals(image))
+  while (openBelow(root) > 0) await setTimeout(10)
+})
+
+/** How many files of this process below a directory are open. */
+function openBelow(directory: string): number {
+  return readdirSync('/proc/self/fd').filter(fd => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(directory)
+    } catch {
+      return false
+    }
+  }).length
+}
+
+test('names may hold any byte that a URL can carry', async t => {
+  const { root, port } = await serving(t)
+  const name = `ü x+&'"<>#?%41`
+  const bytes = randomBytes(10)
+  await writeFile(join(root, name), bytes)
+  assert.deepEqual((await ask(port, `/${encodeURIComponent(name)}`)).body, bytes)
+})

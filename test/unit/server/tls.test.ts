@@ -1,0 +1,151 @@
+// Which certificate the server shows.
+
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import type { NetworkInterfaceInfo } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Failure } from '../../../scripts/errors.ts'
+import { run } from '../../../scripts/run.ts'
+import { addresses, kept, load, names } from '../../../scripts/server/tls.ts'
+import { temporary } from './fixture.ts'
+
+const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
+
+test('a self-signed pair is made once, for its owner only', async t => {
+  const parent = await temporary(t)
+  const directory = join(parent, '.tls')
+  const first = await kept(directory, ['localhost', '127.0.0.1'])
+  assert.deepEqual(await readdir(parent), ['.tls'])
+  assert.deepEqual(await readdir(directory), ['cert.pem', 'key.pem'])
+  assert.deepEqual([await mode(directory), await mode(join(directory, 'key.pem'))], ['700', '600'])
+  const again = await kept(directory, ['another.example'])
+  assert.deepEqual([again.cert, again.key], [first.cert, first.key])
+})
+
+test('servers that start at the same time agree on one pair', async t => {
+  const parent = await temporary(t)
+  const pairs = await Promise.all([1, 2, 3, 4].map(() => kept(join(parent, '.tls'), ['localhost'])))
+  assert.equal(new Set(pairs.map(({ cert }) => cert)).size, 1)
+  assert.deepEqual(await readdir(parent), ['.tls'])
+})
+
+test('the certificate vouches for the given names only, for ten years, as a server, not as a CA', async t => {
+  const listed = ['localhost', '127.0.0.1', '::1', 'images-1', 'images.example.org', '192.0.2.7', '2001:db8::7']
+  const pair = await kept(join(await temporary(t), '.tls'), listed)
+  assert.deepEqual(listed.filter(pair.covers), listed)
+  assert.deepEqual(['example.org', 'a.localhost', '192.0.2.8', '::'].filter(pair.covers), [])
+  assert.deepEqual(pair.hosts, ['localhost', 'images-1', 'images.example.org'])
+  assert.equal(pair.selfSigned, true)
+  const x509 = new X509Certificate(pair.cert)
+  assert.equal(x509.ca, false)
+  assert.deepEqual(x509.keyUsage, ['1.3.6.1.5.5.7.3.1'])
+  const days = (Date.parse(x509.validTo) - Date.parse(x509.validFrom)) / 86_400_000
+  assert.equal(Math.round(days), 3650)
+  const verified = await run([
+    'openssl',
+    'verify',
+    '-x509_strict',
+    '-purpose',
+    'sslserver',
+    '-CAfile',
+    pair.certFile,
+    pair.certFile,
+  ])
+  assert.match(verified, /OK/)
+})
+
+test('the names: this machine, its addresses that others reach, what it listens on', () => {
+  const one = (address: string, internal = false) => ({ address, internal }) as NetworkInterfaceInfo
+  const interfaces = {
+    lo: [one('127.0.0.1', true), one('::1', true)],
+    eth0: [one('192.0.2.7'), one('2001:db8::7'), one('fe80::1'), one('169.254.1.1')],
+    wlan0: [one('10.0.0.7')],
+  }
+  assert.deepEqual(addresses(interfaces), ['192.0.2.7', '2001:db8::7', '10.0.0.7'])
+  const all = ['localhost', '127.0.0.1', '::1', 'box', '192.0.2.7', '2001:db8::7', '10.0.0.7']
+  assert.deepEqual(names('', 'box', interfaces), all)
+  assert.deepEqual(names('192.0.2.7', 'box', interfaces), all)
+  assert.deepEqual(names('images.lan', 'box', interfaces), [...all, 'images.lan'])
+})
+
+test('what cannot be used is named', async t => {
+  const parent = await temporary(t)
+  const [one, other] = [join(parent, 'one'), join(parent, 'other')]
+  await kept(one, ['localhost'])
+  await kept(other, ['localhost'])
+  const [cert, key] = [join(one, 'cert.pem'), join(one, 'key.pem')]
+  const locked = join(parent, 'locked.pem')
+  await run(['openssl', 'pkcs8', '-topk8', '-v2', 'aes-256-cbc', '-passout', 'pass:x', '-in', key, '-out', locked])
+  const cases: [string, string, string, RegExp][] = [
+    [join(parent, 'none'), key, join(parent, 'none'), /^no such file$/],
+    [cert, join(parent, 'none'), join(parent, 'none'), /^no such file$/],
+    [parent, key, parent, /^cannot be read: EISDIR/],
+    [key, key, key, /^is no certificate in PEM/],
+    [cert, cert, cert, /^is no private key in PEM/],
+    [cert, locked, locked, /^is no private key in PEM, or has a passphrase/],
+    [cert, join(other, 'key.pem'), join(other, 'key.pem'), /^is not the key of .*one\/cert\.pem$/],
+  ]
+  for (const [certFile, keyFile, place, reason] of cases) {
+    const failed = (error: Failure) => error instanceof Failure && error.place === place && reason.test(error.reason)
+    await assert.rejects(load(certFile, keyFile), failed, `${certFile} ${keyFile}`)
+  }
+})
+
+test('half of a kept pair is a failure that says what to do; an empty directory too', async t => {
+  const directory = join(await temporary(t), '.tls')
+  await kept(directory, ['localhost'])
+  await rm(join(directory, 'key.pem'))
+  const advised = (error: Failure) => error instanceof Failure && String(error.hint).startsWith(`remove ${directory}`)
+  await assert.rejects(kept(directory, ['localhost']), advised)
+  await rm(join(directory, 'cert.pem'))
+  await assert.rejects(kept(directory, ['localhost']), advised)
+})
+
+test('a certificate of an authority, with its chain, is not self-signed', async t => {
+  const parent = await temporary(t)
+  const path = (name: string) => join(parent, name)
+  const config = '[req]\ndistinguished_name = dn\n[dn]\n'
+  const make = [
+    'openssl',
+    'req',
+    '-x509',
+    '-config',
+    '-',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+  ] as const
+  const authority = ['-subj', '/CN=authority', '-keyout', path('ca.key'), '-out', path('ca.pem')]
+  await run([...make, ...authority], { input: config })
+  const leaf = [
+    '-CA',
+    path('ca.pem'),
+    '-CAkey',
+    path('ca.key'),
+    '-subj',
+    '/CN=leaf',
+    '-keyout',
+    path('key'),
+    '-out',
+    path('leaf'),
+  ]
+  await run([...make, ...leaf, '-addext', 'subjectAltName=DNS:*.example.org,DNS:images.example.org'], { input: config })
+  await writeFile(path('chain'), `${await readFile(path('leaf'), 'utf8')}${await readFile(path('ca.pem'), 'utf8')}`)
+  const pair = await load(path('chain'), path('key'))
+  assert.deepEqual([pair.selfSigned, pair.hosts, pair.covers('x.example.org')], [false, ['images.example.org'], true])
+})
+
+test('without openssl nothing is left behind', async t => {
+  const parent = await temporary(t)
+  const path = process.env.PATH
+  t.after(() => {
+    process.env.PATH = path
+  })
+  process.env.PATH = parent
+  await assert.rejects(kept(join(parent, '.tls'), ['localhost']), Failure)
+  assert.deepEqual(await readdir(parent), [])
+})
