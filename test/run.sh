@@ -104,13 +104,14 @@ fi
 [[ ${#files[@]} -gt 0 ]] || { echo 'no tests' >&2 && exit 1; }
 
 # Not /tmp: systemd mounts that without setuid, and containers live here. They pass through as other users.
-TMPDIR=$(mktemp -d /var/tmp/lxdt-XXXXXX) && chmod 711 "$TMPDIR" && mkdir "$TMPDIR/home" || exit
+TMPDIR=$(mktemp -d /var/tmp/lxdt-XXXXXX) || exit
+exec {life}> >(exec setsid bash "$me" --bury "$TMPDIR" $$)
+undertaker=$!
+chmod 711 "$TMPDIR" && mkdir "$TMPDIR/home" || exit
 export TMPDIR HOME=$TMPDIR/home
 unset XDG_RUNTIME_DIR XDG_CONFIG_HOME XDG_CACHE_HOME REGISTRY_AUTH_FILE DOCKER_CONFIG
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY
 
-exec {life}> >(exec setsid bash "$me" --bury "$TMPDIR" $$)
-undertaker=$!
 running=
 stopped=
 # shellcheck disable=SC2317 # the traps call it
