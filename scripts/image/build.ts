@@ -44,9 +44,10 @@ export async function build(
   options: Options,
 ): Promise<Artefacts> {
   const { step, work } = options
+  const { keys } = product.spec
   step('fetching')
   const config = imageConfig(await skopeo.config(source.address, source.platform))
-  const script = init(with_.templates['init.sh.hbs'], process(config), !product.spec.keys.disable_supervisor)
+  const script = init(with_.templates['init.sh.hbs'], process(config, keys), !keys.disable_supervisor)
   check(config, source)
   const layout = await fetch(source, options.cache)
 

@@ -15,6 +15,15 @@ export interface ImageConfig {
     Cmd?: string[] | null
     WorkingDir?: string
     StopSignal?: string
+    /** Docker's, not OCI's; times in nanoseconds. */
+    Healthcheck?: {
+      Test?: string[]
+      Interval?: number
+      Timeout?: number
+      StartPeriod?: number
+      StartInterval?: number
+      Retries?: number
+    }
   } | null
 }
 

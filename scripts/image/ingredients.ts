@@ -17,6 +17,9 @@ export interface Ingredients {
 
 const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh.hbs', 'hostname.tpl', 'hosts.tpl', 'prelaunch.tpl'] as const
 
+/** What init.sh.hbs goes on with, in this order. */
+const INIT = ['mounts', 'network', 'user', 'command', 'health', 'supervisor', 'main']
+
 /**
  * @param home the project's directory
  * @param udhcpcScript a file to use instead of the project's own udhcpc script
@@ -31,9 +34,12 @@ export async function ingredients(
     readFile(path).catch(error => {
       throw new Failure(path, error.code === 'ENOENT' ? 'no such file' : error.message, hint)
     })
-  const texts = TEMPLATES.map(async name => [name, String(await load(join(home, 'init-templates', name)))])
+  const template = async (name: string) => String(await load(join(home, 'init-templates', name)))
+  const texts = await Promise.all(TEMPLATES.map(async name => [name, await template(name)]))
+  const parts = await Promise.all(INIT.map(name => template(`init/${name}.sh`)))
+  const templates = Object.fromEntries(texts)
   return {
-    templates: Object.fromEntries(await Promise.all(texts)),
+    templates: { ...templates, 'init.sh.hbs': [templates['init.sh.hbs'], ...parts].join('\n') },
     busybox: await load(join(home, 'busybox', architecture, 'busybox'), 'scripts/setup.sh puts it there'),
     udhcpcScript: await load(udhcpcScript),
   }

@@ -1,45 +1,79 @@
-// How to run an image: its config's fields as /sbin/init needs them.
+// How to run an image: its config's fields, the spec's in their place, as /sbin/init needs them.
 
 import { constants } from 'node:os'
 import { Failure } from '../errors.ts'
+import type { Keys } from '../spec/schema.ts'
 import type { ImageConfig } from './config.ts'
 
 export interface Process {
-  /** `NAME=value`, in the image's order. */
-  env: string[]
-  argv: [string, ...string[]]
-  workingDir: string
+  /** `NAME=value`; the last of equal names counts. */
+  variables: string[]
+  entrypoint: string[]
+  command: string[]
+  workdir: string
   /** `user`, `uid`, `user:group`, …; empty for root. */
   user: string
   /** The number of the signal that asks the application to end. */
   stopSignal: number
+  restart: string
+  restartUnhealthy: boolean
+  health: Health
 }
 
-/** @throws Failure when the image says nothing to run, or a signal that there is not */
-export function process({ config }: ImageConfig): Process {
-  const [program, ...rest] = [...(config?.Entrypoint ?? []), ...(config?.Cmd ?? [])]
-  if (!program) {
-    throw new Failure(
-      'image config',
-      'Entrypoint and Cmd are empty: there is nothing to run',
-      'take an image that runs something',
-    )
+/** Times are in seconds. */
+export interface Health {
+  /** The command line of the check; empty when there is none. */
+  test: string[]
+  interval: number
+  timeout: number
+  startPeriod: number
+  startInterval: number
+  retries: number
+}
+
+/** @throws Failure when there is nothing to run, or the image's stop signal is none */
+export function process({ config }: ImageConfig, keys: Keys): Process {
+  const entrypoint = keys.entrypoint ?? config?.Entrypoint ?? []
+  const command = keys.command ?? (keys.entrypoint ? [] : (config?.Cmd ?? []))
+  if (entrypoint.length + command.length === 0) {
+    throw new Failure('image', 'Entrypoint and Cmd are empty: there is nothing to run', 'give the spec a "command:"')
   }
+  const name = keys.stop_signal ?? (config?.StopSignal || 'SIGTERM')
+  const stopSignal = signal(name)
+  if (stopSignal === undefined)
+    throw new Failure('image', `StopSignal "${name}" is not a signal`, 'give the spec a "stop_signal:"')
+  const own = Object.entries(keys.env ?? {}).map(([name, value]) => `${name}=${value}`)
   return {
-    env: (config?.Env ?? []).filter(pair => pair.indexOf('=') > 0),
-    argv: [program, ...rest],
-    workingDir: config?.WorkingDir || '/',
-    user: config?.User ?? '',
-    stopSignal: signal(config?.StopSignal || 'SIGTERM'),
+    variables: [...(config?.Env ?? []).filter(pair => pair.indexOf('=') > 0), ...own],
+    entrypoint,
+    command,
+    workdir: keys.working_dir ?? (config?.WorkingDir || '/'),
+    user: keys.user ?? config?.User ?? '',
+    stopSignal,
+    restart: keys.restart ?? 'no',
+    restartUnhealthy: keys.restart_unhealthy ?? false,
+    health: health(config?.Healthcheck ?? {}),
   }
 }
 
-/**
- * The number of a signal: `SIGTERM`, `term`, `15`, `SIGRTMIN+3`, `RTMAX-1`.
- *
- * @throws Failure
- */
-export function signal(name: string): number {
+/** Docker's defaults where the image says nothing. */
+function health({ Test = [], Interval, Timeout, StartPeriod, StartInterval, Retries }: Healthcheck): Health {
+  const [kind, ...words] = Test
+  const seconds = (nanoseconds: number | undefined, otherwise: number) => (nanoseconds ? nanoseconds / 1e9 : otherwise)
+  return {
+    test: kind === 'CMD' ? words : kind === 'CMD-SHELL' ? ['/bin/sh', '-c', words.join(' ')] : [],
+    interval: seconds(Interval, 30),
+    timeout: seconds(Timeout, 30),
+    startPeriod: seconds(StartPeriod, 0),
+    startInterval: seconds(StartInterval, 5),
+    retries: Retries || 3,
+  }
+}
+
+type Healthcheck = NonNullable<NonNullable<ImageConfig['config']>['Healthcheck']>
+
+/** The number of a signal: `SIGTERM`, `term`, `15`, `SIGRTMIN+3`, `RTMAX-1`; undefined for what is none. */
+export function signal(name: string): number | undefined {
   const text = name.toUpperCase().replace(/^SIG/, '')
   const [, base, offset = '0'] = /^(RTMIN|RTMAX)([+-]\d+)?$/.exec(text) ?? []
   const number = base
@@ -47,6 +81,5 @@ export function signal(name: string): number {
     : /^\d+$/.test(text)
       ? Number(text)
       : constants.signals[`SIG${text}` as NodeJS.Signals]
-  if (number >= 1 && number <= 64) return number
-  throw new Failure('image config', `StopSignal "${name}" is not a signal`, 'e.g. SIGTERM, 15 or SIGRTMIN+3')
+  return number >= 1 && number <= 64 ? number : undefined
 }

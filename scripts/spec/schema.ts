@@ -1,22 +1,69 @@
 // The keys of a spec.
 
 import { z } from 'zod'
+import { signal } from '../image/process.ts'
 import { reference } from './reference.ts'
+import { words } from './words.ts'
 
 const image = z.string().superRefine((text, context) => {
   const ref = reference(text)
   if (typeof ref === 'string') context.addIssue({ code: 'custom', message: ref })
 })
 
-export const schema = z.strictObject({
-  image: image.describe(
-    'Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…',
-  ),
-  disable_supervisor: z
-    .boolean()
-    .default(false)
-    .describe('true: the entrypoint itself is PID 1, for images that bring a supervisor such as s6-overlay'),
+const commandLine = z
+  .union([z.array(z.string()), z.string()], 'expected a list of words, or a string')
+  .transform((value, context) => {
+    const list = typeof value === 'string' ? words(value) : value
+    if (list === undefined) context.addIssue({ code: 'custom', message: 'a quote is not closed' })
+    return list ?? z.NEVER
+  })
+
+const scalar = z.union([z.string(), z.number(), z.boolean()], 'expected a text or a number').transform(String)
+
+const variables = z.record(z.string().regex(/^[^=\0]+$/, 'cannot be the name of a variable'), scalar)
+
+const stopSignal = scalar.superRefine((name, context) => {
+  if (signal(name) === undefined) {
+    context.addIssue({ code: 'custom', message: `"${name}" is not a signal, e.g. SIGTERM, 15 or SIGRTMIN+3` })
+  }
 })
+
+export const schema = z
+  .strictObject({
+    image: image.describe(
+      'Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…',
+    ),
+    disable_supervisor: z
+      .boolean()
+      .default(false)
+      .describe('true: the entrypoint itself is PID 1, for images that bring a supervisor such as s6-overlay'),
+    entrypoint: commandLine.optional().describe("Replaces the image's entrypoint, drops its command"),
+    command: commandLine.optional().describe("Replaces the image's command"),
+    user: scalar.optional().describe('name, uid, name:group or uid:gid'),
+    working_dir: z.string().startsWith('/', 'must be an absolute path').optional(),
+    env: variables.optional().describe("Variables on top of the image's"),
+    stop_signal: stopSignal.optional().describe('The signal that asks the application to end'),
+    restart: z
+      .string()
+      .regex(/^(no|always|on-failure(:[1-9]\d*)?)$/, 'expected no, always, on-failure or on-failure:N')
+      .optional()
+      .describe('When the application ends: no (the instance ends, the default), on-failure, on-failure:N, always'),
+    restart_unhealthy: z
+      .boolean()
+      .optional()
+      .describe("true: the application is restarted when the image's health check fails"),
+  })
+  .superRefine((keys, context) => {
+    if (!keys.disable_supervisor) return
+    for (const key of ['restart', 'restart_unhealthy'] as const) {
+      if (keys[key] === undefined) continue
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: 'needs the supervisor: remove it, or disable_supervisor',
+      })
+    }
+  })
 
 export type Keys = z.infer<typeof schema>
 

@@ -1,36 +1,44 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { ingredients } from '../../scripts/image/ingredients.ts'
 import { init } from '../../scripts/image/init.ts'
+import type { Process } from '../../scripts/image/process.ts'
 import { shell } from '../../scripts/image/shell.ts'
 import { run } from '../../scripts/run.ts'
+import { hostArchitecture } from '../../scripts/spec/product.ts'
 
-const templates = new URL('../../init-templates/', import.meta.url)
-const template = (name: string) => readFile(new URL(name, templates), 'utf8')
 const directory = await mkdtemp(join(tmpdir(), 'rendered-'))
 after(() => rm(directory, { recursive: true }))
 
-const process = {
-  env: ['PATH=/bin', 'QUOTES=\'"`$x', 'LINES=a\nb'],
-  argv: ['/bin/app', '', '-c', "it's"] as [string, ...string[]],
-  workingDir: '/srv/with space',
+const process: Process = {
+  variables: ['PATH=/bin', 'QUOTES=\'"`$x', 'LINES=a\nb'],
+  entrypoint: ['/bin/app', '', '-c', "it's"],
+  command: [],
+  workdir: '/srv/with space',
   user: 'app:1000',
   stopSignal: 15,
+  restart: 'on-failure:3',
+  restartUnhealthy: true,
+  health: { test: ['check'], interval: 0.5, timeout: 1, startPeriod: 2, startInterval: 3, retries: 4 },
 }
 
+const home = fileURLToPath(new URL('../..', import.meta.url))
+const { templates, udhcpcScript } = await ingredients(home, hostArchitecture())
 const scripts = {
-  'init, supervised': async () => init(await template('init.sh.hbs'), process, true),
-  'init, not supervised': async () => init(await template('init.sh.hbs'), process, false),
-  'udhcpc wrapper': async () => shell(await template('udhcpc.sh.hbs'), { script: '/real' }),
-  'udhcpc script': () => template('udhcpc-default.sh'),
+  'init, supervised': init(templates['init.sh.hbs'], process, true),
+  'init, not supervised': init(templates['init.sh.hbs'], process, false),
+  'udhcpc wrapper': shell(templates['udhcpc.sh.hbs'], { script: '/real' }),
+  'udhcpc script': udhcpcScript,
 }
 
 for (const [name, text] of Object.entries(scripts)) {
   test(`${name}: shellcheck and busybox have nothing to say`, async () => {
     const file = join(directory, 'script')
-    await writeFile(file, await text())
+    await writeFile(file, text)
     assert.equal(await run(['shellcheck', '--shell=dash', '--exclude=SC2016', file]), '')
     assert.equal(await run(['busybox', 'sh', '-n', file]), '')
   })

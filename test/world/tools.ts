@@ -1,11 +1,15 @@
 // Says whether this machine has what a test needs.
 
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+
+/** The root file system with Incus that scripts/setup.sh --test makes. */
+export const INCUS_ROOT = '/var/cache/lxdocker/incus'
 
 /** What the tools need themselves. A daemon only ever runs in the namespaces of run.sh. */
 const implied: Record<string, string[]> = {
   lxd: ['root', 'test/run.sh', 'lxc', 'dnsmasq', 'ip'],
+  incus: ['root', 'test/run.sh', 'unshare', 'nsenter'],
   unshare: ['root'],
 }
 
@@ -23,6 +27,7 @@ function runs(tool: string): boolean {
 function lack(need: string): string | undefined {
   if (need === 'root') return process.getuid?.() === 0 ? undefined : 'not root'
   if (need === 'test/run.sh') return process.env.LXDT_RUN ? undefined : 'not started by test/run.sh'
+  if (need === 'incus') return existsSync(INCUS_ROOT) ? undefined : `no Incus in ${INCUS_ROOT}`
   return runs(need) ? undefined : `${need} is not installed`
 }
 

@@ -1,0 +1,19 @@
+// Splits a command line into words the way a shell does, expanding nothing.
+
+const WORD = /(?:[^\s'"\\]|\\[\s\S]|'[^']*'|"(?:[^"\\]|\\[\s\S])*")+/g
+const PIECE = /\\([\s\S])|'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|[^\s'"\\]+/g
+
+/**
+ * Blanks separate words; quotes and backslashes hold them together. `$`, back-quotes and the like stand for themselves.
+ *
+ * @returns the words, or undefined when a quote is not closed
+ */
+export function words(text: string): string[] | undefined {
+  if (text.replace(WORD, '').trim() !== '') return undefined
+  return [...text.matchAll(WORD)].map(([word]) =>
+    word.replace(
+      PIECE,
+      (plain, escaped, single, double) => escaped ?? single ?? double?.replace(/\\(["\\$`])/g, '$1') ?? plain,
+    ),
+  )
+}

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { words } from '../../../scripts/spec/words.ts'
+
+for (const [text, expected] of [
+  ['redis-server --appendonly yes', ['redis-server', '--appendonly', 'yes']],
+  ['', []],
+  ['  a \n b\t', ['a', 'b']],
+  [`'a b' "c d" e\\ f`, ['a b', 'c d', 'e f']],
+  [`a'b'"c"d`, ['abcd']],
+  [`'' ""`, ['', '']],
+  [`$HOME \`id\` $(id) *`, ['$HOME', '`id`', '$(id)', '*']],
+  [`"\\"\\\\\\n$x"`, ['"\\\\n$x']],
+  [`'\\'`, ['\\']],
+  [`it's`, undefined],
+  [`"a`, undefined],
+] as const) {
+  test(JSON.stringify(text), () => assert.deepEqual(words(text), expected))
+}
