@@ -4,11 +4,12 @@ import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Failure } from '../errors.ts'
 import { remove } from '../files.ts'
-import type { Product } from '../spec/product.ts'
+import { log } from '../log.ts'
+import { type Product, title } from '../spec/product.ts'
+import { ownedAbove, touchNewer } from '../tools/find.ts'
 import { sha256sum } from '../tools/sha256sum.ts'
 import * as skopeo from '../tools/skopeo.ts'
 import * as tar from '../tools/tar.ts'
-import { touchNewer } from '../tools/touch.ts'
 import * as umoci from '../tools/umoci.ts'
 import type { Item } from '../tree/versions.ts'
 import { created, type ImageConfig, imageConfig } from './config.ts'
@@ -56,6 +57,7 @@ export async function build(
   const unpacking = Math.floor(Date.now() / 1000)
   await mkdir(work, { recursive: true })
   await umoci.rawUnpack(layout, TAG, rootfs)
+  await warnOfHighIds(product, rootfs)
   await layIn(rootfs, script, with_)
   await touchNewer(rootfs, unpacking, created(config))
 
@@ -66,7 +68,7 @@ export async function build(
   await mkdir(version)
   await tar.create(rootfsTar, 'zstd -3 --threads=0 --quiet', rootfs, ['.'])
   await remove(rootfs)
-  await packMetadata(metadataTar, join(work, 'metadata'), product, created(config), with_)
+  await packMetadata(metadataTar, join(work, 'metadata'), product, config, with_)
 
   const [metadataItem, rootfsItem, fingerprint] = await Promise.all([
     item(metadataTar),
@@ -82,6 +84,14 @@ function check({ os = 'linux', architecture }: ImageConfig, { platform }: Source
   if (architecture && architecture !== platform.architecture) {
     throw new Failure('image', `it is for ${architecture}, not ${platform.architecture}`)
   }
+}
+
+/** LXD and Incus give an instance 65536 ids unless told otherwise. */
+async function warnOfHighIds(product: Product, rootfs: string): Promise<void> {
+  const found = await ownedAbove(rootfs, 65535)
+  if (found === undefined) return
+  log.warn(`${title(product)}: warning: ${found}, and an unprivileged instance has 65536 ids by default
+  hint: root:1000000:1000000000 in /etc/subuid and /etc/subgid of the LXD host, then restart LXD`)
 }
 
 async function layIn(rootfs: string, init: string, { busybox, templates, udhcpcScript }: Ingredients): Promise<void> {
@@ -101,15 +111,15 @@ async function packMetadata(
   archive: string,
   staging: string,
   product: Product,
-  time: number,
+  config: ImageConfig,
   { templates }: Ingredients,
 ): Promise<void> {
   await mkdir(join(staging, 'templates'), { recursive: true })
-  await writeFile(join(staging, 'metadata.yaml'), metadata(product, time))
+  await writeFile(join(staging, 'metadata.yaml'), metadata(product, config))
   for (const { template } of Object.values(TEMPLATES)) {
     await writeFile(join(staging, 'templates', template), templates[template])
   }
-  await touchNewer(staging, 0, time)
+  await touchNewer(staging, 0, created(config))
   await tar.create(archive, 'xz -6 --threads=1', staging, ['metadata.yaml', 'templates'])
 }
 

@@ -15,6 +15,9 @@ export interface ImageConfig {
     Cmd?: string[] | null
     WorkingDir?: string
     StopSignal?: string
+    ExposedPorts?: Record<string, unknown> | null
+    Volumes?: Record<string, unknown> | null
+    Labels?: Record<string, string> | null
     /** Docker's, not OCI's; times in nanoseconds. */
     Healthcheck?: {
       Test?: string[]

@@ -2,6 +2,7 @@
 
 import type { Product } from '../spec/product.ts'
 import { write } from '../yaml.ts'
+import { created, type ImageConfig } from './config.ts'
 
 /** The files that LXD writes into an instance, the template that each is made from, and when. */
 export const TEMPLATES = {
@@ -10,17 +11,32 @@ export const TEMPLATES = {
   '/lxd-prelaunch': { template: 'prelaunch.tpl', when: ['start'] },
 } as const
 
-/** @param created seconds since 1970, at least 1 */
-export function metadata({ spec, architecture }: Product, created: number): string {
+export function metadata({ spec, architecture }: Product, config: ImageConfig): string {
   const templates = Object.entries(TEMPLATES).map(([path, template]) => [
     path,
     { ...template, create_only: false, properties: {} },
   ])
   return write({
     architecture,
-    creation_date: created,
+    creation_date: created(config),
     expiry_date: 0,
-    properties: { description: spec.name },
+    properties: { description: spec.name, ...properties(config) },
     templates: Object.fromEntries(templates),
   })
+}
+
+/** What the image says for people to know; how it runs is in /sbin/init. */
+function properties({ config }: ImageConfig): Record<string, string> {
+  const labels = Object.entries(config?.Labels ?? {}).map(([name, value]) => [`label.${name}`, value])
+  return {
+    ...Object.fromEntries(labels),
+    ...list('ports', config?.ExposedPorts),
+    ...list('volumes', config?.Volumes),
+    ...(config?.Healthcheck?.Test ? { healthcheck: config.Healthcheck.Test.join(' ') } : {}),
+  }
+}
+
+function list(name: string, values: Record<string, unknown> | null | undefined): Record<string, string> {
+  const keys = Object.keys(values ?? {}).sort()
+  return keys.length > 0 ? { [name]: keys.join(', ') } : {}
 }

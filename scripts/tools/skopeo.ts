@@ -62,7 +62,20 @@ export function config(address: string, platform: Platform): Promise<string> {
   return skopeo([...override(platform), 'inspect', '--raw', '--config', '--retry-times', '2', address], 120)
 }
 
-/** Copies an image's blobs into an OCI layout, those only that are not there yet. */
+/**
+ * Copies an image's blobs into an OCI layout, those only that are not there yet. Layers in zstd become gzip, since umoci
+ * before 0.6 knows nothing else.
+ */
 export async function copy(address: string, platform: Platform, layout: string, tag: string): Promise<void> {
-  await skopeo([...override(platform), 'copy', '--quiet', '--retry-times', '2', address, `oci:${layout}:${tag}`])
+  const layers = ['--dest-compress-format', 'gzip', '--dest-oci-accept-uncompressed-layers']
+  await skopeo([
+    ...override(platform),
+    'copy',
+    '--quiet',
+    '--retry-times',
+    '2',
+    ...layers,
+    address,
+    `oci:${layout}:${tag}`,
+  ])
 }
