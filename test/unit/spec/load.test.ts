@@ -31,6 +31,19 @@ test('the file name is the image name; disable_supervisor is false unless it say
     },
   ))
 
+test('command lines as lists or strings, numbers as texts, no is a restart policy', () =>
+  specs(
+    { 'a.yaml': 'image: a\ncommand: run "a b"\nentrypoint: [x, y z]\nuser: 1000\nenv: {N: 1, T: true}\nrestart: no\n' },
+    async directory => {
+      const [spec] = await load(directory)
+      const { command, entrypoint, user, env, restart } = spec?.keys ?? {}
+      assert.deepEqual(
+        [command, entrypoint, user, env, restart],
+        [['run', 'a b'], ['x', 'y z'], '1000', { N: '1', T: 'true' }, 'no'],
+      )
+    },
+  ))
+
 test('a relative path of an image starts at its spec', () =>
   specs({ 'web.yaml': 'image: oci:images/web:1\n' }, async directory => {
     const [spec] = await load(directory)
@@ -64,6 +77,33 @@ const bad: [string, Record<string, string>, RegExp][] = [
     /web\.yml:1:1: .*web\.yaml is an image "web" already/,
   ],
   ['a name that LXD cannot use', { 'a b.yaml': 'image: a\n' }, /a b\.yaml:1:1: "a b" cannot be an image's name/],
+  [
+    'a restart policy that is none',
+    { 'web.yaml': 'image: a\nrestart: sometimes\n' },
+    /web\.yaml:2:10: restart: expected no, always/,
+  ],
+  [
+    'a command that is neither list nor string',
+    { 'web.yaml': 'image: a\ncommand: 1\n' },
+    /web\.yaml:2:10: command: expected a list/,
+  ],
+  ['an open quote', { 'web.yaml': "image: a\ncommand: it's\n" }, /web\.yaml:2:10: command: a quote is not closed/],
+  [
+    'a stop signal that is none',
+    { 'web.yaml': 'image: a\nstop_signal: FOO\n' },
+    /web\.yaml:2:14: stop_signal: "FOO" is not a signal/,
+  ],
+  [
+    'restart without the supervisor',
+    { 'web.yaml': 'image: a\ndisable_supervisor: true\nrestart: always\n' },
+    /web\.yaml:3:10: restart: needs the supervisor/,
+  ],
+  [
+    'a relative working directory',
+    { 'web.yaml': 'image: a\nworking_dir: b\n' },
+    /web\.yaml:2:14: working_dir: must be an absolute path/,
+  ],
+  ['a variable without a name', { 'web.yaml': 'image: a\nenv: { "": x }\n' }, /web\.yaml:2:\d+: env\..*: .*/],
   ['no specs', {}, /no specs here/],
 ]
 
