@@ -85,11 +85,8 @@ await main(async () => {
   })
   if (!flags.check) {
     await remove(join(flags.out, WORK))
-    const current = await versions(flags.out)
-    await list(
-      flags.out,
-      current.filter(({ name }) => specs.some(spec => spec.name === name)),
-    )
+    const wanted = (await versions(flags.out)).filter(({ name }) => specs.some(spec => spec.name === name))
+    if (wanted.length > 0) await list(flags.out, wanted)
   }
   if (flags.json) for (const outcome of outcomes) console.log(json(outcome))
   sum(outcomes)
