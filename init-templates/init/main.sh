@@ -6,7 +6,7 @@ mkdir -m 700 $state
 mount_shared_memory
 mount_runtime_directories
 give_back_init
-forbid_forwarding
+set_kernel_parameters
 configure_network
 [ ! -s /lxd-prelaunch ] || /lxd-prelaunch || say "/lxd-prelaunch ended with status $?"
 

@@ -1,8 +1,9 @@
 # Configures the network.
 
-forbid_forwarding() {
-	for file in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding; do
-		[ ! -w $file ] || echo 0 >$file
+# Forwarding off: an application is no router. Low ports for every user, as Docker has it.
+set_kernel_parameters() {
+	for name in ipv4/ip_forward ipv6/conf/all/forwarding ipv4/ip_unprivileged_port_start; do
+		[ ! -w /proc/sys/net/$name ] || echo 0 >/proc/sys/net/$name
 	done
 }
 
