@@ -7,6 +7,7 @@ import { count, EXIT, main, options } from './scripts/cli.ts'
 import { explain, Failure, Interrupted, UsageFailure } from './scripts/errors.ts'
 import { remove } from './scripts/files.ts'
 import { build } from './scripts/image/build.ts'
+import { collect } from './scripts/image/collect.ts'
 import { type Decision, decide } from './scripts/image/decide.ts'
 import { type Ingredients, ingredients } from './scripts/image/ingredients.ts'
 import { log } from './scripts/log.ts'
@@ -16,8 +17,10 @@ import { load } from './scripts/spec/load.ts'
 import { hostArchitecture, type Product, title } from './scripts/spec/product.ts'
 import { release } from './scripts/spec/reference.ts'
 import { flock } from './scripts/tools/flock.ts'
+import { expire } from './scripts/tree/expire.ts'
 import { nextSerial, WORK } from './scripts/tree/layout.ts'
 import { list, publish } from './scripts/tree/publish.ts'
+import { retain } from './scripts/tree/retain.ts'
 import { newest, type Version, versions } from './scripts/tree/versions.ts'
 
 const home = dirname(fileURLToPath(import.meta.url))
@@ -29,6 +32,7 @@ const USAGE = `npx zx build.ts [NAME…]       builds the images of the specs, o
   --cache DIR            downloaded images                       (default: .cache)
   --udhcpc-script FILE   lay this udhcpc script in instead of lxdocker's own
   --jobs N               images at the same time                 (default: the number of processors)
+  --keep N               versions of each image that stay listed (default: 2)
   --check                say what would be built, and why; build nothing
   --force                build what is unchanged, too
   --json                 one JSON object per image on standard output
@@ -46,11 +50,13 @@ await main(async () => {
     cache: { type: 'string', default: '.cache' },
     'udhcpc-script': { type: 'string' },
     jobs: { type: 'string', default: String(availableParallelism()) },
+    keep: { type: 'string', default: '2' },
     check: { type: 'boolean', default: false },
     force: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   })
   const jobs = count('jobs', flags.jobs, 1)
+  const keep = count('keep', flags.keep, 1)
   const specs = await load(flags.specs)
   const unknown = names.filter(name => !specs.some(spec => spec.name === name))
   if (unknown.length > 0) throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`)
@@ -58,9 +64,10 @@ await main(async () => {
     throw new UsageFailure('build.ts', 'only root can set the owners of files', 'sudo npx zx build.ts')
 
   if (!flags.check) {
-    const holder = await flock(flags.out)
-    if (holder !== undefined) {
-      log.warn(`${flags.out}: another run is going on (${holder})`)
+    for (const directory of [flags.out, flags.cache]) {
+      const holder = await flock(directory)
+      if (holder === undefined) continue
+      log.warn(`${directory}: another run is going on (${holder})`)
       return EXIT.locked
     }
     await remove(join(flags.out, WORK))
@@ -85,8 +92,12 @@ await main(async () => {
   })
   if (!flags.check) {
     await remove(join(flags.out, WORK))
-    const wanted = (await versions(flags.out)).filter(({ name }) => specs.some(spec => spec.name === name))
-    if (wanted.length > 0) await list(flags.out, wanted)
+    const retained = retain(await versions(flags.out), new Set(specs.map(({ name }) => name)), keep)
+    if (retained.listed.length > 0) {
+      await list(flags.out, retained.listed)
+      await expire(flags.out, retained, new Date())
+      await collect(flags.cache, new Set(retained.listed.map(({ source }) => source.digest)))
+    }
   }
   if (flags.json) for (const outcome of outcomes) console.log(json(outcome))
   sum(outcomes)

@@ -1,0 +1,25 @@
+// Decides which versions are listed.
+
+import type { Version } from './versions.ts'
+
+export interface Retained {
+  listed: Version[]
+  /** Off the catalog: older ones, images without a spec. */
+  dropped: Version[]
+}
+
+/**
+ * Lists the newest versions of every image that has a spec.
+ *
+ * @param all oldest first within a product
+ * @param names the images that have a spec
+ * @param keep how many versions of each product
+ */
+export function retain(all: readonly Version[], names: ReadonlySet<string>, keep: number): Retained {
+  const newer = (one: Version) =>
+    all.filter(
+      ({ name, architecture, serial }) => name === one.name && architecture === one.architecture && serial > one.serial,
+    ).length
+  const isListed = (version: Version) => names.has(version.name) && newer(version) < keep
+  return { listed: all.filter(isListed), dropped: all.filter(version => !isListed(version)) }
+}
