@@ -7,11 +7,12 @@ cd "$(dirname "$0")/.."
 # command:Debian package
 tools='skopeo:skopeo umoci:umoci tar:tar zstd:zstd xz:xz-utils openssl:openssl mksquashfs:squashfs-tools busybox:busybox-static'
 tests='lxd:lxd lxc:lxd-client dnsmasq:dnsmasq-base docker-registry:docker-registry shellcheck:shellcheck gcc:gcc setfattr:attr
-	curl:curl unshare:util-linux ip:iproute2 setcap:libcap2-bin getcap:libcap2-bin'
+	curl:curl unshare:util-linux nsenter:util-linux mmdebstrap:mmdebstrap ip:iproute2 setcap:libcap2-bin getcap:libcap2-bin'
 
+test=''
 case ${1-} in
 '') ;;
---test) tools="$tools $tests" ;;
+--test) test=yes tools="$tools $tests" ;;
 *)
 	echo "usage: scripts/setup.sh [--test]" >&2
 	exit 2
@@ -31,6 +32,9 @@ for tool in $tools; do
 done
 busybox=$(command -v busybox || true)
 if [ -n "$busybox" ] && ! is_static "$busybox"; then missing="$missing busybox-static"; fi
+
+keyring=/usr/share/keyrings/debian-archive-keyring
+if [ -n "$test" ] && [ ! -e $keyring.gpg ] && [ ! -e $keyring.pgp ]; then missing="$missing debian-archive-keyring"; fi
 
 if [ -n "$missing" ]; then
 	if ! command -v apt-get >/dev/null; then
@@ -74,3 +78,5 @@ if [ ! -f busybox/hello/index.json ] || [ -n "$(find busybox/hello.sh busybox/he
 	say "busybox/hello: the image of specs/hello.yaml"
 	busybox/hello.sh "busybox/$architecture/busybox" "$architecture" busybox/hello
 fi
+
+if [ -n "$test" ] && [ "$(id -u)" = 0 ]; then test/world/incus/make.sh /var/cache/lxdocker/incus; fi

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { Failure } from '../errors.ts'
 import { remove } from '../files.ts'
 import { log } from '../log.ts'
+import { ToolFailure } from '../run.ts'
 import { type Product, title } from '../spec/product.ts'
 import { ownedAbove, touchNewer } from '../tools/find.ts'
 import { sha256sum } from '../tools/sha256sum.ts'
@@ -13,7 +14,7 @@ import * as tar from '../tools/tar.ts'
 import * as umoci from '../tools/umoci.ts'
 import type { Item } from '../tree/versions.ts'
 import { created, type ImageConfig, imageConfig } from './config.ts'
-import { fetch, TAG } from './fetch.ts'
+import { fetch, forget, TAG } from './fetch.ts'
 import type { Ingredients } from './ingredients.ts'
 import { init } from './init.ts'
 import { metadata, TEMPLATES } from './metadata.ts'
@@ -50,13 +51,10 @@ export async function build(
   const config = imageConfig(await skopeo.config(source.address, source.platform))
   const script = init(with_.templates['init.sh.hbs'], process(config, keys), !keys.disable_supervisor)
   check(config, source)
-  const layout = await fetch(source, options.cache)
-
-  step('unpacking')
   const rootfs = join(work, 'rootfs')
   const unpacking = Math.floor(Date.now() / 1000)
   await mkdir(work, { recursive: true })
-  await umoci.rawUnpack(layout, TAG, rootfs)
+  await unpack(source, options, rootfs)
   await warnOfHighIds(product, rootfs)
   await layIn(rootfs, script, with_)
   await touchNewer(rootfs, unpacking, created(config))
@@ -76,6 +74,24 @@ export async function build(
     sha256sum(metadataTar, rootfsTar),
   ])
   return { directory: version, metadata: metadataItem, rootfs: rootfsItem, fingerprint }
+}
+
+/** Fetches once more what cannot be unpacked: blobs in the cache may have gone bad. */
+async function unpack(source: Source, { cache, step }: Options, rootfs: string): Promise<void> {
+  const attempt = async () => {
+    step('fetching')
+    const layout = await fetch(source, cache)
+    step('unpacking')
+    await umoci.rawUnpack(layout, TAG, rootfs)
+  }
+  try {
+    await attempt()
+  } catch (error) {
+    if (!(error instanceof ToolFailure) || !/digest|checksum|gzip|unexpected EOF/i.test(error.stderr)) throw error
+    await remove(rootfs)
+    await forget(source, cache)
+    await attempt()
+  }
 }
 
 /** An image without an index names its platform only here. */

@@ -20,15 +20,26 @@ export async function collect(cache: string, digests: ReadonlySet<string>): Prom
   const kept = names.filter(name => digests.has(name.replace('-', ':')))
   for (const name of names) if (!kept.includes(name)) await remove(join(cache, 'layouts', name))
   const needed = new Set<string>()
-  for (const name of kept) await follow(join(cache, 'layouts', name), 'index.json', needed)
+  for (const name of kept) for (const digest of await blobs(join(cache, 'layouts', name))) needed.add(digest)
   for (const blob of await glob('sha256/*', join(cache, 'blobs'))) {
     if (!needed.has(blob.replace('/', ':'))) await remove(join(cache, 'blobs', blob))
   }
 }
 
-/** Adds every blob that a manifest of a layout names, directly or through other manifests. */
-async function follow(layout: string, file: string, needed: Set<string>): Promise<void> {
-  const { manifests = [], config, layers = [] } = JSON.parse((await read(join(layout, file))) ?? '{}') as Manifest
-  for (const { digest } of [...manifests, ...layers, ...(config ? [config] : [])]) needed.add(digest)
-  for (const { digest } of manifests) await follow(layout, join('blobs', digest.replace(':', '/')), needed)
+/** The digests of every blob that a manifest of a layout names, directly or through other manifests. */
+export async function blobs(layout: string, file = 'index.json'): Promise<string[]> {
+  const { manifests = [], config, layers = [] } = await manifest(join(layout, file))
+  const own = [...manifests, ...layers, ...(config ? [config] : [])].map(({ digest }) => digest)
+  const others = manifests.map(({ digest }) => blobs(layout, join('blobs', digest.replace(':', '/'))))
+  return [...own, ...(await Promise.all(others)).flat()]
+}
+
+/** One that cannot be read names nothing. */
+async function manifest(file: string): Promise<Manifest> {
+  const text = (await read(file)) ?? '{}'
+  try {
+    return JSON.parse(text)
+  } catch {
+    return {}
+  }
 }

@@ -4,20 +4,30 @@ import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { read, remove } from '../files.ts'
 import * as skopeo from '../tools/skopeo.ts'
+import { blobs } from './collect.ts'
 import type { Source } from './source.ts'
 
 /** The tag that every layout gives its only image. */
 export const TAG = 'image'
 
+const place = ({ digest }: Source, cache: string) => join(cache, 'layouts', digest.replace(':', '-'))
 const running = new Map<string, Promise<void>>()
 
 /** @returns the path of an OCI layout that holds the whole image under `TAG` */
 export async function fetch(source: Source, cache: string): Promise<string> {
-  const layout = join(cache, 'layouts', source.digest.replace(':', '-'))
+  const layout = place(source, cache)
   // Two specs may name the same image.
   if (!running.has(layout)) running.set(layout, fill(layout, source, cache))
   await running.get(layout)
   return layout
+}
+
+/** Drops an image's layout with all its blobs, so that the next fetch gets them anew. */
+export async function forget(source: Source, cache: string): Promise<void> {
+  const layout = place(source, cache)
+  for (const digest of await blobs(layout)) await remove(join(layout, 'blobs', digest.replace(':', '/')))
+  await remove(layout)
+  running.delete(layout)
 }
 
 async function fill(layout: string, source: Source, cache: string): Promise<void> {

@@ -2,7 +2,16 @@
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { execa } from 'execa'
@@ -141,6 +150,27 @@ test('a full disk: the last good version stays, the next run finishes', needed, 
   await execa('mount', ['-o', 'remount,size=80m', disk])
   equal((await house.build()).exitCode, 0)
   equal(published(house).length, 2)
+})
+
+test('a blob that went bad in the cache is fetched again; what no image needs is collected', needed, async () => {
+  const house = lxdocker(hub.env)
+  const repository = await pushed(house, { big: randomBytes(100_000) })
+  house.spec('web', `image: ${repository}\n`)
+  equal((await house.build()).exitCode, 0)
+  const blobs = () => readdirSync(join(house.dir, '.cache/blobs/sha256'))
+  for (const blob of blobs()) {
+    const file = join(house.dir, '.cache/blobs/sha256', blob)
+    if (statSync(file).size > 100_000) writeFileSync(file, randomBytes(statSync(file).size))
+  }
+  const { exitCode, stderr } = await house.build('--force')
+  equal(exitCode, 0, stderr)
+  equal(published(house).length, 2)
+
+  const before = blobs()
+  await pushed(house, { big: randomBytes(100_000) }, 'latest', repository)
+  equal((await house.build('--keep', '1')).exitCode, 0)
+  equal(blobs().length, before.length)
+  equal(blobs().filter(blob => before.includes(blob)).length, 0)
 })
 
 test('a missing tool is named, with how to get it', needed, async () => {
