@@ -62,6 +62,32 @@ resolve_program() {
 	cat
 }
 
+# Prints the words of a text. Blanks separate them, quotes and backslashes hold them together as in a shell, nothing is
+# expanded.
+split() {
+	text=$1 word='' begun='' quote=''
+	while [ -n "$text" ]; do
+		char=${text%"${text#?}"} text=${text#?}
+		if [ "$char" = "\\" ] && [ "$quote" != "'" ]; then
+			char=${text%"${text#?}"} text=${text#?}
+			case $quote$char in \"[!\"\\\$\`]) word=$word\\ ;; esac
+			word=$word$char begun=true
+		elif [ -n "$quote" ]; then
+			if [ "$char" = "$quote" ]; then quote=''; else word=$word$char; fi
+		else
+			case $char in
+			\' | \") quote=$char begun=true ;;
+			[[:space:]])
+				[ -z "$begun" ] || words "$word"
+				word='' begun=''
+				;;
+			*) word=$word$char begun=true ;;
+			esac
+		fi
+	done
+	[ -z "$begun" ] || words "$word"
+}
+
 # As with `docker run --entrypoint`, another entrypoint does away with the image's command.
 application_words() {
 	if [ -n "$LXDOCKER_ENTRYPOINT" ]; then split "$LXDOCKER_ENTRYPOINT"; else image_entrypoint; fi

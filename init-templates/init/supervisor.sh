@@ -50,11 +50,15 @@ run_application() {
 	until read -r application <&4; do :; done
 	exec 4>&-
 	[ -z "$stopping" ] || stop
-	watch_health &
-	health=$!
+	health=''
+	if [ -s $state/check ]; then
+		spawn_checker
+		watch_health &
+		health=$!
+	fi
 	await $waiter
 	application=
-	kill $health 2>/dev/null
+	[ -z "$health" ] || kill $health
 	if [ "$status" -gt 128 ]; then
 		say "the application was killed by signal $((status - 128))"
 	else
