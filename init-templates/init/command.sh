@@ -17,7 +17,7 @@ default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 instance_variables() {
 	# shellcheck disable=SC3045 # this sh knows -d
 	while IFS= read -r -d '' pair; do
-		case $pair in LXDOCKER_* | UDHCPC_NO_* | "PATH=$default_path") ;; *) words "$pair" ;; esac
+		case $pair in LXDOCKER_* | UDHCPC_NO_* | CREDENTIALS_DIRECTORY=* | "PATH=$default_path") ;; *) words "$pair" ;; esac
 	done </proc/1/environ
 }
 

@@ -67,7 +67,7 @@ export function config(address: string, platform: Platform): Promise<string> {
  * before 0.6 knows nothing else.
  */
 export async function copy(address: string, platform: Platform, layout: string, tag: string): Promise<void> {
-  const layers = ['--dest-compress-format', 'gzip', '--dest-oci-accept-uncompressed-layers']
+  const layers = ['--dest-compress-format', 'gzip']
   await skopeo([
     ...override(platform),
     'copy',

@@ -72,7 +72,8 @@ export function host(client: Client, env: Record<string, string>, end: () => Pro
     exec: (name, ...argv) => lxc('exec', name, '--force-noninteractive', '--', ...argv),
     pull: (name, path) => lxc('file', 'pull', `${name}${path}`, '-'),
     stop: async (name, seconds = 120) => void (await lxc('stop', name, '--timeout', String(seconds))),
-    console: name => lxc('console', name, '--show-log'),
+    // Only LXD puts a heading above it.
+    console: async name => (await lxc('console', name, '--show-log')).replace(/^\nConsole log:\n\n/, ''),
     address: name =>
       waitFor(`an address of ${name}`, async () => {
         const { network } = JSON.parse(await lxc('query', `/1.0/instances/${name}/state`))

@@ -1,0 +1,138 @@
+// Rows: signals, ending, orphans.
+
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import type { Event } from '../../world/probe.ts'
+import type { Table } from './row.ts'
+
+/** Each as an image may spell it → its number. */
+const SPELLINGS: Record<string, number> = {
+  SIGINT: 2,
+  int: 2,
+  '2': 2,
+  SIGQUIT: 3,
+  Sigusr1: 10,
+  '15': 15,
+  SIGWINCH: 28,
+  'SIGRTMIN+3': 37,
+  'RTMAX-1': 63,
+  '37': 37,
+}
+
+const signals = (events: Event[]) => events.flatMap(one => (one.event === 'signal' ? [one.signal] : []))
+
+/** The application needs three seconds to end, and gets them. */
+const slow = (number: number): Table[string] => ({
+  image: { config: { Cmd: ['stop', String(number), '3'], ...(number === 15 ? {} : { StopSignal: String(number) }) } },
+  async see(it) {
+    await it.event('ready')
+    await it.stop()
+    const events = await it.events()
+    const [asked, stopped] = [events.find(e => e.event === 'signal'), events.find(e => e.event === 'stopped')]
+    ok(asked && stopped && stopped.at - asked.at >= 3, 'it was given its three seconds')
+    deepEqual(signals(events), [number])
+    await it.says(/^lxdocker: the application ended with status 0$/m)
+  },
+})
+
+const spelled = ([StopSignal, number]: [string, number]) => [
+  `signals: StopSignal ${StopSignal}`,
+  {
+    image: { config: { StopSignal, Cmd: ['stop', String(number), '0'] } },
+    async see(it) {
+      await it.event('ready')
+      await it.stop()
+      deepEqual(signals(await it.events()), [number])
+    },
+  } satisfies Table[string],
+]
+
+/** What becomes the stop signal when somebody inside sends it to PID 1. */
+const becomes = (sent: string): Table[string] => ({
+  image: { config: { StopSignal: 'SIGQUIT', Cmd: ['stop', '3', '0', 'catch', '15', 'catch', '2', 'catch', '30'] } },
+  async see(it) {
+    await it.event('ready')
+    await it.signal(sent)
+    await it.ended()
+    deepEqual(signals(await it.events()), [3])
+  },
+})
+
+export const signal: Table = {
+  'signals: a slow application gets its time': slow(15),
+  'signals: a slow application, SIGINT': slow(2),
+  ...Object.fromEntries(Object.entries(SPELLINGS).map(spelled)),
+  'signals: SIGPWR becomes the stop signal': becomes('PWR'),
+  'signals: SIGTERM becomes the stop signal': becomes('TERM'),
+  'signals: SIGINT becomes the stop signal': becomes('INT'),
+  'signals: HUP, USR1, USR2, WINCH reach the application': {
+    image: { config: { Cmd: ['catch', '1', 'catch', '10', 'catch', '12', 'catch', '28', 'stop', '15', '0'] } },
+    async see(it) {
+      await it.event('ready')
+      for (const [nth, name] of ['HUP', 'USR1', 'USR2', 'WINCH', 'USR1', 'HUP'].entries()) {
+        await it.signal(name)
+        await it.event('signal', nth)
+      }
+      await it.stop()
+      deepEqual(signals(await it.events()), [1, 10, 12, 28, 10, 1, 15])
+    },
+  },
+  'signals: an application that handles none dies of the stop signal': {
+    async see(it) {
+      await it.event('ready')
+      await it.stop()
+      await it.says(/^lxdocker: the application was killed by signal 15$/m)
+    },
+  },
+  'signals: SIGQUIT and SIGINT kill, nothing ignores them': {
+    image: { config: { StopSignal: 'SIGQUIT' } },
+    async see(it) {
+      await it.event('ready')
+      await it.stop()
+      await it.says(/^lxdocker: the application was killed by signal 3$/m)
+    },
+  },
+  'signals: the stop signal reaches the application alone, not its children': {
+    image: { config: { Cmd: ['orphan', '1000', 'stop', '15', '1'] } },
+    async see(it) {
+      await it.event('orphan')
+      await it.stop()
+      deepEqual(signals(await it.events()), [15])
+    },
+  },
+  'signals: orphans are reaped': {
+    image: { config: { Cmd: ['orphan', '1'] } },
+    async see(it) {
+      const { pid, parent } = await it.event('orphan')
+      equal(parent, 1)
+      await it.inside('sh', '-c', `while kill -0 ${pid}; do sleep 0.1; done 2>/dev/null`)
+      equal(await it.inside('sh', '-c', `cat /proc/${pid}/stat 2>/dev/null || echo gone`), 'gone')
+    },
+  },
+  'signals: an entrypoint like tini': {
+    image: { config: { Entrypoint: ['/probe/probe', 'init'], Cmd: ['stop', '15', '1'] } },
+    async see(it) {
+      await it.event('ready')
+      await it.stop()
+      deepEqual(signals(await it.events()), [15])
+      ok((await it.events()).some(({ event }) => event === 'stopped'))
+      await it.says(/^lxdocker: the application ended with status 0$/m)
+    },
+  },
+  'signals: an /init like s6-overlay’s, as PID 1': {
+    image: {
+      spec: 'disable_supervisor: true\n',
+      files: { init: { symlink: 'probe/probe' } },
+      config: { Entrypoint: ['/init', 'init'], Cmd: ['orphan', '1', 'stop', '15', '1'] },
+    },
+    instance: { config: { 'raw.lxc': 'lxc.signal.halt=SIGTERM' } },
+    async see(it) {
+      const start = await it.event('start')
+      deepEqual([start.pid, start.argv[0]], [1, '/init'])
+      const { pid, parent } = await it.event('orphan')
+      equal(parent, 1)
+      await it.inside('sh', '-c', `while kill -0 ${pid}; do sleep 0.1; done 2>/dev/null`)
+      await it.stop()
+      ok((await it.events()).some(({ event }) => event === 'stopped'))
+    },
+  },
+}

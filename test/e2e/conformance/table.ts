@@ -1,0 +1,27 @@
+// Every row of the conformance suite.
+
+import { health } from './health.ts'
+import { images } from './images.ts'
+import { network } from './network.ts'
+import { overrides } from './overrides.ts'
+import { process } from './process.ts'
+import { restart } from './restart.ts'
+import type { Table } from './row.ts'
+import { signal } from './signals.ts'
+import { user } from './user.ts'
+
+const all: Table = {
+  ...user,
+  ...process,
+  ...signal,
+  ...restart,
+  ...overrides,
+  ...health,
+  ...network,
+  ...images,
+}
+
+/** LXDT_ROWS='^user' runs some of them alone. */
+const wanted = new RegExp(globalThis.process.env.LXDT_ROWS ?? '')
+
+export const table: Table = Object.fromEntries(Object.entries(all).filter(([title]) => wanted.test(title)))
