@@ -35,7 +35,13 @@ export interface Instance {
 
 export function instance(host: Lxd, name: string, net: Net): Instance {
   const status = async () => JSON.parse(await host.lxc('query', `/1.0/instances/${name}`)).status
-  const record = async () => events(await host.lxc('file', 'pull', `${name}${RECORD}`, '-').catch(() => ''))
+  const pull = () =>
+    host.lxc('file', 'pull', `${name}${RECORD}`, '-').catch(error => {
+      if (/not found|does not exist|no such file/i.test(error.message)) return ''
+      throw error
+    })
+  // An instance that is just ending is busy.
+  const record = async () => events((await waitFor('the record', async () => [await pull()], SECONDS))[0] as string)
   // A running instance's console is read once, later there is only what is new; one without anything new is an error.
   let read = ''
   const text = async () => {

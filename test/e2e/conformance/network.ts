@@ -13,6 +13,12 @@ async function atStart(it: Instance): Promise<string[]> {
   return addresses.filter(one => !/^lo | fe80:| fd42:/.test(one))
 }
 
+/** The IPv4 addresses that eth0 has now. */
+async function now(it: Instance): Promise<string[]> {
+  const shown = await it.inside('ip', '-4', 'address', 'show', 'dev', 'eth0')
+  return [...shown.matchAll(/inet ([\d.]+)/g)].map(([, address]) => `eth0 ${address}`)
+}
+
 const of = (it: Instance, device: string) => new RegExp(`^${device} ${it.net.prefix4.replaceAll('.', '\\.')}\\d+$`)
 const gateway = (it: Instance) => `${it.net.prefix4}1`
 
@@ -79,6 +85,18 @@ export const network: Table = {
         60,
       )
       match(await it.inside('ip', '-6', 'route'), /^default via fe80::.* dev eth0/m)
+    },
+  },
+  'network: a lease is renewed, then the server gives another address': {
+    image: plain,
+    network: true,
+    async see(it) {
+      await it.inside('sh', '-c', 'kill -USR1 $(pidof udhcpc); sleep 1')
+      deepEqual(await now(it), await atStart(it))
+      await it.host.lxc('config', 'device', 'override', it.name, 'eth0', `ipv4.address=${it.net.prefix4}77`)
+      await it.inside('sh', '-c', 'kill -USR2 $(pidof udhcpc); sleep 1; kill -USR1 $(pidof udhcpc)')
+      await waitFor('the other address', async () => (await now(it)).join() === `eth0 ${it.net.prefix4}77`, 60)
+      match(await it.inside('ip', 'route'), new RegExp(`^default via ${gateway(it)} dev eth0`, 'm'))
     },
   },
   'network: a user may serve port 80': {
