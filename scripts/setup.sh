@@ -54,7 +54,7 @@ if [ -n "$missing" ]; then
 fi
 
 # shellcheck disable=SC3013 # every sh of Debian and Ubuntu knows -nt
-if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
 	say "npm ci"
 	npm ci --no-audit --no-fund --loglevel=error
 fi
