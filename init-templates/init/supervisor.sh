@@ -59,11 +59,9 @@ run_application() {
 	await $waiter
 	application=
 	[ -z "$health" ] || kill $health
-	if [ "$status" -gt 128 ]; then
-		say "the application was killed by signal $((status - 128))"
-	else
-		say "the application ended with status $status"
-	fi
+	# A shell cannot tell a signal from an exit status above 128.
+	if [ "$status" -gt 128 ]; then signal=", as by signal $((status - 128))"; else signal=''; fi
+	say "the application ended with status $status$signal"
 }
 
 now() { cut -d . -f 1 /proc/uptime; }

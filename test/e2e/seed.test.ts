@@ -196,7 +196,7 @@ test('an application that ends by itself ends the instance, orphans are reaped b
   await waitFor('the instance to end', async () =>
     /stopped/i.test(await host.lxc('list', name, '--format', 'csv', '--columns', 's')),
   )
-  match(await host.console(name), /the application was killed by signal 9/)
+  match(await host.console(name), /the application ended with status 137, as by signal 9/)
 })
 
 test('lxdocker’s own files; /sbin/init is the image’s own again', needed, async () => {

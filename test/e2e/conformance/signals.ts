@@ -80,7 +80,7 @@ export const signal: Table = {
     async see(it) {
       await it.event('ready')
       await it.stop()
-      await it.says(/^lxdocker: the application was killed by signal 15$/m)
+      await it.says(/^lxdocker: the application ended with status 143, as by signal 15$/m)
     },
   },
   'signals: SIGQUIT and SIGINT kill, nothing ignores them': {
@@ -88,7 +88,7 @@ export const signal: Table = {
     async see(it) {
       await it.event('ready')
       await it.stop()
-      await it.says(/^lxdocker: the application was killed by signal 3$/m)
+      await it.says(/^lxdocker: the application ended with status 131, as by signal 3$/m)
     },
   },
   'signals: the stop signal reaches the application alone, not its children': {
