@@ -33,7 +33,7 @@ unshare --mount --pid --fork --kill-child --mount-proc mmdebstrap --quiet --mode
 	--dpkgopt='path-exclude=/usr/share/info/*' \
 	--dpkgopt='path-exclude=/usr/share/locale/*' \
 	--dpkgopt='path-exclude=/usr/share/man/*' \
-	forky "$dir.new" "${uri:-http://deb.debian.org/debian}"
+	forky "$dir.new" "${uri:?apt knows no mirror of Debian}"
 
 echo root:1000000:1000000000 | tee "$dir.new/etc/subuid" >"$dir.new/etc/subgid"
 chmod 755 "$dir.new"
