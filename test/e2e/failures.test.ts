@@ -248,8 +248,9 @@ for (const [signal, code] of [
 
 test('a second run ends with 75 and names the first', needed, async () => {
   const house = lxdocker(hub.env)
-  const { run } = await packing(house)
-  const { exitCode, stderr } = await house.build()
+  const { run, tar } = await packing(house)
+  process.kill(tar, 'SIGSTOP')
+  const { exitCode, stderr } = await house.build().finally(() => process.kill(tar, 'SIGCONT'))
   equal(exitCode, 75)
   match(stderr, new RegExp(`another run is going on \\(pid ${run.pid}: node .*build\\.ts`))
   equal((await run).exitCode, 0)
