@@ -90,18 +90,20 @@ await main(async () => {
     say(outcome)
     return outcome
   })
+  const failed = outcomes.some(({ action }) => action === 'fail')
   if (!flags.check) {
     await remove(join(flags.out, WORK))
     const retained = retain(await versions(flags.out), new Set(specs.map(({ name }) => name)), keep)
     if (retained.listed.length > 0) {
       await list(flags.out, retained.listed)
       await expire(flags.out, retained, new Date())
-      await collect(flags.cache, new Set(retained.listed.map(({ source }) => source.digest)))
+      // The next run goes on with what a failed image has downloaded.
+      if (!failed) await collect(flags.cache, new Set(retained.listed.map(({ source }) => source.digest)))
     }
   }
   if (flags.json) for (const outcome of outcomes) console.log(json(outcome))
   sum(outcomes)
-  return outcomes.some(({ action }) => action === 'fail') ? EXIT.failed : EXIT.ok
+  return failed ? EXIT.failed : EXIT.ok
 })
 
 type Step = (doing: string) => void
