@@ -3,25 +3,20 @@
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { count, EXIT, main, options } from './scripts/cli.ts'
-import { explain, Failure, Interrupted, UsageFailure } from './scripts/errors.ts'
+import { choice, count, EXIT, main, options } from './scripts/cli.ts'
+import { UsageFailure } from './scripts/errors.ts'
 import { remove } from './scripts/files.ts'
-import { build } from './scripts/image/build.ts'
-import { collect } from './scripts/image/collect.ts'
-import { type Decision, decide } from './scripts/image/decide.ts'
-import { type Ingredients, ingredients } from './scripts/image/ingredients.ts'
+import { DEFAULT, FORMATS } from './scripts/image/format.ts'
 import { log } from './scripts/log.ts'
 import { pool } from './scripts/pool.ts'
-import { json, type Outcome, say, sum } from './scripts/report.ts'
-import { load } from './scripts/spec/load.ts'
-import { hostArchitecture, type Product, title } from './scripts/spec/product.ts'
-import { release } from './scripts/spec/reference.ts'
+import { produce } from './scripts/produce.ts'
+import { json, say, sum } from './scripts/report.ts'
+import { load, type Spec } from './scripts/spec/load.ts'
+import { ARCHITECTURES, architecture, hostArchitecture, products } from './scripts/spec/product.ts'
 import { flock } from './scripts/tools/flock.ts'
-import { expire } from './scripts/tree/expire.ts'
-import { nextSerial, WORK } from './scripts/tree/layout.ts'
-import { list, publish } from './scripts/tree/publish.ts'
-import { retain } from './scripts/tree/retain.ts'
-import { newest, type Version, versions } from './scripts/tree/versions.ts'
+import { WORK } from './scripts/tree/layout.ts'
+import { settle } from './scripts/tree/settle.ts'
+import { type Version, versions } from './scripts/tree/versions.ts'
 
 const home = dirname(fileURLToPath(import.meta.url))
 
@@ -30,11 +25,17 @@ const USAGE = `npx zx build.ts [NAME…]       builds the images of the specs, o
   --specs DIR            one YAML file per image                 (default: specs)
   --out DIR              the published tree                      (default: public)
   --cache DIR            downloaded images                       (default: .cache)
+  --arch A,B             only these architectures; what a spec is built for that names none
+                                                                 (default: this machine's)
+  --format F             of specs that name none: ${FORMATS.join(', ')}
+                                                                 (default: ${DEFAULT})
+  --delta                squashfs: add what changed since each version that is kept
   --udhcpc-script FILE   lay this udhcpc script in instead of lxdocker's own
   --jobs N               images at the same time                 (default: the number of processors)
   --keep N               versions of each image that stay listed (default: 2)
   --check                say what would be built, and why; build nothing
   --force                build what is unchanged, too
+  --index                build nothing, read no spec: list what lies in the tree
   --json                 one JSON object per image on standard output
   --quiet                say nothing unless something fails
   --verbose              show every command
@@ -48,16 +49,22 @@ await main(async () => {
     specs: { type: 'string', default: 'specs' },
     out: { type: 'string', default: 'public' },
     cache: { type: 'string', default: '.cache' },
+    arch: { type: 'string' },
+    format: { type: 'string', default: DEFAULT },
+    delta: { type: 'boolean', default: false },
     'udhcpc-script': { type: 'string' },
     jobs: { type: 'string', default: String(availableParallelism()) },
     keep: { type: 'string', default: '2' },
     check: { type: 'boolean', default: false },
     force: { type: 'boolean', default: false },
+    index: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   })
   const jobs = count('jobs', flags.jobs, 1)
   const keep = count('keep', flags.keep, 1)
-  const specs = await load(flags.specs)
+  const format = choice('format', flags.format, FORMATS)
+  const only = flags.arch?.split(',').map(text => architecture(text) ?? choice('arch', text, ARCHITECTURES))
+  const specs = flags.index ? [] : await load(flags.specs)
   const unknown = names.filter(name => !specs.some(spec => spec.name === name))
   if (unknown.length > 0) throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`)
   if (process.getuid?.() !== 0)
@@ -73,78 +80,31 @@ await main(async () => {
     await remove(join(flags.out, WORK))
   }
 
-  const architecture = hostArchitecture()
-  const parts = await ingredients(home, architecture, flags['udhcpc-script'])
+  const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const published = await versions(flags.out)
-  const products = specs
-    .filter(({ name }) => names.length === 0 || names.includes(name))
-    .map(spec => ({ spec, architecture }))
-  const outcomes = await pool(products, jobs, async product => {
-    const before = newest(published, product.spec.name, architecture)
-    const outcome = await attempt(product, before, async step => {
-      step('asking the registry')
-      const decision = await decide(product, parts, before, flags.force)
-      if (flags.check || decision.action === 'keep') return { ...decision, version: before }
-      return carryOut(decision, parts, step, flags)
-    })
-    say(outcome)
-    return outcome
-  })
+  const means = { ...flags, home, udhcpcScript: flags['udhcpc-script'], published, keep }
+  const outcomes = await pool(
+    products(chosen, { architecture: hostArchitecture(), format, only }),
+    jobs,
+    async product => {
+      const outcome = await produce(product, means)
+      say(outcome)
+      return outcome
+    },
+  )
   const failed = outcomes.some(({ action }) => action === 'fail')
   if (!flags.check) {
     await remove(join(flags.out, WORK))
-    const retained = retain(await versions(flags.out), new Set(specs.map(({ name }) => name)), keep)
-    if (retained.listed.length > 0) {
-      await list(flags.out, retained.listed)
-      await expire(flags.out, retained, new Date())
-      // The next run goes on with what a failed image has downloaded.
-      if (!failed) await collect(flags.cache, new Set(retained.listed.map(({ source }) => source.digest)))
-    }
+    const wanted = flags.index ? () => true : (version: Version) => specs.some(spec => asksFor(spec, version))
+    // The next run goes on with what a failed image has downloaded.
+    await settle(flags.out, failed ? undefined : flags.cache, wanted, keep)
   }
   if (flags.json) for (const outcome of outcomes) console.log(json(outcome))
-  sum(outcomes)
+  if (!flags.index) sum(outcomes)
   return failed ? EXIT.failed : EXIT.ok
 })
 
-type Step = (doing: string) => void
-
-/** A product's failure is its own: the others go on, its last version stays. */
-async function attempt(
-  product: Product,
-  before: Version | undefined,
-  work: (step: Step) => Promise<Outcome>,
-): Promise<Outcome> {
-  try {
-    return await work(doing => log.doing(title(product), doing))
-  } catch (error) {
-    if (error instanceof Interrupted) throw error
-    const why = explain(error instanceof Failure ? error.within(product.spec.file) : error)
-    return { product, action: 'fail', why, version: before }
-  } finally {
-    log.done(title(product))
-  }
-}
-
-async function carryOut(
-  decision: Decision,
-  parts: Ingredients,
-  step: Step,
-  flags: { out: string; cache: string },
-): Promise<Outcome> {
-  const { product, source, recipe, why, newest } = decision
-  const { spec, architecture } = product
-  const work = join(flags.out, WORK, `${spec.name}.${architecture}`)
-  const { directory, ...artefacts } = await build(product, source, parts, { cache: flags.cache, work, step })
-  const version: Version = {
-    name: spec.name,
-    architecture,
-    serial: nextSerial(new Date(), newest?.serial),
-    release: release(spec.reference),
-    source: { image: spec.keys.image, digest: source.digest },
-    recipe,
-    ...artefacts,
-  }
-  step('publishing')
-  await publish(flags.out, directory, version)
-  return { product, action: 'built', why, version }
+/** A spec that names no architecture is content with all that were ever built. */
+function asksFor({ name, keys }: Spec, version: Version): boolean {
+  return name === version.name && (keys.architectures?.some(one => one === version.architecture) ?? true)
 }

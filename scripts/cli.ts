@@ -62,6 +62,13 @@ export function count(flag: string, text: string, least: number): number {
   throw new UsageFailure(`--${flag}`, `"${text}" is not a whole number of at least ${least}`)
 }
 
+/** One of the words that a flag knows. @throws UsageFailure */
+export function choice<T extends string>(flag: string, text: string, known: readonly T[]): T {
+  const found = known.find(word => word === text)
+  if (found !== undefined) return found
+  throw new UsageFailure(`--${flag}`, `"${text}" is none of ${known.join(', ')}`)
+}
+
 /**
  * Runs an entry: its result is the exit code, its failures are explained.
  * SIGINT and SIGTERM end the running tools first, then the entry; the exit code is 128 + the signal's number.

@@ -2,7 +2,7 @@
 
 import { log } from './log.ts'
 import { type Product, title } from './spec/product.ts'
-import type { Version } from './tree/versions.ts'
+import { root, type Version } from './tree/versions.ts'
 
 export interface Outcome {
   product: Product
@@ -35,7 +35,7 @@ export function sum(outcomes: readonly Outcome[]): void {
 
 /** One JSON object per image, for programs. */
 export function json({ product, action, why, version }: Outcome): string {
-  const { serial, fingerprint, source } = version ?? {}
+  const { serial, source } = version ?? {}
   return JSON.stringify({
     name: product.spec.name,
     architecture: product.architecture,
@@ -43,7 +43,7 @@ export function json({ product, action, why, version }: Outcome): string {
     action,
     why,
     serial,
-    fingerprint,
+    fingerprint: version && root(version, 'LXD')?.fingerprint,
     digest: source?.digest,
   })
 }

@@ -1,6 +1,6 @@
 // Starts external programs; no other file does.
 
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { execa, type Options, type Result } from 'execa'
 import { Failure, Interrupted } from './errors.ts'
 import { log } from './log.ts'
@@ -24,6 +24,8 @@ export interface RunOptions {
   cwd?: string
   /** Text for standard input, which is empty otherwise. */
   input?: string | Readable
+  /** Where standard output goes, piece by piece, instead of being returned. */
+  output?: Writable[]
   /** An open descriptor that the tool gets as its descriptor 3. */
   fd3?: number
   /** Seconds after which the tool is ended; it may take for ever by default. */
@@ -47,7 +49,13 @@ export async function run(argv: Argv, options: RunOptions = {}): Promise<string>
     cwd: options.cwd,
     env: { LC_ALL: 'C', TZ: 'UTC', NODE_OPTIONS: undefined },
     input: options.input ?? '',
-    stdio: ['pipe', 'pipe', 'pipe', ...(options.fd3 === undefined ? [] : [options.fd3])] as Options['stdio'],
+    stdio: [
+      'pipe',
+      options.output ?? 'pipe',
+      'pipe',
+      ...(options.fd3 === undefined ? [] : [options.fd3]),
+    ] as Options['stdio'],
+    buffer: { stdout: !options.output },
     stripFinalNewline: false,
     timeout: (options.timeout ?? 0) * 1000,
     cancelSignal: interruption.signal,

@@ -1,34 +1,33 @@
 // Makes an LXD image of a Docker image.
 
-import { mkdir, stat, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Failure } from '../errors.ts'
 import { remove } from '../files.ts'
 import { log } from '../log.ts'
 import { ToolFailure } from '../run.ts'
 import { type Product, title } from '../spec/product.ts'
 import { ownedAbove, touchNewer } from '../tools/find.ts'
-import { sha256sum } from '../tools/sha256sum.ts'
 import * as skopeo from '../tools/skopeo.ts'
-import * as tar from '../tools/tar.ts'
 import * as umoci from '../tools/umoci.ts'
-import type { Item } from '../tree/versions.ts'
+import type { About, Item } from '../tree/versions.ts'
+import { about } from './about.ts'
 import { created, type ImageConfig, imageConfig } from './config.ts'
 import { fetch, forget, TAG } from './fetch.ts'
 import type { Ingredients } from './ingredients.ts'
 import { init } from './init.ts'
 import { metadata, TEMPLATES } from './metadata.ts'
+import { pack } from './pack.ts'
 import { process } from './process.ts'
 import { directory, place, setAside } from './rootfs.ts'
 import { shell } from './shell.ts'
 import type { Source } from './source.ts'
 
 export interface Artefacts {
-  /** The directory that holds the two files and nothing else. */
+  /** The directory that holds the items' files and nothing else. */
   directory: string
-  metadata: Item
-  rootfs: Item
-  fingerprint: string
+  items: Item[]
+  about: About
 }
 
 export interface Options {
@@ -51,29 +50,21 @@ export async function build(
   const config = imageConfig(await skopeo.config(source.address, source.platform))
   const script = init(with_.templates['init.sh.hbs'], process(config, keys), !keys.disable_supervisor)
   check(config, source)
-  const rootfs = join(work, 'rootfs')
+  const staged = join(work, 'staged')
+  const rootfs = join(staged, 'rootfs')
   const unpacking = Math.floor(Date.now() / 1000)
-  await mkdir(work, { recursive: true })
+  await mkdir(staged, { recursive: true })
   await unpack(source, options, rootfs)
   await warnOfHighIds(product, rootfs)
   await layIn(rootfs, script, with_)
-  await touchNewer(rootfs, unpacking, created(config))
+  await stageMetadata(staged, product, config, with_)
+  await touchNewer(staged, unpacking, created(config))
 
   step('packing')
-  const version = join(work, 'version')
-  const rootfsTar = join(version, 'rootfs.tar.zst')
-  const metadataTar = join(version, 'metadata.tar.xz')
-  await mkdir(version)
-  await tar.create(rootfsTar, 'zstd -3 --threads=0 --quiet', rootfs, ['.'])
-  await remove(rootfs)
-  await packMetadata(metadataTar, join(work, 'metadata'), product, config, with_)
-
-  const [metadataItem, rootfsItem, fingerprint] = await Promise.all([
-    item(metadataTar),
-    item(rootfsTar),
-    sha256sum(metadataTar, rootfsTar),
-  ])
-  return { directory: version, metadata: metadataItem, rootfs: rootfsItem, fingerprint }
+  const directory = join(work, 'version')
+  const items = await pack(product.format, staged, directory, created(config))
+  await remove(staged)
+  return { directory, items, about: about(config, keys) }
 }
 
 /** Fetches once more what cannot be unpacked: blobs in the cache may have gone bad. */
@@ -123,22 +114,15 @@ async function layIn(rootfs: string, init: string, { busybox, templates, udhcpcS
   await place(rootfs, '/lxd-prelaunch', '', 0o755)
 }
 
-async function packMetadata(
-  archive: string,
-  staging: string,
+async function stageMetadata(
+  staged: string,
   product: Product,
   config: ImageConfig,
   { templates }: Ingredients,
 ): Promise<void> {
-  await mkdir(join(staging, 'templates'), { recursive: true })
-  await writeFile(join(staging, 'metadata.yaml'), metadata(product, config))
+  await mkdir(join(staged, 'templates'))
+  await writeFile(join(staged, 'metadata.yaml'), metadata(product, config))
   for (const { template } of Object.values(TEMPLATES)) {
-    await writeFile(join(staging, 'templates', template), templates[template])
+    await writeFile(join(staged, 'templates', template), templates[template])
   }
-  await touchNewer(staging, 0, created(config))
-  await tar.create(archive, 'xz -6 --threads=1', staging, ['metadata.yaml', 'templates'])
-}
-
-async function item(path: string): Promise<Item> {
-  return { file: basename(path), size: (await stat(path)).size, sha256: await sha256sum(path) }
 }

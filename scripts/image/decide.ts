@@ -8,10 +8,8 @@ import { type Recipe, recipe } from './recipe.ts'
 import { resolve, type Source } from './source.ts'
 
 export interface Decision extends Action {
-  product: Product
   source: Source
   recipe: Recipe
-  newest: Version | undefined
 }
 
 /**
@@ -27,7 +25,11 @@ export async function decide(
 ): Promise<Decision> {
   const { reference, keys } = product.spec
   const source = await resolve(reference, PLATFORMS[product.architecture])
-  const { image: _, ...settings } = keys
-  const made = recipe(source.digest, settings, { ...templates, busybox, 'udhcpc script': udhcpcScript })
-  return { product, source, recipe: made, newest, ...plan(made, newest, force) }
+  const { image: _, architectures: __, ...settings } = keys
+  const made = recipe(
+    source.digest,
+    { ...settings, format: product.format },
+    { ...templates, busybox, 'udhcpc script': udhcpcScript },
+  )
+  return { source, recipe: made, ...plan(made, newest, force) }
 }

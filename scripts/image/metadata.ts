@@ -20,7 +20,7 @@ export function metadata({ spec, architecture }: Product, config: ImageConfig): 
     architecture,
     creation_date: created(config),
     expiry_date: 0,
-    properties: { description: spec.name, ...properties(config) },
+    properties: { description: spec.keys.description ?? spec.name, ...properties(config) },
     templates: Object.fromEntries(templates),
   })
 }

@@ -1,7 +1,9 @@
 // The keys of a spec.
 
 import { z } from 'zod'
+import { FORMATS } from '../image/format.ts'
 import { signal } from '../image/process.ts'
+import { ARCHITECTURES, architecture } from './product.ts'
 import { reference } from './reference.ts'
 import { words } from './words.ts'
 
@@ -28,11 +30,25 @@ const stopSignal = scalar.superRefine((name, context) => {
   }
 })
 
+const target = z.string().transform((text, context) => {
+  const known = architecture(text)
+  if (!known) context.addIssue({ code: 'custom', message: `"${text}" is none of ${ARCHITECTURES.join(', ')}` })
+  return known ?? z.NEVER
+})
+
 export const schema = z
   .strictObject({
     image: image.describe(
       'Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…',
     ),
+    description: z.string().optional().describe("One line for people; the image's own by default"),
+    architectures: z
+      .array(target)
+      .min(1)
+      .transform(list => [...new Set(list)])
+      .optional()
+      .describe(`What to build for: ${ARCHITECTURES.join(', ')}; this machine's architecture by default`),
+    format: z.enum(FORMATS).optional().describe('How the image is packed; tar.zst by default'),
     disable_supervisor: z
       .boolean()
       .default(false)

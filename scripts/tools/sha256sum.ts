@@ -1,14 +1,32 @@
-// sha256sum: fingerprints files.
+// sha256sum: fingerprints bytes while they pass.
 
 import { createReadStream } from 'node:fs'
-import { Readable } from 'node:stream'
+import { PassThrough, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { run } from '../run.ts'
 
-/** The SHA-256 of the files' bytes, one file after the other, as 64 hex digits. */
-export async function sha256sum(...files: string[]): Promise<string> {
-  return (await run(['sha256sum'], { input: Readable.from(bytes(files)) })).slice(0, 64)
+export interface Sum {
+  /** Takes the bytes; its end is theirs. */
+  stream: Writable
+  /** Takes the bytes of a file. */
+  take(file: string): Promise<void>
+  /** The SHA-256 of all bytes, as 64 hex digits. */
+  digest: Promise<string>
 }
 
-async function* bytes(files: string[]) {
-  for (const file of files) yield* createReadStream(file, { highWaterMark: 1 << 20 })
+export function sha256sum(): Sum {
+  const stream = new PassThrough({ highWaterMark: 1 << 20 })
+  const digest = run(['sha256sum'], { input: stream }).then(output => output.slice(0, 64))
+  // Who writes hears of a failure at once.
+  digest.catch(error => stream.destroy(error))
+  const take = (file: string) => pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), stream, { end: false })
+  return { stream, take, digest }
+}
+
+/** The SHA-256 of the files' bytes, one file after the other, as 64 hex digits. */
+export async function ofFiles(...files: string[]): Promise<string> {
+  const sum = sha256sum()
+  for (const file of files) await sum.take(file)
+  sum.stream.end()
+  return sum.digest
 }

@@ -1,5 +1,6 @@
 // tar: makes archives that depend on the files alone.
 
+import type { Writable } from 'node:stream'
 import { run } from '../run.ts'
 
 const REPRODUCIBLE = [
@@ -12,9 +13,20 @@ const ATTRIBUTES = ['--xattrs', '--xattrs-include=security.capability', '--xattr
 /**
  * Archives files of a directory with their numeric owners, extended attributes and times.
  *
- * @param compressor a command that tar pipes the archive through, e.g. `zstd -3`
+ * @param output where the archive goes, to all at once
+ * @param compressor a command that tar pipes the archive through, e.g. `zstd -3`; none: it stays as it is
  */
-export async function create(archive: string, compressor: string, directory: string, files: string[]): Promise<void> {
-  const words = ['--create', `--file=${archive}`, `--use-compress-program=${compressor}`, '--numeric-owner']
-  await run(['tar', ...words, ...REPRODUCIBLE, ...ATTRIBUTES, `--directory=${directory}`, '--', ...files])
+export async function create(
+  output: Writable[],
+  compressor: string | undefined,
+  directory: string,
+  files: string[],
+): Promise<void> {
+  const words = [
+    '--create',
+    '--file=-',
+    ...(compressor ? [`--use-compress-program=${compressor}`] : []),
+    '--numeric-owner',
+  ]
+  await run(['tar', ...words, ...REPRODUCIBLE, ...ATTRIBUTES, `--directory=${directory}`, '--', ...files], { output })
 }

@@ -1,7 +1,7 @@
 // The simplestreams catalog: nothing but a function of the versions.
 
 import { CATALOG, versionPath } from './layout.ts'
-import type { Item, Version } from './versions.ts'
+import { type Item, root, type Version } from './versions.ts'
 
 /** The texts of index.json and images.json, in the form that LXD and Incus read. */
 export function catalog(versions: readonly Version[]): { index: string; images: string } {
@@ -30,6 +30,7 @@ export function catalog(versions: readonly Version[]): { index: string; images: 
 /** LXD shows `os release_title` as the description. */
 function product(versions: Version[]): object {
   const { name, architecture, release } = versions.at(-1) as Version
+  const serials = new Set(versions.map(({ serial }) => serial))
   return {
     aliases: name,
     arch: architecture,
@@ -37,23 +38,32 @@ function product(versions: Version[]): object {
     release,
     release_title: release,
     version: release,
-    versions: Object.fromEntries(versions.map(version => [version.serial, { items: items(version) }])),
+    versions: Object.fromEntries(versions.map(version => [version.serial, { items: items(version, serials) }])),
   }
 }
 
-/** LXD and Incus each read one of the two metadata entries, which name the same file. */
-function items({ name, architecture, serial, metadata, rootfs, fingerprint }: Version): object {
-  const item = (ftype: string, { file, size, sha256 }: Item) => ({
-    ftype,
-    path: `${versionPath(name, architecture, serial)}/${file}`,
-    size,
-    sha256,
-  })
-  return {
-    'incus.tar.xz': { ...item('incus.tar.xz', metadata), combined_rootxz_sha256: fingerprint },
-    'lxd.tar.xz': { ...item('lxd.tar.xz', metadata), combined_rootxz_sha256: fingerprint },
-    'root.tar.xz': item('root.tar.xz', rootfs),
-  }
+/** A delta is of use only while the version it starts from is listed. */
+function items(version: Version, serials: ReadonlySet<string>): object {
+  const listed = version.items.filter(({ base }) => base === undefined || serials.has(base))
+  return Object.fromEntries(listed.flatMap(item => entries(version, item)))
+}
+
+function entries(version: Version, item: Item): [string, object][] {
+  const { ftype, file, size, sha256, base } = item
+  const path = `${versionPath(version.name, version.architecture, version.serial)}/${file}`
+  const entry = (name: string, more = {}): [string, object] => [name, { ftype: name, path, size, sha256, ...more }]
+  // LXD reads the first name, Incus the second: the same file.
+  if (ftype === 'lxd_combined.tar.gz') return [entry(ftype), entry('incus_combined.tar.gz')]
+  if (ftype === 'lxd.tar.xz')
+    return [entry(ftype, combined(version, 'LXD')), entry('incus.tar.xz', combined(version, 'Incus'))]
+  if (ftype === 'squashfs.vcdiff') return [[`${base}.vcdiff`, { ftype, path, size, sha256, delta_base: base }]]
+  return [entry(ftype)]
+}
+
+/** A daemon sees only the root file systems whose fingerprint stands here. */
+function combined(version: Version, daemon: 'LXD' | 'Incus'): object {
+  const { ftype, fingerprint } = root(version, daemon) ?? {}
+  return { [ftype === 'squashfs' ? 'combined_squashfs_sha256' : 'combined_rootxz_sha256']: fingerprint }
 }
 
 function json(value: object): string {

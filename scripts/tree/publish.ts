@@ -8,7 +8,7 @@ import type { Version } from './versions.ts'
 
 /** Adds a version to the tree: writes its build.json and gives its finished directory the final name. */
 export async function publish(tree: string, directory: string, version: Version): Promise<void> {
-  for (const { file } of [version.metadata, version.rootfs]) await sync(join(directory, file))
+  for (const { file } of version.items) await sync(join(directory, file))
   await write(join(directory, 'build.json'), `${JSON.stringify(version, null, 2)}\n`)
   await move(directory, join(tree, versionPath(version.name, version.architecture, version.serial)))
 }

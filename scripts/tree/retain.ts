@@ -9,17 +9,16 @@ export interface Retained {
 }
 
 /**
- * Lists the newest versions of every image that has a spec.
+ * Lists the newest versions of every product that is wanted.
  *
  * @param all oldest first within a product
- * @param names the images that have a spec
  * @param keep how many versions of each product
  */
-export function retain(all: readonly Version[], names: ReadonlySet<string>, keep: number): Retained {
+export function retain(all: readonly Version[], wanted: (version: Version) => boolean, keep: number): Retained {
   const newer = (one: Version) =>
     all.filter(
       ({ name, architecture, serial }) => name === one.name && architecture === one.architecture && serial > one.serial,
     ).length
-  const isListed = (version: Version) => names.has(version.name) && newer(version) < keep
+  const isListed = (version: Version) => wanted(version) && newer(version) < keep
   return { listed: all.filter(isListed), dropped: all.filter(version => !isListed(version)) }
 }

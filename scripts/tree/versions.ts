@@ -7,13 +7,36 @@ import type { Recipe } from '../image/recipe.ts'
 import { log } from '../log.ts'
 import { VERSIONS } from './layout.ts'
 
+/** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */
+export type Ftype = 'lxd.tar.xz' | 'lxd_combined.tar.gz' | 'squashfs' | 'root.tar.xz' | 'squashfs.vcdiff'
+
 /** A file of a version as LXD and Incus download it. */
 export interface Item {
+  ftype: Ftype
   /** File name inside the version's directory. */
   file: string
   /** Bytes. */
   size: number
   sha256: string
+  /** Of what holds a root file system: sha256 of the metadata's bytes followed by its own, the image's name in LXD. */
+  fingerprint?: string
+  /** Of a delta: the serial of the version that it starts from. */
+  base?: string
+}
+
+/** What people want to know of an image before they launch it. */
+export interface About {
+  description: string
+  /** When the image was made, in seconds since 1970. */
+  created: number
+  /** `80/tcp` */
+  ports: string[]
+  /** Absolute paths. */
+  volumes: string[]
+  /** `SIGTERM`, `SIGQUIT`, … */
+  stopSignal: string
+  /** false: the application itself is PID 1. */
+  supervised: boolean
 }
 
 /** One image, published or about to be; this is build.json. */
@@ -25,11 +48,9 @@ export interface Version {
   release: string
   /** What the spec asked for and what the registry gave. */
   source: { image: string; digest: string }
+  about: About
   recipe: Recipe
-  metadata: Item
-  rootfs: Item
-  /** sha256 of the metadata's bytes followed by the rootfs': LXD's name for the image. */
-  fingerprint: string
+  items: Item[]
 }
 
 /** Every whole version of a tree, by path: oldest first within a product. One with a missing or short file is left out. */
@@ -41,7 +62,7 @@ export async function versions(tree: string): Promise<Version[]> {
 async function version(file: string): Promise<Version | undefined> {
   try {
     const entry = JSON.parse((await read(file)) ?? '') as Version
-    for (const item of [entry.metadata, entry.rootfs]) {
+    for (const item of entry.items) {
       const { size } = await stat(join(dirname(file), item.file))
       if (size !== item.size) throw new Error(`${item.file} has ${size} bytes instead of ${item.size}`)
     }
@@ -52,7 +73,8 @@ async function version(file: string): Promise<Version | undefined> {
   }
 }
 
-/** The newest version of a product. */
-export function newest(all: readonly Version[], name: string, architecture: string): Version | undefined {
-  return all.filter(version => version.name === name && version.architecture === architecture).at(-1)
+/** The root file system that a daemon takes: of a version that has two, the squashfs is LXD's, the tar Incus'. */
+export function root({ items }: Version, daemon: 'LXD' | 'Incus'): Item | undefined {
+  const roots = items.filter(({ fingerprint }) => fingerprint)
+  return roots.find(({ ftype }) => (ftype === 'root.tar.xz') === (daemon === 'Incus')) ?? roots[0]
 }

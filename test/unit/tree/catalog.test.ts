@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { catalog } from '../../../scripts/tree/catalog.ts'
 import { nextSerial } from '../../../scripts/tree/layout.ts'
-import type { Version } from '../../../scripts/tree/versions.ts'
+import type { Item, Version } from '../../../scripts/tree/versions.ts'
+
+const METADATA: Item = { ftype: 'lxd.tar.xz', file: 'metadata.tar.xz', size: 10, sha256: 'aa' }
 
 function version(name: string, serial: string, release = 'latest'): Version {
   return {
@@ -11,10 +13,12 @@ function version(name: string, serial: string, release = 'latest'): Version {
     serial,
     release,
     source: { image: name, digest: 'sha256:0' },
+    about: { description: '', created: 1, ports: [], volumes: [], stopSignal: 'SIGTERM', supervised: true },
     recipe: {},
-    metadata: { file: 'metadata.tar.xz', size: 10, sha256: 'aa' },
-    rootfs: { file: 'rootfs.tar.zst', size: 20, sha256: 'bb' },
-    fingerprint: `f-${serial}`,
+    items: [
+      METADATA,
+      { ftype: 'root.tar.xz', file: 'rootfs.tar.zst', size: 20, sha256: 'bb', fingerprint: `f-${serial}` },
+    ],
   }
 }
 
@@ -44,6 +48,61 @@ test('every version is listed for LXD and for Incus, with the same file', () => 
     size: 20,
     sha256: 'bb',
   })
+})
+
+function listed(...all: Version[]) {
+  const { products } = JSON.parse(catalog(all).images)
+  return products['lxdocker:web:amd64'].versions[all.at(-1)?.serial as string].items
+}
+
+test('a unified archive is listed alone, under both names', () => {
+  const image: Item = { ftype: 'lxd_combined.tar.gz', file: 'image.tar.zst', size: 5, sha256: 'cc', fingerprint: 'cc' }
+  const items = listed({ ...version('web', '20260101_0000'), items: [image] })
+  assert.deepEqual(Object.keys(items), ['lxd_combined.tar.gz', 'incus_combined.tar.gz'])
+  assert.equal(items['incus_combined.tar.gz'].ftype, 'incus_combined.tar.gz')
+  assert.equal(items['incus_combined.tar.gz'].path, items['lxd_combined.tar.gz'].path)
+})
+
+test('of a squashfs beside a tar LXD sees the first, Incus the second', () => {
+  const one = version('web', '20260101_0000')
+  const squashfs: Item = {
+    ftype: 'squashfs',
+    file: 'rootfs.squashfs',
+    size: 30,
+    sha256: 'dd',
+    fingerprint: 'f-squashfs',
+  }
+  const items = listed({ ...one, items: [...one.items, squashfs] })
+  const fingerprints = ({ combined_squashfs_sha256, combined_rootxz_sha256 }: Record<string, string>) => [
+    combined_squashfs_sha256,
+    combined_rootxz_sha256,
+  ]
+  assert.deepEqual(fingerprints(items['lxd.tar.xz']), ['f-squashfs', undefined])
+  assert.deepEqual(fingerprints(items['incus.tar.xz']), [undefined, 'f-20260101_0000'])
+  assert.deepEqual(fingerprints(listed({ ...one, items: [METADATA, squashfs] })['incus.tar.xz']), [
+    'f-squashfs',
+    undefined,
+  ])
+})
+
+test('a delta is listed while the version it starts from is', () => {
+  const [old, one] = [version('web', '20260101_0000'), version('web', '20260102_0000')]
+  const delta: Item = {
+    ftype: 'squashfs.vcdiff',
+    file: '20260101_0000.vcdiff',
+    size: 1,
+    sha256: 'ee',
+    base: old.serial,
+  }
+  const changed = { ...one, items: [...one.items, delta] }
+  assert.deepEqual(listed(old, changed)['20260101_0000.vcdiff'], {
+    ftype: 'squashfs.vcdiff',
+    path: 'images/web/amd64/20260102_0000/20260101_0000.vcdiff',
+    size: 1,
+    sha256: 'ee',
+    delta_base: '20260101_0000',
+  })
+  assert.equal(listed(changed)['20260101_0000.vcdiff'], undefined)
 })
 
 test('a serial is the minute in UTC, later than any before', () => {

@@ -14,7 +14,7 @@ const db = version('db', '20260101_0000')
 
 test('the newest versions of what has a spec are listed, per architecture', () => {
   const arm = version('web', '20260101_0000', 'arm64')
-  const { listed, dropped } = retain([db, arm, ...web], new Set(['web']), 2)
+  const { listed, dropped } = retain([db, arm, ...web], ({ name }) => name === 'web', 2)
   assert.deepEqual(listed, [arm, ...web.slice(1)])
   assert.deepEqual(dropped, [db, web[0]])
 })

@@ -1,0 +1,90 @@
+// Packs an unpacked image into the files that LXD and Incus download.
+
+import { createWriteStream } from 'node:fs'
+import { mkdir, stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { basename, join } from 'node:path'
+import { anyCapability } from '../tools/getcap.ts'
+import { mksquashfs } from '../tools/mksquashfs.ts'
+import { ofFiles, type Sum, sha256sum } from '../tools/sha256sum.ts'
+import * as tar from '../tools/tar.ts'
+import type { Ftype, Item } from '../tree/versions.ts'
+import type { Format } from './format.ts'
+
+const ZSTD = 'zstd -3 --threads=0 --quiet'
+
+/** Each writes the same bytes whatever the number of processors; xz does so for every number of threads but one. */
+const COMPRESSORS = {
+  'tar.zst': ZSTD,
+  'tar.xz': `xz -6 --threads=${Math.max(2, availableParallelism())}`,
+  'tar.gz': 'gzip -6 --no-name',
+  tar: undefined,
+} as const
+
+/** What the metadata's archive holds, the file that daemons look for first. */
+const METADATA = ['metadata.yaml', 'templates']
+
+/**
+ * @param staged a directory with `metadata.yaml`, `templates/` and `rootfs/`
+ * @param version the directory to make, for the files and nothing else
+ * @param time of a squashfs image, in seconds since 1970
+ */
+export async function pack(format: Format, staged: string, version: string, time: number): Promise<Item[]> {
+  await mkdir(version)
+  if (format === 'unified') {
+    const item = await archive('lxd_combined.tar.gz', join(version, 'image.tar.zst'), ZSTD, staged, [
+      ...METADATA,
+      'rootfs',
+    ])
+    return [{ ...item, fingerprint: item.sha256 }]
+  }
+  const file = join(version, 'metadata.tar.xz')
+  const metadata = await archive('lxd.tar.xz', file, COMPRESSORS['tar.xz'], staged, METADATA)
+  const rootfs = join(staged, 'rootfs')
+  if (format !== 'squashfs') return [metadata, await rootTar(format, rootfs, version, file)]
+  const squashed = [metadata, await squash(rootfs, version, file, time)]
+  // Incus unpacks squashfs without file capabilities.
+  return (await anyCapability(rootfs)) ? [...squashed, await rootTar('tar.zst', rootfs, version, file)] : squashed
+}
+
+async function rootTar(
+  format: keyof typeof COMPRESSORS,
+  rootfs: string,
+  version: string,
+  metadata: string,
+): Promise<Item> {
+  const both = sha256sum()
+  await both.take(metadata)
+  const item = await archive('root.tar.xz', join(version, `rootfs.${format}`), COMPRESSORS[format], rootfs, ['.'], both)
+  return { ...item, fingerprint: await both.digest }
+}
+
+async function squash(rootfs: string, version: string, metadata: string, time: number): Promise<Item> {
+  const file = join(version, 'rootfs.squashfs')
+  await mksquashfs(rootfs, file, time)
+  const [sha256, fingerprint] = await Promise.all([ofFiles(file), ofFiles(metadata, file)])
+  return { ...(await named('squashfs', file, sha256)), fingerprint }
+}
+
+/** Archives, compresses and fingerprints in one pass. */
+async function archive(
+  ftype: Ftype,
+  file: string,
+  compressor: string | undefined,
+  directory: string,
+  names: string[],
+  ...others: Sum[]
+): Promise<Item> {
+  const own = sha256sum()
+  await tar.create(
+    [createWriteStream(file), own.stream, ...others.map(({ stream }) => stream)],
+    compressor,
+    directory,
+    names,
+  )
+  return named(ftype, file, await own.digest)
+}
+
+export async function named(ftype: Ftype, file: string, sha256: string): Promise<Item> {
+  return { ftype, file: basename(file), size: (await stat(file)).size, sha256 }
+}
