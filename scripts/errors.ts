@@ -28,9 +28,22 @@ export class UsageFailure extends Failure {}
 /** Somebody pressed Ctrl-C or sent SIGTERM while `run` waited for a tool. */
 export class Interrupted extends Error {}
 
+/** What the disk answers is no bug. */
+const DISK: Record<string, string | undefined> = {
+  ENOSPC: 'free some disk space, then run again',
+  EDQUOT: 'free some disk space, then run again',
+  EROFS: 'it is mounted read-only',
+  EACCES: undefined,
+  EPERM: undefined,
+  EIO: 'look at dmesg: the disk may be failing',
+  EMFILE: 'raise the limit of open files: ulimit -n',
+}
+
 /** Text for a person: failures without a stack, bugs with one. */
 export function explain(error: unknown): string {
   if (error instanceof Failure) return error.message
+  const { code = '', path = 'disk', message } = Object(error) as NodeJS.ErrnoException
+  if (code in DISK) return new Failure(path, message, DISK[code]).message
   if (error instanceof Error) return `bug: ${error.stack ?? error.message}`
   return `bug: ${String(error)}`
 }

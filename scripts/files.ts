@@ -19,6 +19,11 @@ export async function read(path: string): Promise<string | undefined> {
   })
 }
 
+/** Makes a directory, and those above it, where there is none. */
+export async function makeDirectory(path: string): Promise<void> {
+  await run(['mkdir', '--parents', '--', path])
+}
+
 /** Flushes a file's bytes, or a directory's entries, to the disk. */
 export async function sync(path: string): Promise<void> {
   const handle = await open(path)

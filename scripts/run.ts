@@ -34,6 +34,9 @@ export interface RunOptions {
 
 export type Argv = readonly [string, ...string[]]
 
+/** Ends a tool with us, even on kill -9: none goes on writing where the next run works. */
+const LEASH = ['setpriv', '--pdeathsig', 'KILL', '--'] as const
+
 /**
  * Runs a program to its end.
  *
@@ -44,8 +47,9 @@ export type Argv = readonly [string, ...string[]]
 export async function run(argv: Argv, options: RunOptions = {}): Promise<string> {
   if (interruption.signal.aborted) throw new Interrupted()
   log.debug(`$ ${argv.map(word).join(' ')}`)
-  const [tool, ...args] = argv
-  const result = await execa(tool, args, {
+  const [tool] = argv
+  const [setpriv, ...args] = [...LEASH, ...argv]
+  const result = await execa(setpriv as string, args, {
     cwd: options.cwd,
     env: { LC_ALL: 'C', TZ: 'UTC', NODE_OPTIONS: undefined },
     input: options.input ?? '',
@@ -68,7 +72,8 @@ export async function run(argv: Argv, options: RunOptions = {}): Promise<string>
 
 function failure(tool: string, result: Omit<Result, 'stdout'>, { timeout }: RunOptions): ToolFailure {
   const stderr = String(result.stderr ?? '')
-  if (result.code === 'ENOENT') return new ToolFailure(tool, 'not found', 'scripts/setup.sh installs what is missing')
+  const missing = result.code === 'ENOENT' || stderr.startsWith(`setpriv: failed to execute ${tool}: No such file`)
+  if (missing) return new ToolFailure(tool, 'not found', 'scripts/setup.sh installs what is missing')
   if (result.timedOut) return new ToolFailure(tool, `no answer within ${timeout} s`, undefined, stderr)
   if (result.signal) return new ToolFailure(tool, `killed by ${result.signal}`, undefined, stderr)
   const said = lastLines(stderr) || result.originalMessage || `exit code ${result.exitCode}`

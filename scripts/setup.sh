@@ -5,9 +5,10 @@ unset NODE_OPTIONS
 cd "$(dirname "$0")/.."
 
 # command:Debian package
-tools='skopeo:skopeo umoci:umoci tar:tar zstd:zstd xz:xz-utils openssl:openssl mksquashfs:squashfs-tools busybox:busybox-static'
+tools='setpriv:util-linux skopeo:skopeo umoci:umoci tar:tar zstd:zstd xz:xz-utils openssl:openssl mksquashfs:squashfs-tools getcap:libcap2-bin xdelta3:xdelta3'
 tests='lxd:lxd lxc:lxd-client dnsmasq:dnsmasq-base docker-registry:docker-registry shellcheck:shellcheck gcc:gcc setfattr:attr
-	curl:curl unshare:util-linux nsenter:util-linux mmdebstrap:mmdebstrap ip:iproute2 setcap:libcap2-bin getcap:libcap2-bin'
+	curl:curl unshare:util-linux nsenter:util-linux mmdebstrap:mmdebstrap ip:iproute2 setcap:libcap2-bin
+	busybox:busybox-static qemu-aarch64-static:qemu-user-static htpasswd:apache2-utils nginx:nginx-light caddy:caddy chromium:chromium'
 
 test=''
 case ${1-} in
@@ -31,7 +32,7 @@ for tool in $tools; do
 	command -v "${tool%%:*}" >/dev/null || missing="$missing ${tool#*:}"
 done
 busybox=$(command -v busybox || true)
-if [ -n "$busybox" ] && ! is_static "$busybox"; then missing="$missing busybox-static"; fi
+if [ -n "$test" ] && [ -n "$busybox" ] && ! is_static "$busybox"; then missing="$missing busybox-static"; fi
 
 keyring=/usr/share/keyrings/debian-archive-keyring
 if [ -n "$test" ] && [ ! -e $keyring.gpg ] && [ ! -e $keyring.pgp ]; then missing="$missing debian-archive-keyring"; fi
@@ -59,7 +60,7 @@ if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
 	npm ci --no-audit --no-fund --loglevel=error
 fi
 
-# The images' own busybox, by architecture, and the demo image that is made of it.
+# The static busybox of each architecture, and the demo image that is made of it.
 case $(uname -m) in
 x86_64) architecture=amd64 ;;
 aarch64) architecture=arm64 ;;
@@ -68,12 +69,10 @@ i?86) architecture=i386 ;;
 ppc64le) architecture=ppc64el ;;
 *) architecture=$(uname -m) ;;
 esac
-busybox=$(command -v busybox)
-if ! cmp -s "$busybox" "busybox/$architecture/busybox"; then
-	say "busybox/$architecture/busybox"
-	mkdir -p "busybox/$architecture"
-	install -m 755 "$busybox" "busybox/$architecture/busybox"
-fi
+busybox/fetch.sh "$architecture"
+for other in $(sed 's/#.*//; s/ .*//' busybox/pins); do
+	[ "$other" = "$architecture" ] || busybox/fetch.sh "$other" || say "images for $other cannot be built"
+done
 if [ ! -f busybox/hello/index.json ] || [ -n "$(find busybox/hello.sh busybox/hello.html "busybox/$architecture/busybox" -newer busybox/hello/index.json)" ]; then
 	say "busybox/hello: the image of specs/hello.yaml"
 	busybox/hello.sh "busybox/$architecture/busybox" "$architecture" busybox/hello

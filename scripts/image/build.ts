@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../errors.ts'
-import { remove } from '../files.ts'
+import { makeDirectory, remove } from '../files.ts'
 import { log } from '../log.ts'
 import { ToolFailure } from '../run.ts'
 import { type Product, title } from '../spec/product.ts'
@@ -53,7 +53,7 @@ export async function build(
   const staged = join(work, 'staged')
   const rootfs = join(staged, 'rootfs')
   const unpacking = Math.floor(Date.now() / 1000)
-  await mkdir(staged, { recursive: true })
+  await makeDirectory(staged)
   await unpack(source, options, rootfs)
   await warnOfHighIds(product, rootfs)
   await layIn(rootfs, script, with_)

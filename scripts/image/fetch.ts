@@ -1,8 +1,8 @@
 // Fetches an image into the cache: one small OCI layout per image, their blobs shared.
 
-import { mkdir, symlink } from 'node:fs/promises'
+import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { read, remove } from '../files.ts'
+import { makeDirectory, read, remove } from '../files.ts'
 import * as skopeo from '../tools/skopeo.ts'
 import { blobs } from './collect.ts'
 import type { Source } from './source.ts'
@@ -34,8 +34,8 @@ async function fill(layout: string, source: Source, cache: string): Promise<void
   // skopeo writes index.json last, so a layout that has one is whole.
   if ((await read(join(layout, 'index.json'))) !== undefined) return
   await remove(layout)
-  await mkdir(join(cache, 'blobs'), { recursive: true })
-  await mkdir(layout, { recursive: true })
+  await makeDirectory(join(cache, 'blobs'))
+  await makeDirectory(layout)
   await symlink('../../blobs', join(layout, 'blobs'))
   await skopeo.copy(source.address, source.platform, layout, TAG)
 }

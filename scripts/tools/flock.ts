@@ -1,6 +1,7 @@
 // flock: one run at a time.
 
-import { mkdir, open, readdir, readFile, readlink, realpath } from 'node:fs/promises'
+import { open, readdir, readFile, readlink, realpath } from 'node:fs/promises'
+import { makeDirectory } from '../files.ts'
 import { run, ToolFailure } from '../run.ts'
 
 /**
@@ -9,7 +10,7 @@ import { run, ToolFailure } from '../run.ts'
  * @returns undefined when the lock was free; else who holds it
  */
 export async function flock(directory: string): Promise<string | undefined> {
-  await mkdir(directory, { recursive: true })
+  await makeDirectory(directory)
   const handle = await open(directory)
   try {
     await run(['flock', '--nonblock', '3'], { fd3: handle.fd })

@@ -17,6 +17,7 @@ const HINTS: [RegExp, string][] = [
     /connection refused|no such host|i\/o timeout|no route to host|network is unreachable|deadline exceeded/i,
     'the registry cannot be reached',
   ],
+  [/unexpected EOF|connection reset/i, 'the registry broke off: the next run fetches only what is missing'],
   [
     /server gave HTTP response to HTTPS client/i,
     'the registry speaks plain HTTP: mark it "insecure = true" in registries.conf',

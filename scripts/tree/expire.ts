@@ -2,15 +2,12 @@
 
 import { join } from 'node:path'
 import { read, remove, write } from '../files.ts'
-import { versionPath } from './layout.ts'
+import { UNLISTED, versionPath } from './layout.ts'
 import type { Retained } from './retain.ts'
 import type { Version } from './versions.ts'
 
 /** Hours that a version outlives its listing: clients believe their copy of the catalog for one. */
 const GRACE = 6
-
-/** Says, inside a version, since when it is not listed any more. */
-const UNLISTED = 'unlisted'
 
 /** Notes which versions have left the catalog, deletes those that left it longer ago than the grace. */
 export async function expire(tree: string, { listed, dropped }: Retained, now: Date): Promise<void> {

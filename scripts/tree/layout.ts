@@ -6,7 +6,11 @@ export const INDEX = 'streams/v1/index.json'
 export const CATALOG = 'streams/v1/images.json'
 /** Half-built images: never served, emptied at the start of every run. */
 export const WORK = '.work'
-export const VERSIONS = 'images/*/*/*/build.json'
+/** Says, inside a version, since when it is not listed any more. */
+export const UNLISTED = 'unlisted'
+/** What is in a version's directory beside the files to download. */
+export const BUILD = 'build.json'
+export const VERSIONS = `images/*/*/*/${BUILD}`
 
 /** The directory of one version. */
 export function versionPath(name: string, architecture: string, serial: string): string {

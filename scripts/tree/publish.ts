@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { move, sync, write } from '../files.ts'
 import { catalog } from './catalog.ts'
 import { CATALOG, INDEX, versionPath } from './layout.ts'
-import type { Version } from './versions.ts'
+import { save, type Version } from './versions.ts'
 
 /** Adds a version to the tree: writes its build.json and gives its finished directory the final name. */
 export async function publish(tree: string, directory: string, version: Version): Promise<void> {
   for (const { file } of version.items) await sync(join(directory, file))
-  await write(join(directory, 'build.json'), `${JSON.stringify(version, null, 2)}\n`)
+  await save(directory, version)
   await move(directory, join(tree, versionPath(version.name, version.architecture, version.serial)))
 }
 

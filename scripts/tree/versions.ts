@@ -2,10 +2,10 @@
 
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { glob, read } from '../files.ts'
+import { glob, read, write } from '../files.ts'
 import type { Recipe } from '../image/recipe.ts'
 import { log } from '../log.ts'
-import { VERSIONS } from './layout.ts'
+import { BUILD, VERSIONS } from './layout.ts'
 
 /** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */
 export type Ftype = 'lxd.tar.xz' | 'lxd_combined.tar.gz' | 'squashfs' | 'root.tar.xz' | 'squashfs.vcdiff'
@@ -53,7 +53,10 @@ export interface Version {
   items: Item[]
 }
 
-/** Every whole version of a tree, by path: oldest first within a product. One with a missing or short file is left out. */
+/**
+ * Every whole version of a tree, by path: oldest first within a product. One with a missing or short file is left out;
+ * where that is a delta, only the delta.
+ */
 export async function versions(tree: string): Promise<Version[]> {
   const found = await Promise.all((await glob(VERSIONS, tree)).map(file => version(join(tree, file))))
   return found.filter(entry => entry !== undefined)
@@ -62,15 +65,25 @@ export async function versions(tree: string): Promise<Version[]> {
 async function version(file: string): Promise<Version | undefined> {
   try {
     const entry = JSON.parse((await read(file)) ?? '') as Version
-    for (const item of entry.items) {
-      const { size } = await stat(join(dirname(file), item.file))
-      if (size !== item.size) throw new Error(`${item.file} has ${size} bytes instead of ${item.size}`)
-    }
-    return entry
+    const sizes = await Promise.all(entry.items.map(item => size(join(dirname(file), item.file))))
+    const whole = (item: Item, nth: number) => sizes[nth] === item.size
+    const lost = entry.items.find((item, nth) => !whole(item, nth) && item.base === undefined)
+    if (lost) throw new Error(`${lost.file} has not its ${lost.size} bytes`)
+    return { ...entry, items: entry.items.filter(whole) }
   } catch (error) {
-    log.warn(`${dirname(file)}: left out, broken: ${(error as Error).message}`)
+    log.warn(`${dirname(file)}: left out, broken: ${(error as Error).message}
+  hint: npx zx verify.ts --repair deletes it`)
     return undefined
   }
+}
+
+async function size(file: string): Promise<number | undefined> {
+  return (await stat(file).catch(() => undefined))?.size
+}
+
+/** Writes the build.json of a version's directory. */
+export async function save(directory: string, version: Version): Promise<void> {
+  await write(join(directory, BUILD), `${JSON.stringify(version, null, 2)}\n`)
 }
 
 /** The root file system that a daemon takes: of a version that has two, the squashfs is LXD's, the tar Incus'. */

@@ -2,6 +2,7 @@
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
@@ -12,7 +13,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { basename, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { after, before, test } from 'node:test'
 import { execa } from 'execa'
 import { busyboxLayer } from '../world/busybox.ts'
@@ -151,6 +154,89 @@ test('a full disk: the last good version stays, the next run finishes', needed, 
   equal((await house.build()).exitCode, 0)
   equal(published(house).length, 2)
 })
+
+test('a tree that cannot be written: named, nothing lost', needed, async () => {
+  const house = lxdocker(hub.env)
+  const repository = await pushed(house, {})
+  house.spec('web', `image: ${repository}\n`)
+  equal((await house.build()).exitCode, 0)
+  const good = published(house)
+  await pushed(house, { more: 'x' }, 'latest', repository)
+  const tree = join(house.dir, 'public')
+  await execa('mount', ['--bind', tree, tree])
+  await execa('mount', ['-o', 'remount,bind,ro', tree])
+  const { exitCode, stderr } = await house.build()
+  equal(exitCode, 1)
+  match(stderr, /mkdir: .*public\/\.work.*: Read-only file system/)
+  deepEqual(published(house), good)
+  await execa('umount', [tree])
+  equal((await house.build()).exitCode, 0)
+  equal(published(house).length, 2)
+})
+
+test(
+  'a registry that dies in the middle of a layer: the next run fetches what is missing, no more',
+  needed,
+  async t => {
+    const house = lxdocker(hub.env)
+    const repository = `t${++count}`
+    const layers: Entries[] = [busyboxLayer(), { big: randomBytes(3_000_000) }, { last: randomBytes(20_000_000) }]
+    await hub.push(image(join(house.dir, 'image'), { config: { Cmd: ['sh'] }, layers }), `library/${repository}:latest`)
+    const weak = await frail(hub.host, 10_000_000)
+    t.after(() => weak.close())
+    mkdirSync(join(house.dir, '.config/containers'), { recursive: true })
+    const registries = `[[registry]]\nlocation = "${weak.host}"\ninsecure = true\n`
+    writeFileSync(join(house.dir, '.config/containers/registries.conf'), registries)
+    const mine = lxdocker({ HOME: house.dir })
+    mine.spec('web', `image: ${weak.host}/library/${repository}\n`)
+    const { exitCode, stderr } = await mine.build()
+    equal(exitCode, 1)
+    match(stderr, /web\.yaml: skopeo: [\s\S]*nothing of it is published/)
+    deepEqual(published(mine), [])
+
+    const before = weak.heal()
+    const again = await mine.build()
+    equal(again.exitCode, 0, stderr + again.stderr)
+    equal(published(mine).length, 1)
+    const fetched = weak.passed() - before
+    ok(fetched > 20_000_000 && fetched < 22_000_000, `${fetched} bytes`)
+  },
+)
+
+/** A way to a registry that breaks off every answer after `limit` bytes, until it is healed. */
+async function frail(host: string, limit: number) {
+  let passed = 0
+  let weak = true
+  const sockets = new Set<Socket>()
+  const server = createServer(client => {
+    const behind = connect(Number(host.split(':')[1]), '127.0.0.1')
+    for (const socket of [client, behind]) sockets.add(socket.on('error', () => {}))
+    client.pipe(behind)
+    let answered = 0
+    const count = async function* (answer: AsyncIterable<Buffer>) {
+      for await (const bytes of answer) {
+        answered += bytes.length
+        passed += bytes.length
+        if (weak && answered > limit) throw new Error('broken off')
+        yield bytes
+      }
+    }
+    pipeline(behind, count, client).catch(() => client.destroy())
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    passed: () => passed,
+    heal() {
+      weak = false
+      return passed
+    },
+    close() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
 
 test('a blob that went bad in the cache is fetched again; what no image needs is collected', needed, async () => {
   const house = lxdocker(hub.env)

@@ -17,10 +17,12 @@ export interface Lxdocker {
   spec(name: string, text: string): void
   /** Runs build.ts; a failure is a result like any other. */
   build(...args: string[]): Promise<Built>
-  /** The same, without waiting for its end. */
+  /** Runs verify.ts over the tree. */
+  verify(...args: string[]): Promise<Built>
+  /** Like `build`, without waiting for its end. */
   start(...args: string[]): ReturnType<typeof command>
-  /** Starts serve.ts on a port of its own. */
-  serve(): Promise<Daemon & { url: string; cert: string }>
+  /** Starts serve.ts on a port of its own, with more flags. */
+  serve(...args: string[]): Promise<Daemon & { url: string; cert: string }>
 }
 
 export interface Built {
@@ -34,16 +36,18 @@ export function lxdocker(env: Record<string, string> = {}): Lxdocker {
   const dir = mkdtempSync(join(tmpdir(), 'lxdocker-'))
   mkdirSync(join(dir, 'specs'))
   const places = ['--specs', join(dir, 'specs'), '--out', join(dir, 'public'), '--cache', join(dir, '.cache')]
-  const start = (...args: string[]) => command(env, ...places, ...args)
+  const start = (...args: string[]) => command(env, 'build.ts', ...places, ...args)
+  const ended = async (running: ReturnType<typeof command>) => {
+    const { exitCode, stdout, stderr } = await running
+    return { exitCode, stdout, stderr }
+  }
   return {
     dir,
     spec: (name, text) => writeFileSync(join(dir, 'specs', `${name}.yaml`), text),
     start,
-    build: async (...args) => {
-      const { exitCode, stdout, stderr } = await start(...args)
-      return { exitCode, stdout, stderr }
-    },
-    async serve() {
+    build: (...args) => ended(start(...args)),
+    verify: (...args) => ended(command(env, 'verify.ts', '--dir', join(dir, 'public'), ...args)),
+    async serve(...args) {
       const port = await freePort()
       const url = `https://127.0.0.1:${port}`
       const entry = [
@@ -52,14 +56,14 @@ export function lxdocker(env: Record<string, string> = {}): Lxdocker {
         join(PROJECT, 'node_modules/tsx/dist/esm/index.mjs'),
         join(PROJECT, 'serve.ts'),
       ] as const
-      const argv = [...entry, '--dir', join(dir, 'public'), '--listen', `127.0.0.1:${port}`] as const
+      const argv = [...entry, '--dir', join(dir, 'public'), '--listen', `127.0.0.1:${port}`, ...args] as const
       const server = await daemon([...argv], { cwd: dir, ready: ({ log }) => log().includes('serving at') })
       return { ...server, url, cert: join(dir, '.tls/cert.pem') }
     },
   }
 }
 
-function command(env: Record<string, string>, ...args: string[]) {
+function command(env: Record<string, string>, entry: string, ...args: string[]) {
   const options = { cwd: PROJECT, env: { ...env, NODE_OPTIONS: undefined }, reject: false, stdin: 'ignore' } as const
-  return execa('node', ['--import=tsx', 'build.ts', ...args], options)
+  return execa('node', ['--import=tsx', entry, ...args], options)
 }
