@@ -1,12 +1,12 @@
 // npx zx build.ts: turns the specs into a published tree of LXD images.
 
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { choice, count, EXIT, main, options } from './scripts/cli.ts'
 import { UsageFailure } from './scripts/errors.ts'
-import { remove } from './scripts/files.ts'
 import { DEFAULT, FORMATS } from './scripts/image/format.ts'
+import { sweep } from './scripts/image/room.ts'
 import { log } from './scripts/log.ts'
 import { pool } from './scripts/pool.ts'
 import { produce } from './scripts/produce.ts'
@@ -14,7 +14,6 @@ import { json, say, sum } from './scripts/report.ts'
 import { load, type Spec } from './scripts/spec/load.ts'
 import { ARCHITECTURES, architecture, hostArchitecture, products } from './scripts/spec/product.ts'
 import { flock } from './scripts/tools/flock.ts'
-import { WORK } from './scripts/tree/layout.ts'
 import { settle } from './scripts/tree/settle.ts'
 import { type Version, versions } from './scripts/tree/versions.ts'
 
@@ -77,7 +76,7 @@ await main(async () => {
       log.warn(`${directory}: another run is going on (${holder})`)
       return EXIT.locked
     }
-    await remove(join(flags.out, WORK))
+    await sweep(flags.out)
   }
 
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
@@ -94,7 +93,7 @@ await main(async () => {
   )
   const failed = outcomes.some(({ action }) => action === 'fail')
   if (!flags.check) {
-    await remove(join(flags.out, WORK))
+    await sweep(flags.out)
     const wanted = flags.index ? () => true : (version: Version) => specs.some(spec => asksFor(spec, version))
     // The next run goes on with what a failed image has downloaded.
     await settle(flags.out, failed ? undefined : flags.cache, wanted, keep)

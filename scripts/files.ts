@@ -19,9 +19,9 @@ export async function read(path: string): Promise<string | undefined> {
   })
 }
 
-/** Makes a directory, and those above it, where there is none. */
-export async function makeDirectory(path: string): Promise<void> {
-  await run(['mkdir', '--parents', '--', path])
+/** Makes a directory, and those above it, where there is none; `mode` is that of the last one. */
+export async function makeDirectory(path: string, mode = '755'): Promise<void> {
+  await run(['mkdir', '--parents', `--mode=${mode}`, '--', path])
 }
 
 /** Flushes a file's bytes, or a directory's entries, to the disk. */

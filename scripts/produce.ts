@@ -58,7 +58,7 @@ async function work(
   if (check || action === 'keep') return { product, action, why, version: newest }
 
   const work = join(out, WORK, `${spec.name}.${architecture}`)
-  const { directory, items, about } = await build(product, source, parts, { cache, work, step })
+  const { directory, items, about } = await build(product, source, parts, { out, cache, work, step })
   if (delta) items.push(...(await deltas(directory, items, out, keep > 1 ? before.slice(1 - keep) : [])))
   const version: Version = {
     name: spec.name,

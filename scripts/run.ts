@@ -26,6 +26,8 @@ export interface RunOptions {
   input?: string | Readable
   /** Where standard output goes, piece by piece, instead of being returned. */
   output?: Writable[]
+  /** What on standard error means that it failed, whatever its exit code. */
+  refuse?: RegExp
   /** An open descriptor that the tool gets as its descriptor 3. */
   fd3?: number
   /** Seconds after which the tool is ended; it may take for ever by default. */
@@ -66,7 +68,7 @@ export async function run(argv: Argv, options: RunOptions = {}): Promise<string>
     reject: false,
   })
   if (interruption.signal.aborted) throw new Interrupted()
-  if (result.failed) throw failure(tool, result, options)
+  if (result.failed || options.refuse?.test(String(result.stderr))) throw failure(tool, result, options)
   return String(result.stdout ?? '')
 }
 
@@ -76,8 +78,10 @@ function failure(tool: string, result: Omit<Result, 'stdout'>, { timeout }: RunO
   if (missing) return new ToolFailure(tool, 'not found', 'scripts/setup.sh installs what is missing')
   if (result.timedOut) return new ToolFailure(tool, `no answer within ${timeout} s`, undefined, stderr)
   if (result.signal) return new ToolFailure(tool, `killed by ${result.signal}`, undefined, stderr)
-  const said = lastLines(stderr) || result.originalMessage || `exit code ${result.exitCode}`
-  const hint = /no space left on device/i.test(stderr) ? 'free some disk space, then run again' : undefined
+  // A cause is what broke on our side, e.g. of a file that the output goes to.
+  const cause = result.cause instanceof Error ? result.cause.message : ''
+  const said = cause || lastLines(stderr) || result.originalMessage || `exit code ${result.exitCode}`
+  const hint = /no space left on device/i.test(cause + stderr) ? 'free some disk space, then run again' : undefined
   return new ToolFailure(tool, said, hint, stderr, result.exitCode)
 }
 

@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../errors.ts'
-import { makeDirectory, remove } from '../files.ts'
+import { remove } from '../files.ts'
 import { log } from '../log.ts'
 import { ToolFailure } from '../run.ts'
 import { type Product, title } from '../spec/product.ts'
@@ -13,12 +13,13 @@ import * as umoci from '../tools/umoci.ts'
 import type { About, Item } from '../tree/versions.ts'
 import { about } from './about.ts'
 import { created, type ImageConfig, imageConfig } from './config.ts'
-import { fetch, forget, TAG } from './fetch.ts'
+import { fetch, forget, TAG, weight } from './fetch.ts'
 import type { Ingredients } from './ingredients.ts'
 import { init } from './init.ts'
 import { metadata, TEMPLATES } from './metadata.ts'
 import { pack } from './pack.ts'
 import { process } from './process.ts'
+import { withRoom } from './room.ts'
 import { directory, place, setAside } from './rootfs.ts'
 import { shell } from './shell.ts'
 import type { Source } from './source.ts'
@@ -31,6 +32,8 @@ export interface Artefacts {
 }
 
 export interface Options {
+  /** The published tree. */
+  out: string
   cache: string
   /** A directory of this build's own, on the file system of the published tree. */
   work: string
@@ -44,44 +47,38 @@ export async function build(
   with_: Ingredients,
   options: Options,
 ): Promise<Artefacts> {
-  const { step, work } = options
+  const { out, cache, work, step } = options
   const { keys } = product.spec
   step('fetching')
   const config = imageConfig(await skopeo.config(source.address, source.platform))
   const script = init(with_.templates['init.sh.hbs'], process(config, keys), !keys.disable_supervisor)
   check(config, source)
-  const staged = join(work, 'staged')
-  const rootfs = join(staged, 'rootfs')
-  const unpacking = Math.floor(Date.now() / 1000)
-  await makeDirectory(staged)
-  await unpack(source, options, rootfs)
-  await warnOfHighIds(product, rootfs)
-  await layIn(rootfs, script, with_)
-  await stageMetadata(staged, product, config, with_)
-  await touchNewer(staged, unpacking, created(config))
-
-  step('packing')
+  const layout = await fetch(source, cache)
   const directory = join(work, 'version')
-  const items = await pack(product.format, staged, directory, created(config))
-  await remove(staged)
+  const items = await withRoom(out, work, await weight(layout), async room => {
+    const rootfs = join(room, 'rootfs')
+    const unpacking = Math.floor(Date.now() / 1000)
+    step('unpacking')
+    await unpack(source, cache, rootfs)
+    await warnOfHighIds(product, rootfs)
+    await layIn(rootfs, script, with_)
+    await stageMetadata(room, product, config, with_)
+    await touchNewer(room, unpacking, created(config))
+    step('packing')
+    return pack(product.format, room, directory, created(config))
+  })
   return { directory, items, about: about(config, keys) }
 }
 
 /** Fetches once more what cannot be unpacked: blobs in the cache may have gone bad. */
-async function unpack(source: Source, { cache, step }: Options, rootfs: string): Promise<void> {
-  const attempt = async () => {
-    step('fetching')
-    const layout = await fetch(source, cache)
-    step('unpacking')
-    await umoci.rawUnpack(layout, TAG, rootfs)
-  }
+async function unpack(source: Source, cache: string, rootfs: string): Promise<void> {
   try {
-    await attempt()
+    await umoci.rawUnpack(await fetch(source, cache), TAG, rootfs)
   } catch (error) {
     if (!(error instanceof ToolFailure) || !/digest|checksum|gzip|unexpected EOF/i.test(error.stderr)) throw error
     await remove(rootfs)
     await forget(source, cache)
-    await attempt()
+    await umoci.rawUnpack(await fetch(source, cache), TAG, rootfs)
   }
 }
 

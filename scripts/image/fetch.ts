@@ -1,6 +1,6 @@
 // Fetches an image into the cache: one small OCI layout per image, their blobs shared.
 
-import { symlink } from 'node:fs/promises'
+import { stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeDirectory, read, remove } from '../files.ts'
 import * as skopeo from '../tools/skopeo.ts'
@@ -20,6 +20,13 @@ export async function fetch(source: Source, cache: string): Promise<string> {
   if (!running.has(layout)) running.set(layout, fill(layout, source, cache))
   await running.get(layout)
   return layout
+}
+
+/** What an image's layout weighs, in bytes. */
+export async function weight(layout: string): Promise<number> {
+  const files = (await blobs(layout)).map(digest => join(layout, 'blobs', digest.replace(':', '/')))
+  const sizes = await Promise.all(files.map(async file => (await stat(file)).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** Drops an image's layout with all its blobs, so that the next fetch gets them anew. */

@@ -1,9 +1,10 @@
 // Packs an unpacked image into the files that LXD and Incus download.
 
 import { createWriteStream } from 'node:fs'
-import { mkdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
+import { makeDirectory, remove } from '../files.ts'
 import { anyCapability } from '../tools/getcap.ts'
 import { mksquashfs } from '../tools/mksquashfs.ts'
 import { ofFiles, type Sum, sha256sum } from '../tools/sha256sum.ts'
@@ -30,7 +31,9 @@ const METADATA = ['metadata.yaml', 'templates']
  * @param time of a squashfs image, in seconds since 1970
  */
 export async function pack(format: Format, staged: string, version: string, time: number): Promise<Item[]> {
-  await mkdir(version)
+  // A first attempt may have left something.
+  await remove(version)
+  await makeDirectory(version)
   if (format === 'unified') {
     const item = await archive('lxd_combined.tar.gz', join(version, 'image.tar.zst'), ZSTD, staged, [
       ...METADATA,

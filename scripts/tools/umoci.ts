@@ -2,7 +2,12 @@
 
 import { run } from '../run.ts'
 
-/** Unpacks an image's layers, in order, with owners and extended attributes, into a directory that it makes. */
+/**
+ * Unpacks an image's layers, in order, with owners and extended attributes, into a directory that it makes.
+ *
+ * @throws ToolFailure also where the file system keeps no such attributes, which umoci only warns of
+ */
 export async function rawUnpack(layout: string, tag: string, rootfs: string): Promise<void> {
-  await run(['umoci', 'raw', 'unpack', '--keep-dirlinks', '--image', `${layout}:${tag}`, rootfs])
+  const argv = ['umoci', 'raw', 'unpack', '--keep-dirlinks', '--image', `${layout}:${tag}`, rootfs] as const
+  await run(argv, { refuse: /ENOTSUP on setxattr/ })
 }

@@ -328,7 +328,7 @@ for (const [signal, code] of [
     const { exitCode, stderr } = await house.build()
     equal(exitCode, 0, stderr)
     equal(published(house).length, 2)
-    deepEqual(readdirSync(join(house.dir, 'public')).sort(), ['images', 'streams'])
+    deepEqual(readdirSync(join(house.dir, 'public')).sort(), ['images', 'index.html', 'streams'])
   })
 }
 
