@@ -1,19 +1,19 @@
 // Tells people what is going on, on standard error: a spinner on a terminal, one plain line per result elsewhere.
 
-import ora from 'ora'
-
 const running = new Map<string, string>()
-const terminal = process.stderr.isTTY && !process.env.CI
-const spinner = ora({ isEnabled: terminal, discardStdin: false })
+// A serial console has a width of 0, over which a spinner would never get.
+const terminal = process.stderr.isTTY && process.stderr.columns > 0 && !process.env.CI
+// Loading it takes longer than a registry's answer: cron goes without.
+const spinner = terminal ? (await import('ora')).default({ discardStdin: false }) : undefined
 let level: 'quiet' | 'normal' | 'verbose' = 'normal'
 
 function print(line: string): void {
-  if (spinner.isSpinning) spinner.clear()
+  if (spinner?.isSpinning) spinner.clear()
   process.stderr.write(`${line}\n`)
 }
 
 function spin(): void {
-  if (!terminal || level === 'quiet') return
+  if (!spinner || level === 'quiet') return
   if (running.size === 0) spinner.stop()
   else spinner.start([...running].map(([what, doing]) => `${what}: ${doing}`).join(' · '))
 }

@@ -1,5 +1,6 @@
 // The simplestreams catalog: nothing but a function of the versions.
 
+import type { Daemon } from './commands.ts'
 import { CATALOG, versionPath } from './layout.ts'
 import { type Item, root, type Version } from './versions.ts'
 
@@ -61,7 +62,7 @@ function entries(version: Version, item: Item): [string, object][] {
 }
 
 /** A daemon sees only the root file systems whose fingerprint stands here. */
-function combined(version: Version, daemon: 'LXD' | 'Incus'): object {
+function combined(version: Version, daemon: Daemon): object {
   const { ftype, fingerprint } = root(version, daemon) ?? {}
   return { [ftype === 'squashfs' ? 'combined_squashfs_sha256' : 'combined_rootxz_sha256']: fingerprint }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 export const INDEX = 'streams/v1/index.json'
 export const CATALOG = 'streams/v1/images.json'
+export const PAGE = 'index.html'
 /** Half-built images: never served, emptied at the start of every run. */
 export const WORK = '.work'
 /** Says, inside a version, since when it is not listed any more. */

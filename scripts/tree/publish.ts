@@ -1,9 +1,10 @@
-// Publishes by renames: an image's files, then the catalog, then the index.
+// Publishes by renames: an image's files, then the catalog, the index, the page.
 
 import { join } from 'node:path'
 import { move, sync, write } from '../files.ts'
 import { catalog } from './catalog.ts'
-import { CATALOG, INDEX, versionPath } from './layout.ts'
+import { CATALOG, INDEX, PAGE, versionPath } from './layout.ts'
+import { page } from './page.ts'
 import { save, type Version } from './versions.ts'
 
 /** Adds a version to the tree: writes its build.json and gives its finished directory the final name. */
@@ -13,9 +14,10 @@ export async function publish(tree: string, directory: string, version: Version)
   await move(directory, join(tree, versionPath(version.name, version.architecture, version.serial)))
 }
 
-/** Lists versions to the clients. A catalog that says the same already is not touched. */
+/** Lists versions to the clients, then to people. A catalog that says the same already is not touched. */
 export async function list(tree: string, versions: readonly Version[]): Promise<void> {
   const { index, images } = catalog(versions)
   await write(join(tree, CATALOG), images)
   await write(join(tree, INDEX), index)
+  await write(join(tree, PAGE), page(versions))
 }

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { glob, read, write } from '../files.ts'
 import type { Recipe } from '../image/recipe.ts'
 import { log } from '../log.ts'
+import type { Daemon } from './commands.ts'
 import { BUILD, VERSIONS } from './layout.ts'
 
 /** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */
@@ -87,7 +88,7 @@ export async function save(directory: string, version: Version): Promise<void> {
 }
 
 /** The root file system that a daemon takes: of a version that has two, the squashfs is LXD's, the tar Incus'. */
-export function root({ items }: Version, daemon: 'LXD' | 'Incus'): Item | undefined {
+export function root({ items }: Version, daemon: Daemon): Item | undefined {
   const roots = items.filter(({ fingerprint }) => fingerprint)
   return roots.find(({ ftype }) => (ftype === 'root.tar.xz') === (daemon === 'Incus')) ?? roots[0]
 }

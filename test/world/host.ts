@@ -35,7 +35,9 @@ export interface LaunchOptions {
 }
 
 /** Without AppArmor in the daemon, liblxc still asks for its default profile where the kernel has AppArmor. */
-const UNCONFINED = /^Y/.test(read('/sys/module/apparmor/parameters/enabled')) ? 'lxc.apparmor.profile=unconfined' : ''
+export const UNCONFINED = /^Y/.test(read('/sys/module/apparmor/parameters/enabled'))
+  ? 'lxc.apparmor.profile=unconfined'
+  : ''
 
 /** A client's command line with its standard input; returns its standard output. */
 export type Client = (args: string[], input?: string) => Promise<string>

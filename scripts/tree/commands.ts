@@ -1,0 +1,81 @@
+// The commands that start an image, ready to be pasted into a shell.
+
+import { constants } from 'node:os'
+import { posix } from 'node:path'
+import { signal } from '../image/process.ts'
+import { quote } from '../image/shell.ts'
+import type { Version } from './versions.ts'
+
+export type Daemon = 'LXD' | 'Incus'
+
+/** Quotes what needs it: an image's words come from strangers. */
+function command(daemon: Daemon, ...words: string[]): string {
+  const safe = words.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : quote(word)))
+  return [daemon === 'LXD' ? 'lxc' : 'incus', ...safe].join(' ')
+}
+
+/** Without the supervisor PID 1 is the application, which ends on its own stop signal alone. */
+export function start(daemon: Daemon, verb: 'init' | 'launch', { name, about }: Version, image = name): string {
+  const number = about.supervised ? undefined : signal(about.stopSignal)
+  const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
+  const config = halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []
+  return command(daemon, verb, `lxdocker:${image}`, instance(name), ...config)
+}
+
+/** What LXD and Incus accept as an instance's name: letters, digits, hyphens, a letter first. */
+function instance(name: string): string {
+  const word = name.replace(/[^A-Za-z0-9]+/g, '-')
+  return (/^[A-Za-z]/.test(word) ? word : `app-${word}`).slice(0, 63).replace(/-+$/, '')
+}
+
+/** Starts an image with its ports, its volumes. They come before the first start, when the application fills them. */
+export function devices(daemon: Daemon, version: Version): string[] {
+  const ports = proxies(version.about.ports)
+  const disks = mounts(version.about.volumes, ['root', 'eth0', ...ports.keys()])
+  if (ports.size + disks.size === 0) return []
+  const it = instance(version.name)
+  // Incus takes no more than 64 characters.
+  const volume = (device: string) => `${it.slice(0, 30)}-${device}`
+  const create = (device: string) => command(daemon, 'storage', 'volume', 'create', 'default', volume(device))
+  const add = (...words: string[]) => command(daemon, 'config', 'device', 'add', it, ...words)
+  return [
+    ...[...disks.keys()].map(create),
+    start(daemon, 'init', version),
+    ...[...disks].map(([name, path]) => add(name, 'disk', 'pool=default', `source=${volume(name)}`, `path=${path}`)),
+    ...[...ports].map(([name, addresses]) => add(name, 'proxy', ...addresses)),
+    command(daemon, 'start', it),
+  ]
+}
+
+/** A device for each port such as `80`, `53/udp`, `8000-8010/tcp`; other protocols have none. */
+function proxies(ports: readonly string[]): Map<string, string[]> {
+  const devices = new Map<string, string[]>()
+  for (const port of ports) {
+    const [, from, to = from, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(port) ?? []
+    const [first, last] = [Number(from), Number(to)]
+    if (!(first > 0 && first <= last && last < 65536)) continue
+    const range = first === last ? `${first}` : `${first}-${last}`
+    const ends = [`listen=${protocol}:0.0.0.0:${range}`, `connect=${protocol}:127.0.0.1:${range}`]
+    devices.set(`port${range}${protocol === 'udp' ? '-udp' : ''}`, ends)
+  }
+  return devices
+}
+
+/** A device for each path where a volume can be; none for text that may look other than it is. */
+function mounts(volumes: readonly string[], taken: readonly string[]): Map<string, string> {
+  const devices = new Map<string, string>()
+  const paths = volumes.map(volume => posix.normalize(volume).replace(/\/$/, ''))
+  for (const path of new Set(paths)) {
+    if (!/^\/(?!(dev|proc|sys)(\/|$))[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u.test(path)) continue
+    // Incus wants a letter or digit at both ends.
+    const word =
+      path
+        .replace(/[^A-Za-z0-9]+/g, '-')
+        .slice(1, 31)
+        .replace(/-$/, '') || 'volume'
+    let [device, nth] = [word, 1]
+    while (taken.includes(device) || devices.has(device)) device = `${word}-${++nth}`
+    devices.set(device, path)
+  }
+  return devices
+}

@@ -1,0 +1,73 @@
+// Renders the web page of a published tree.
+
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import Handlebars from 'handlebars'
+import { type Daemon, devices, start } from './commands.ts'
+import { root, type Version } from './versions.ts'
+
+const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
+const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })
+
+/** For the Content-Security-Policy, which lets nothing in but the template's own style, script. */
+const hashes = [...template.matchAll(/<(style|script)>(.*?)<\/\1>/gs)].map(([, tag, text = '']) => [
+  tag,
+  `sha256-${createHash('sha256').update(text).digest('base64')}`,
+])
+
+/**
+ * The text of index.html. It asks no clock: the same versions give the same bytes.
+ *
+ * @param versions those that are listed, oldest first within a product
+ */
+export function page(versions: readonly Version[]): string {
+  const names = [...new Set(versions.map(({ name }) => name))].sort()
+  const images = names.map(name => image(versions.filter(version => version.name === name)))
+  const count = `${images.length} image${images.length === 1 ? '' : 's'}`
+  return html({ hashes: Object.fromEntries(hashes), count, images })
+}
+
+/** @param versions of one name, for all architectures */
+function image(versions: Version[]): object {
+  const rows = versions.toSorted((a, b) => Number(a.serial < b.serial) - Number(a.serial > b.serial))
+  const isNewest = (row: Version) => row === rows.find(({ architecture }) => architecture === row.architecture)
+  const older = rows.filter(row => !isNewest(row)).slice(0, 1)
+  const latest = rows[0] as Version
+  const { name, source, about } = latest
+  const clients = (['LXD', 'Incus'] as const).map(daemon => ({
+    daemon,
+    launch: [start(daemon, 'launch', latest)],
+    devices: devices(daemon, latest),
+    older: older.map(version => start(daemon, 'launch', version, digits(version, daemon))),
+  }))
+  // 1: the image does not say.
+  const made = about.created > 1 ? time(new Date(about.created * 1000).toISOString()) : undefined
+  const shown = { ...about, name, source: source.image, description: about.description.trim(), made, clients }
+  return { ...shown, latest: row(latest), architectures: rows.filter(isNewest).map(row), rows: rows.map(row) }
+}
+
+function row(version: Version): object {
+  const { architecture, serial, source, items } = version
+  const [fingerprint, incus] = [digits(version, 'LXD'), digits(version, 'Incus')]
+  const downloads = [items.find(({ ftype }) => ftype === 'lxd.tar.xz'), root(version, 'LXD')]
+  const size = human(downloads.reduce((sum, item) => sum + (item?.size ?? 0), 0))
+  const shown = { architecture, serial, size, digest: source.digest, fingerprint }
+  const made = time(serial.replace(/^(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)/, '$1-$2-$3T$4:$5Z'))
+  return { ...shown, incus: incus === fingerprint ? undefined : incus, made }
+}
+
+/** As many of a fingerprint's as LXD shows. */
+function digits(version: Version, daemon: Daemon): string {
+  return root(version, daemon)?.fingerprint?.slice(0, 12) ?? ''
+}
+
+/** The page's script makes an age of it. */
+function time(iso: string): object {
+  return { iso, date: iso.slice(0, 10) }
+}
+
+function human(bytes: number): string {
+  const power = Math.min(3, Math.max(1, Math.floor(Math.log2(bytes) / 10)))
+  const value = bytes / 1024 ** power
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${['KiB', 'MiB', 'GiB'][power - 1]}`
+}
