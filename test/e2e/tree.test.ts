@@ -1,12 +1,14 @@
 // The published tree over its life: what a run with nothing to do costs, merged trees, repair.
 
 import { deepEqual, equal, match } from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { parse } from 'yaml'
 import { busyboxLayer } from '../world/busybox.ts'
 import { type Image, image } from '../world/image.ts'
-import { type Lxdocker, lxdocker } from '../world/lxdocker.ts'
+import { type Lxdocker, lxdocker, PROJECT } from '../world/lxdocker.ts'
 import { type Registry, registry } from '../world/registry.ts'
 import { needs } from '../world/tools.ts'
 
@@ -152,22 +154,47 @@ test('--arch: for these only; an image that does not exist for one says so', nee
   match(wrong.stderr, /--arch: "x86" is none of amd64, arm64/)
 })
 
-test('--index lists a tree that was merged of two', needed, async () => {
-  const [one, two] = [lxdocker(hub.env), lxdocker(hub.env)]
-  await push(one, 'shard', { config, layers: [busyboxLayer()] })
-  for (const [house, name] of [
-    [one, 'a'],
-    [two, 'b'],
-  ] as const) {
+/** The script of a step of the README's workflow. */
+function step(job: 'build' | 'merge', says: string): string {
+  const text =
+    /```yaml\n(# \.github\/workflows[\s\S]*?)```/.exec(readFileSync(join(PROJECT, 'README.md'), 'utf8'))?.[1] ?? ''
+  const { jobs } = parse(text)
+  const { run } = jobs[job].steps.find((step: { run?: string }) => step.run?.includes(says))
+  return run.replaceAll(
+    'sudo npx zx ',
+    `node --import=${join(PROJECT, 'node_modules/tsx/dist/esm/index.mjs')} ${PROJECT}`,
+  )
+}
+
+test("the README's workflow gives every spec to one shard", () => {
+  const house = lxdocker()
+  const names = ['a', 'b', 'c', 'd', 'e', 'f']
+  for (const name of names) house.spec(name, '')
+  const shards = [0, 1, 2, 3].map(shard => {
+    const script = step('build', 'names=')
+      .replace(/\$\{\{ matrix.shard }}/, String(shard))
+      .replace(/node .*build\.ts/, 'echo')
+    return execFileSync('sh', ['-ec', script], { cwd: house.dir, encoding: 'utf8' }).split(/\s/).filter(Boolean)
+  })
+  deepEqual(shards.flat().sort(), names)
+})
+
+test("the README's workflow merges trees; --index lists them", needed, async () => {
+  const merged = lxdocker()
+  for (const name of ['a', 'b']) {
+    const house = lxdocker(hub.env)
+    await push(house, 'shard', { config, layers: [busyboxLayer()] })
     house.spec(name, 'image: shard\n')
     equal((await house.build()).exitCode, 0)
+    cpSync(join(house.dir, 'public/images'), join(merged.dir, 'trees', `tree-${name}`), { recursive: true })
   }
-  cpSync(join(two.dir, 'public/images'), join(one.dir, 'public/images'), { recursive: true })
-  rmSync(join(one.dir, 'specs'), { recursive: true })
-  const { exitCode, stderr } = await one.build('--index')
-  equal(exitCode, 0, stderr)
-  deepEqual(products(one), ['a:amd64', 'b:amd64'])
-  equal((await one.verify()).exitCode, 0)
+  rmSync(join(merged.dir, 'specs'), { recursive: true })
+  execFileSync('sh', ['-ec', step('merge', '--index')], {
+    cwd: merged.dir,
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: 'pipe',
+  })
+  deepEqual(products(merged), ['a:amd64', 'b:amd64'])
 })
 
 test('verify names what is wrong; --repair serves the rest, the next run builds anew', needed, async () => {
