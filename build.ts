@@ -9,7 +9,7 @@ import { DEFAULT, FORMATS } from './scripts/image/format.ts'
 import { sweep } from './scripts/image/room.ts'
 import { log } from './scripts/log.ts'
 import { pool } from './scripts/pool.ts'
-import { produce } from './scripts/produce.ts'
+import { ask, carryOut } from './scripts/produce.ts'
 import { json, say, sum } from './scripts/report.ts'
 import { load, type Spec } from './scripts/spec/load.ts'
 import { ARCHITECTURES, architecture, hostArchitecture, products } from './scripts/spec/product.ts'
@@ -18,6 +18,9 @@ import { settle } from './scripts/tree/settle.ts'
 import { type Version, versions } from './scripts/tree/versions.ts'
 
 const home = dirname(fileURLToPath(import.meta.url))
+
+/** Registries are asked about so many images at a time. */
+const ASKED = 8
 
 const USAGE = `npx zx build.ts [NAME…]       builds the images of the specs, or only those named
 
@@ -82,15 +85,13 @@ await main(async () => {
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const published = await versions(flags.out)
   const means = { ...flags, home, udhcpcScript: flags['udhcpc-script'], published, keep }
-  const outcomes = await pool(
-    products(chosen, { architecture: hostArchitecture(), format, only }),
-    jobs,
-    async product => {
-      const outcome = await produce(product, means)
-      say(outcome)
-      return outcome
-    },
-  )
+  const all = products(chosen, { architecture: hostArchitecture(), format, only })
+  const plans = await pool(all, ASKED, product => ask(product, means))
+  const outcomes = await pool(plans, jobs, async plan => {
+    const outcome = flags.check ? plan.outcome : await carryOut(plan, means)
+    say(outcome)
+    return outcome
+  })
   const failed = outcomes.some(({ action }) => action === 'fail')
   if (!flags.check) {
     await sweep(flags.out)

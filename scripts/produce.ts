@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { explain, Failure, Interrupted } from './errors.ts'
 import { build } from './image/build.ts'
-import { decide } from './image/decide.ts'
+import { type Decision, decide } from './image/decide.ts'
 import { deltas } from './image/delta.ts'
 import { ingredients } from './image/ingredients.ts'
 import { log } from './log.ts'
@@ -24,46 +24,76 @@ export interface Means {
   published: Version[]
   keep: number
   delta: boolean
-  check: boolean
   force: boolean
 }
 
+/** What is to be done about a product; `decision` where that is a build. */
+export interface Plan {
+  outcome: Outcome
+  decision?: Decision
+}
+
+/** Decides about a product. */
+export function ask(product: Product, means: Means): Promise<Plan> {
+  const newest = versionsOf(product, means).at(-1)
+  return attempt<Plan>(
+    product,
+    newest,
+    async step => {
+      step('asking the registry')
+      const parts = await ingredients(means.home, product.architecture, means.udhcpcScript)
+      const decision = await decide(product, parts, newest, means.force)
+      const outcome = { product, action: decision.action, why: decision.why, version: newest }
+      return decision.action === 'build' ? { outcome, decision } : { outcome }
+    },
+    outcome => ({ outcome }),
+  )
+}
+
+/** Carries a plan out, as far as there is something to do. */
+export async function carryOut({ outcome, decision }: Plan, means: Means): Promise<Outcome> {
+  if (!decision) return outcome
+  const { product, version, why } = outcome
+  return attempt<Outcome>(
+    product,
+    version,
+    async step => ({ product, action: 'built', why, version: await make(product, decision, means, step) }),
+    failure => failure,
+  )
+}
+
 /** A product's failure is its own: the others go on, its last version stays. */
-export async function produce(product: Product, means: Means): Promise<Outcome> {
-  const { name, file } = product.spec
-  const before = means.published.filter(one => one.name === name && one.architecture === product.architecture)
+async function attempt<T>(
+  product: Product,
+  version: Version | undefined,
+  work: (step: Step) => Promise<T>,
+  failed: (outcome: Outcome) => T,
+): Promise<T> {
   try {
-    return await work(product, means, before, doing => log.doing(title(product), doing))
+    return await work(doing => log.doing(title(product), doing))
   } catch (error) {
     if (error instanceof Interrupted) throw error
-    const why = explain(error instanceof Failure ? error.within(file) : error)
-    return { product, action: 'fail', why, version: before.at(-1) }
+    const why = explain(error instanceof Failure ? error.within(product.spec.file) : error)
+    return failed({ product, action: 'fail', why, version })
   } finally {
     log.done(title(product))
   }
 }
 
-/** @param before the product's versions, oldest first */
-async function work(
-  product: Product,
-  { home, udhcpcScript, out, cache, keep, delta, check, force }: Means,
-  before: Version[],
-  step: (doing: string) => void,
-): Promise<Outcome> {
-  const { spec, architecture } = product
-  step('asking the registry')
-  const parts = await ingredients(home, architecture, udhcpcScript)
-  const newest = before.at(-1)
-  const { source, recipe, action, why } = await decide(product, parts, newest, force)
-  if (check || action === 'keep') return { product, action, why, version: newest }
+type Step = (doing: string) => void
 
+async function make(product: Product, { source, recipe }: Decision, means: Means, step: Step): Promise<Version> {
+  const { home, udhcpcScript, out, cache, keep, delta } = means
+  const { spec, architecture } = product
+  const before = versionsOf(product, means)
   const work = join(out, WORK, `${spec.name}.${architecture}`)
+  const parts = await ingredients(home, architecture, udhcpcScript)
   const { directory, items, about } = await build(product, source, parts, { out, cache, work, step })
   if (delta) items.push(...(await deltas(directory, items, out, keep > 1 ? before.slice(1 - keep) : [])))
   const version: Version = {
     name: spec.name,
     architecture,
-    serial: nextSerial(new Date(), newest?.serial),
+    serial: nextSerial(new Date(), before.at(-1)?.serial),
     release: release(spec.reference),
     source: { image: spec.keys.image, digest: source.digest },
     about,
@@ -72,5 +102,10 @@ async function work(
   }
   step('publishing')
   await publish(out, directory, version)
-  return { product, action: 'built', why, version }
+  return version
+}
+
+/** Oldest first. */
+function versionsOf({ spec, architecture }: Product, { published }: Means): Version[] {
+  return published.filter(one => one.name === spec.name && one.architecture === architecture)
 }

@@ -20,9 +20,15 @@ interface Manifest {
   manifests?: { digest: string; platform?: { os?: string; architecture?: string; variant?: string } }[]
 }
 
+/** Answers of this run: registries count the questions, and one answer is for all architectures and specs. */
+const asked = new Map<string, Promise<string>>()
+
 /** @throws Failure when the registry does not answer, or has no image for the platform */
 export async function resolve(reference: Reference, platform: Platform): Promise<Source> {
-  const text = await skopeo.manifest(address(reference))
+  const name = address(reference)
+  const answer = asked.get(name) ?? skopeo.manifest(name)
+  asked.set(name, answer)
+  const text = await answer
   const manifest = JSON.parse(text) as Manifest
   if (manifest.schemaVersion === 1)
     throw new Failure('image', 'its manifest is of Docker schema 1', 'push it again with any Docker since 2017')

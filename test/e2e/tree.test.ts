@@ -50,6 +50,7 @@ test('a run with nothing to do: one request for each image, no byte written', ne
   for (const name of ['still-a', 'still-b']) {
     await push(house, name, { config, layers: [busyboxLayer({ name })] })
     house.spec(name, `image: ${name}\n`)
+    house.spec(`${name}-too`, `image: docker.io/${name}\nuser: app\n`)
   }
   equal((await house.build()).exitCode, 0)
   const before = state(house, 'public', '.cache')
