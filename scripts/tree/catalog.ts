@@ -39,7 +39,13 @@ function product(versions: Version[]): object {
     release,
     release_title: release,
     version: release,
-    versions: Object.fromEntries(versions.map(version => [version.serial, { items: items(version, serials) }])),
+    versions: Object.fromEntries(
+      versions.map(version => [
+        version.serial,
+        // Shown in brackets behind the product's.
+        { ...(version.release === release ? {} : { label: version.release }), items: items(version, serials) },
+      ]),
+    ),
   }
 }
 

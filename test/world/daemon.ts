@@ -57,6 +57,10 @@ export async function daemon(argv: Argv, options: DaemonOptions = {}): Promise<D
     throw new Error(`${shortMessage ?? `${program} ended`}\n${log()}`)
   })
   ended.catch(() => {})
-  if (options.ready) await Promise.race([waitFor(`${program} is up`, () => options.ready?.(self)), ended])
+  const up = waitFor(`${program} is up`, () => options.ready?.(self) ?? true)
+  await Promise.race([up, ended]).catch(async error => {
+    await stop()
+    throw error
+  })
   return self
 }

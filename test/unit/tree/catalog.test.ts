@@ -33,7 +33,9 @@ test('every version is listed for LXD and for Incus, with the same file', () => 
   assert.equal(web.aliases, 'web')
   assert.equal(web.release, '1.1')
   assert.deepEqual(Object.keys(web.versions), ['20260101_0000', '20260101_0001'])
-  const { items } = web.versions['20260101_0000']
+  const { label, items } = web.versions['20260101_0000']
+  assert.equal(label, '1.0')
+  assert.equal(web.versions['20260101_0001'].label, undefined)
   const metadata = {
     path: 'images/web/amd64/20260101_0000/metadata.tar.xz',
     size: 10,

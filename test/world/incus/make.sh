@@ -26,7 +26,7 @@ uri=$(mirror)
 # A mirror may have stood still for longer than Debian's testing may be old; its signature counts all the same.
 # What mmdebstrap mounts or starts vanishes with it, however it ends.
 unshare --mount --pid --fork --kill-child --mount-proc mmdebstrap --quiet --mode=root --variant=essential --format=directory \
-	--include=incus-base,incus-client,dnsmasq-base,systemd-standalone-sysusers,zstd \
+	--include=incus-base,incus-client,dnsmasq-base,systemd-standalone-sysusers,zstd,xdelta3 \
 	--aptopt='Acquire::Check-Valid-Until "false"' \
 	--dpkgopt='path-exclude=/usr/lib/cni/*' \
 	--dpkgopt='path-exclude=/usr/share/doc/*' \
