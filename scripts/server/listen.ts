@@ -1,12 +1,13 @@
-// Answers HTTPS on one port until it is told to stop.
+// Answers HTTPS or plain HTTP on one port until it is told to stop.
 
 import { once } from 'node:events'
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { createServer } from 'node:https'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, isIPv6, Server, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { Failure, UsageFailure } from '../errors.ts'
 import { log } from '../log.ts'
+import { users } from './auth.ts'
 import type { Pair } from './tls.ts'
 
 /**
@@ -18,6 +19,9 @@ export const LIMITS = { silence: 10, idle: 60, stall: 120, grace: 30 }
 const HEAD = ['HTTP/1.1 400 Bad Request', 'Content-Type: text/plain', 'Connection: close']
 const REFUSAL = [...HEAD, '', 'this port speaks HTTPS\n'].join('\r\n')
 
+/** What of a certificate the clients get to see, with what proves that it is ours. */
+export type Secrets = Pick<Pair, 'cert' | 'key'>
+
 export interface Address {
   /** Empty for every address of the machine. */
   host: string
@@ -25,20 +29,26 @@ export interface Address {
 }
 
 /** Reads `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. @throws UsageFailure */
-export function address(text: string): Address {
+export function address(text: string, flag = '--listen'): Address {
   const [, six, host = six, port] = /^(?:\[(.+)\]|([\w.-]*)):(\d{1,5})$/.exec(text) ?? []
   if (host !== undefined && (six === undefined || isIPv6(six)) && Number(port) < 65536) {
     return { host: ['0.0.0.0', '::'].includes(host) ? '' : host, port: Number(port) }
   }
-  throw new UsageFailure('--listen', `"${text}" is not HOST:PORT`, 'for example :8443, 192.0.2.7:8443 or [::1]:8443')
+  throw new UsageFailure(flag, `"${text}" is not HOST:PORT`, 'for example :8443, 192.0.2.7:8443 or [::1]:8443')
 }
 
 /**
  * Starts to answer, with one line in the log for each request.
  *
+ * @param pair undefined for plain HTTP
  * @throws Failure when the port cannot be had
  */
-export async function listen(answer: RequestListener, pair: Pair, { host, port }: Address, limits = LIMITS) {
+export async function listen(
+  answer: RequestListener,
+  pair: Secrets | undefined,
+  { host, port }: Address,
+  limits = LIMITS,
+) {
   const sockets = new Set<Socket>()
   const running = new Set<ServerResponse>()
   const silence = limits.silence * 1000
@@ -49,30 +59,32 @@ export async function listen(answer: RequestListener, pair: Pair, { host, port }
     connectionsCheckingInterval: silence,
     keepAliveTimeout: limits.idle * 1000,
   }
-  const server = createServer({ ...secrets(pair), ...times }, (request, response) => {
+  const handler: RequestListener = (request, response) => {
     running.add(response)
     response.once('close', () => running.delete(response))
     record(request, response)
     answer(request, response)
-  })
+  }
+  const secure = pair && createSecureServer({ ...secrets(pair), ...times }, handler)
+  const server = secure ?? createServer(times, handler)
   server.timeout = limits.stall * 1000
-  const [secure] = server.listeners('connection')
-  server.removeAllListeners('connection')
+  const [handshake] = secure ? secure.listeners('connection') : []
+  if (handshake) server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    sniff(socket, silence, () => secure?.call(server, socket))
+    if (handshake) sniff(socket, silence, () => handshake.call(server, socket))
   })
   try {
     await once(server.listen(host === '' ? { port } : { host, port }), 'listening')
   } catch (error) {
-    throw refused(error as NodeJS.ErrnoException, `${host}:${port}`)
+    throw refused(error as NodeJS.ErrnoException, secure ? '--listen' : '--http', `${host}:${port}`)
   }
 
   return {
     port: (server.address() as AddressInfo).port,
     /** New connections get this certificate. */
-    renew: (pair: Pair) => server.setSecureContext(secrets(pair)),
+    renew: (pair: Secrets) => secure?.setSecureContext(secrets(pair)),
     /** Takes no more connections, lets running downloads finish within the grace, then ends every connection. */
     async stop(): Promise<void> {
       // Not https.Server's own close: that also ends connections whose last bytes are still on their way.
@@ -85,7 +97,7 @@ export async function listen(answer: RequestListener, pair: Pair, { host, port }
   }
 }
 
-const secrets = ({ cert, key }: Pair) => ({ cert, key, minVersion: 'TLSv1.2' as const })
+const secrets = ({ cert, key }: Secrets) => ({ cert, key, minVersion: 'TLSv1.2' as const })
 
 /** LXD, Incus try plain HTTP first on the same port: tells them at once. A first byte of 22 starts a TLS handshake. */
 function sniff(socket: Socket, silence: number, secure: () => void): void {
@@ -106,19 +118,21 @@ async function finished(running: Set<ServerResponse>): Promise<void> {
   for (const response of running) await new Promise(done => response.once('close', done))
 }
 
-function record({ method, url, socket }: IncomingMessage, response: ServerResponse): void {
+function record(request: IncomingMessage, response: ServerResponse): void {
+  const { method, url, socket } = request
   const [start, sent, client] = [performance.now(), socket.bytesWritten, socket.remoteAddress?.replace(/^::ffff:/, '')]
   response.once('close', () => {
     const end = response.writableFinished ? '' : ' cut off'
     const took = Math.round(performance.now() - start)
-    const path = url?.replace(/[^\x21-\x7e]/g, '?')
-    log.info(`${client} ${method} ${path} ${response.statusCode} ${socket.bytesWritten - sent} B ${took} ms${end}`)
+    const words = [client, users.get(request), method, url].filter(word => word !== undefined)
+    const asked = words.map(word => word.replace(/[^\x21-\x7e]/g, '?')).join(' ')
+    log.info(`${asked} ${response.statusCode} ${socket.bytesWritten - sent} B ${took} ms${end}`)
   })
 }
 
-function refused({ code, message }: NodeJS.ErrnoException, where: string): Failure {
+function refused({ code, message }: NodeJS.ErrnoException, flag: string, where: string): Failure {
   if (code === 'EADDRINUSE')
-    return new Failure('--listen', `${where} is in use`, 'stop what listens there, or choose another port')
-  if (code === 'EACCES') return new Failure('--listen', `${where} is not allowed`, 'ports below 1024 are for root')
-  return new Failure('--listen', message)
+    return new Failure(flag, `${where} is in use`, 'stop what listens there, or choose another port')
+  if (code === 'EACCES') return new Failure(flag, `${where} is not allowed`, 'ports below 1024 are for root')
+  return new Failure(flag, message)
 }

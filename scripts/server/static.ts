@@ -1,12 +1,13 @@
 // Answers requests out of a published tree.
 
 import { type FileHandle, open } from 'node:fs/promises'
-import { type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { resolve } from 'node:path'
 import send from 'send'
+import { path, say } from './answer.ts'
 
-/** The read options among these are what `send` hands on to `createReadStream`; its types do not tell. */
-type Options = send.SendOptions & { highWaterMark: number; fd?: FileHandle }
+/** Bytes that are read, encrypted, sent at a time: each step costs as much as 100 KB of encryption. */
+const CHUNK = 1 << 19
 
 /**
  * The request handler of a tree: GET with Range and ETag, HEAD, never a Content-Encoding.
@@ -20,16 +21,17 @@ export function published(directory: string): RequestListener {
       response.setHeader('Allow', 'GET, HEAD')
       return say(response, 405)
     }
-    const path = (request.url ?? '').replace(/\?.*/s, '')
-    if (path === '/healthz') return say(response, 200, 'ok')
-    const options: Options = { root, index: false, cacheControl: false, highWaterMark: 1 << 18 }
-    const sending = send(request, path === '/' ? '/index.html' : path, options)
+    const asked = path(request)
+    if (asked === '/healthz') return say(response, 200, 'ok')
+    const sending = send(request, asked === '/' ? '/index.html' : asked, { root, index: false, cacheControl: false })
     sending.sendFile = file => {
       whole(file, response).then(
         ({ handle, stat }) => {
           if (response.destroyed) return
           if (!stat.isFile()) return sending.error(404)
-          options.fd = handle
+          sending.stream = (_, { start = 0 }: { start?: number } = {}) => {
+            copy(handle, start, response).catch(() => response.destroy())
+          }
           sending.send(file, stat)
         },
         error => sending.onStatError(error),
@@ -53,15 +55,24 @@ async function whole(file: string, response: ServerResponse) {
   return { handle, stat: await handle.stat() }
 }
 
+/** Through one buffer: a new one for each read would keep the garbage collector as busy as the encryption. */
+async function copy(handle: FileHandle, start: number, response: ServerResponse): Promise<void> {
+  let left = Number(response.getHeader('Content-Length'))
+  const buffer = Buffer.allocUnsafe(Math.min(left, CHUNK))
+  for (let position = start; left > 0; ) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(left, CHUNK), position)
+    if (bytesRead === 0) throw new Error('the file has become shorter')
+    await new Promise<void>((done, failed) => {
+      response.write(buffer.subarray(0, bytesRead), error => (error ? failed(error) : done()))
+    })
+    position += bytesRead
+    left -= bytesRead
+  }
+  response.end()
+}
+
 function label(response: ServerResponse, path: string): void {
   const immutable = path.startsWith('/images/')
   response.setHeader('Cache-Control', immutable ? 'public, max-age=31536000, immutable' : 'no-cache')
-  if (/\.(xz|zst|squashfs)$/.test(path)) response.setHeader('Content-Type', 'application/octet-stream')
-}
-
-/** Answers with one line of text. */
-function say(response: ServerResponse, status: number, text = STATUS_CODES[status] ?? ''): void {
-  for (const name of ['ETag', 'Last-Modified', 'Cache-Control']) response.removeHeader(name)
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': text.length + 1 })
-  response.end(`${text}\n`)
+  if (/\.(gz|xz|zst|squashfs|vcdiff)$/.test(path)) response.setHeader('Content-Type', 'application/octet-stream')
 }

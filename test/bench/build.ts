@@ -118,7 +118,7 @@ test('builds next to the bare tools', async t => {
   for (const [title, names] of Object.entries(rows)) {
     for (const format of ['tar.zst', 'squashfs']) {
       const rounds: { bare: number; own: number; peak: number }[] = []
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 2; round++) {
         let peak = 0
         const own = await seconds(async () => {
           peak = await ours(hub, names, format)

@@ -87,6 +87,14 @@ test('connections that say nothing, or stop in the middle, are dropped', { timeo
   }
 })
 
+test('plain HTTP, where it is asked for, has the same limits', { timeout: 60_000 }, async t => {
+  const { port, stop } = await listen(ok, undefined, at, { ...LONG, silence: 0.1, idle: 0.1 })
+  t.after(stop)
+  assert.equal((await ask(port, '/')).body.toString(), 'ok')
+  for (const said of ['', 'GET / HTTP/1.1\r\n']) await raw(port, said)
+  assert.match(await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'), /\bok\b/)
+})
+
 test('a client that takes nothing of its answer is dropped', { timeout: 60_000 }, async t => {
   const dropped = new EventEmitter()
   const large: RequestListener = (_, response) => {

@@ -1,60 +1,17 @@
 // The entry serve.ts, run as people run it.
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { get } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { kept } from '../../../scripts/server/tls.ts'
+import { test } from 'node:test'
+import { run } from '../../../scripts/run.ts'
+import { needs } from '../../world/tools.ts'
+import { eventually, start } from './entry.ts'
 import { ask, house, IMAGE, temporary } from './fixture.ts'
-
-const ENTRY = fileURLToPath(new URL('../../../serve.ts', import.meta.url))
-
-/** Starts the entry in a directory. `said` waits for a text on its standard error. */
-function start(t: TestContext, cwd: string, ...args: string[]) {
-  const env = { ...process.env, NODE_OPTIONS: '' }
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), ENTRY, ...args], { cwd, env })
-  const output = { out: '', err: '' }
-  child.stdout.on('data', chunk => {
-    output.out += chunk
-  })
-  child.stderr.on('data', chunk => {
-    output.err += chunk
-  })
-  const ended = once(child, 'close')
-  t.after(() => end(child, ended))
-  const said = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    for (;;) {
-      const found = pattern.exec(output.err)
-      if (found) return found
-      assert.equal(child.exitCode, null, output.err)
-      await Promise.race([once(child.stderr, 'data'), ended])
-    }
-  }
-  return { child, output, ended: ended.then(([code]) => ({ code, ...output })), said }
-}
-
-/** Tries until it succeeds; the test's own limit ends it. */
-async function eventually(attempt: () => Promise<unknown>): Promise<void> {
-  while (
-    !(await attempt().then(
-      () => true,
-      () => false,
-    ))
-  )
-    await setTimeout(100)
-}
-
-async function end(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
-  child.kill('SIGKILL')
-  await ended
-}
 
 test('it says where it serves, how to trust it; logs every request; finishes downloads on SIGTERM', async t => {
   const { root, image } = await house(t, 30_000_000)
@@ -88,27 +45,36 @@ test('--quiet says nothing; SIGINT ends it with 130', { timeout: 60_000 }, async
   await once(free, 'listening')
   const { port } = free.address() as AddressInfo
   await once(free.close(), 'close')
-  const server = start(t, dirname(root), '--quiet', '--listen', `127.0.0.1:${port}`)
+  const server = start(t, dirname(root), '--quiet', '--workers', '1', '--listen', `127.0.0.1:${port}`)
   await eventually(() => ask(port, '/'))
   server.child.kill('SIGINT')
   assert.deepEqual(await server.ended, { code: 130, out: '', err: '' })
 })
 
-test('a given certificate is used, loaded again when it changes', { timeout: 60_000 }, async t => {
+test('--auth-file: the log shows who asked, never a password; --http asks as well', needs('htpasswd'), async t => {
   const { root } = await house(t)
-  const [one, other] = [await temporary(t), await temporary(t)].map(directory => join(directory, 'tls')) as [
-    string,
-    string,
-  ]
-  await kept(one, ['127.0.0.1'])
-  const { cert } = await kept(other, ['127.0.0.1'])
-  const files = ['--cert', join(one, 'cert.pem'), '--key', join(one, 'key.pem')]
-  const server = start(t, dirname(root), '--listen', '127.0.0.1:0', ...files)
-  const port = Number((await server.said(/^serving at \S+:(\d+)$/m))[1])
-  assert.equal((await ask(port, '/', { ca: await readFile(join(one, 'cert.pem'), 'utf8') })).status, 200)
-  await cp(other, one, { recursive: true })
-  await eventually(() => ask(port, '/', { ca: cert }))
-  assert.deepEqual(await readdir(dirname(root)), ['public', 'secret'])
+  const file = join(dirname(root), 'users')
+  const authorization = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+  await run(['htpasswd', '-i', '-c', file, 'bob b'], { input: 's3cret' })
+  const flags = ['--auth-file', file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--verbose', '--workers', '1']
+  const server = start(t, dirname(root), ...flags)
+  const [port, plain] = [await server.port(), await server.port('plain HTTP on port ')]
+  await server.said(new RegExp(`lxc remote add lxdocker https://USER:PASSWORD@127\\.0\\.0\\.1:${port} --`))
+  const ca = await readFile(join(dirname(root), '.tls/cert.pem'), 'utf8')
+  for (const options of [{ port, ca }, { port: plain }]) {
+    const status = async (path: string, headers = {}) => (await ask(options.port, path, { ...options, headers })).status
+    assert.equal(await status('/', authorization('bob b:s3cret')), 200)
+    assert.equal(await status('/', authorization('bob b:wr0ng')), 401)
+    assert.equal(await status('/'), 401)
+    assert.equal(await status('/healthz'), 200)
+  }
+  server.child.kill('SIGTERM')
+  const { code, out, err } = await server.ended
+  assert.deepEqual([code, out], [143, ''])
+  const lines = [...err.matchAll(/^127\.0\.0\.1 (\S+ GET \S+ \d+) \d+ B \d+ ms$/gm)].map(([, line]) => line)
+  const asked = ['bob?b GET / 200', '- GET / 401', '- GET / 401', '- GET /healthz 200']
+  assert.deepEqual(lines.sort(), [...asked, ...asked].sort())
+  assert.ok(!/s3cret|wr0ng/.test(err), err)
 })
 
 test('mistakes are told with an exit code', async t => {
@@ -118,14 +84,18 @@ test('mistakes are told with an exit code', async t => {
     [['--cert', 'x'], 2, /^--cert: --cert and --key go together\n$/],
     [['--port', '1'], 2, /^command line: Unknown option '--port'\n {2}hint: /],
     [['public'], 2, /^command line: "public" is no option\n {2}hint: /],
+    [['--http', '8080'], 2, /^--http: "8080" is not HOST:PORT\n {2}hint: /],
+    [['--workers', '0'], 2, /^--workers: "0" is not a whole number of at least 1\n$/],
     [['--dir', 'none'], 1, /^none: no such directory\n {2}hint: /],
     [['--dir', '.', '--cert', 'x', '--key', 'y'], 1, /^x: no such file\n {2}hint: /],
+    [['--dir', '.', '--auth-file', 'x'], 1, /^x: no such file\n {2}hint: .*apt-get install apache2-utils/],
   ]
-  for (const [args, code, err] of cases) {
+  const tried = cases.map(async ([args, code, err]) => {
     const ended = await start(t, cwd, ...args).ended
     assert.equal(ended.code, code, args.join(' '))
     assert.match(ended.err, err)
     assert.equal(ended.out, '')
-  }
+  })
+  await Promise.all(tried)
   assert.deepEqual(await readdir(cwd), [])
 })
