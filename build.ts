@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { choice, count, EXIT, main, options } from './scripts/cli.ts'
-import { UsageFailure } from './scripts/errors.ts'
+import { Failure, UsageFailure } from './scripts/errors.ts'
 import { DEFAULT, FORMATS } from './scripts/image/format.ts'
 import { sweep } from './scripts/image/room.ts'
 import { log } from './scripts/log.ts'
@@ -66,6 +66,7 @@ await main(async () => {
   const keep = count('keep', flags.keep, 1)
   const format = choice('format', flags.format, FORMATS)
   const only = flags.arch?.split(',').map(text => architecture(text) ?? choice('arch', text, ARCHITECTURES))
+  if (flags.index && flags.check) throw new UsageFailure('command line', '--index and --check contradict each other')
   const specs = flags.index ? [] : await load(flags.specs)
   const unknown = names.filter(name => !specs.some(spec => spec.name === name))
   if (unknown.length > 0) throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`)
@@ -81,6 +82,12 @@ await main(async () => {
     }
     await sweep(flags.out)
   }
+  if (flags.index) {
+    const listed = await settle(flags.out, undefined, () => true, keep)
+    if (listed === 0) throw new Failure(flags.out, 'there is no image in it', '--out names the tree')
+    log.info(`${listed} versions are listed`)
+    return EXIT.ok
+  }
 
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const published = await versions(flags.out)
@@ -95,12 +102,12 @@ await main(async () => {
   const failed = outcomes.some(({ action }) => action === 'fail')
   if (!flags.check) {
     await sweep(flags.out)
-    const wanted = flags.index ? () => true : (version: Version) => specs.some(spec => asksFor(spec, version))
     // The next run goes on with what a failed image has downloaded.
-    await settle(flags.out, failed ? undefined : flags.cache, wanted, keep)
+    const cache = failed ? undefined : flags.cache
+    await settle(flags.out, cache, version => specs.some(spec => asksFor(spec, version)), keep)
   }
   if (flags.json) for (const outcome of outcomes) console.log(json(outcome))
-  if (!flags.index) sum(outcomes)
+  sum(outcomes)
   return failed ? EXIT.failed : EXIT.ok
 })
 

@@ -94,7 +94,7 @@ function check({ os = 'linux', architecture }: ImageConfig, { platform }: Source
 async function warnOfHighIds(product: Product, rootfs: string): Promise<void> {
   const found = await ownedAbove(rootfs, 65535)
   if (found === undefined) return
-  log.warn(`${title(product)}: warning: ${found}, and an unprivileged instance has 65536 ids by default
+  log.info(`${title(product)}: warning: ${found}, and an unprivileged instance has 65536 ids by default
   hint: root:1000000:1000000000 in /etc/subuid and /etc/subgid of the LXD host, then restart LXD`)
 }
 

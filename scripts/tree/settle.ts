@@ -12,16 +12,18 @@ import { type Version, versions } from './versions.ts'
  * @param cache undefined: stays as it is
  * @param wanted which products are listed
  * @param keep how many versions of each
+ * @returns how many versions are listed
  */
 export async function settle(
   tree: string,
   cache: string | undefined,
   wanted: (version: Version) => boolean,
   keep: number,
-): Promise<void> {
+): Promise<number> {
   const retained = retain(await versions(tree), wanted, keep)
-  if (retained.listed.length === 0) return
+  if (retained.listed.length === 0) return 0
   await list(tree, retained.listed)
   await expire(tree, retained, new Date())
   if (cache) await collect(cache, new Set(retained.listed.map(({ source }) => source.digest)))
+  return retained.listed.length
 }

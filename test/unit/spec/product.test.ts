@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Spec } from '../../../scripts/spec/load.ts'
+import { ARCHITECTURES, architecture, type Defaults, products } from '../../../scripts/spec/product.ts'
+
+test('an architecture has the name that Debian gives it, or OCI', () => {
+  for (const name of ARCHITECTURES) assert.equal(architecture(name), name)
+  const oci = {
+    '386': 'i386',
+    ppc64le: 'ppc64el',
+    'arm/v6': 'armel',
+    'linux/arm/v7': 'armhf',
+    'arm64/v8': 'arm64',
+    'linux/amd64': 'amd64',
+  }
+  for (const [name, ours] of Object.entries(oci)) assert.equal(architecture(name), ours)
+  for (const name of ['arm', 'arm/v5', 'x86', '', 'windows/amd64', 'arm64/v9'])
+    assert.equal(architecture(name), undefined)
+})
+
+const spec = (name: string, keys: object = {}) => ({ name, keys }) as Spec
+const specs = [spec('any'), spec('two', { architectures: ['amd64', 'arm64'], format: 'squashfs' })]
+const made = (defaults: Partial<Defaults>) =>
+  products(specs, { architecture: 'amd64', format: 'tar.zst', ...defaults }).map(
+    one => `${one.spec.name} ${one.architecture} ${one.format}`,
+  )
+
+test('a spec without architectures is for this machine', () => {
+  assert.deepEqual(made({}), ['any amd64 tar.zst', 'two amd64 squashfs', 'two arm64 squashfs'])
+})
+
+test('--arch limits the specs that name architectures, is the answer for the others', () => {
+  assert.deepEqual(made({ only: ['arm64', 'armhf'] }), ['any arm64 tar.zst', 'any armhf tar.zst', 'two arm64 squashfs'])
+  assert.deepEqual(made({ only: ['s390x'], format: 'tar' }), ['any s390x tar'])
+})
