@@ -1,6 +1,6 @@
 // Starts external programs; no other file does.
 
-import type { Readable, Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { execa, type Options, type Result } from 'execa'
 import { Failure, Interrupted } from './errors.ts'
 import { log } from './log.ts'
@@ -23,9 +23,11 @@ export class ToolFailure extends Failure {
 export interface RunOptions {
   cwd?: string
   /** Text for standard input, which is empty otherwise. */
-  input?: string | Readable
-  /** Where standard output goes, piece by piece, instead of being returned. */
-  output?: Writable[]
+  input?: string
+  /** Gets standard input, at once, instead: whoever takes it has to end it. */
+  stdin?: (stream: Writable) => void
+  /** An open descriptor that standard output goes to, instead of being returned. */
+  output?: number
   /** What on standard error means that it failed, whatever its exit code. */
   refuse?: RegExp
   /** An open descriptor that the tool gets as its descriptor 3. */
@@ -51,22 +53,23 @@ export async function run(argv: Argv, options: RunOptions = {}): Promise<string>
   log.debug(`$ ${argv.map(word).join(' ')}`)
   const [tool] = argv
   const [setpriv, ...args] = [...LEASH, ...argv]
-  const result = await execa(setpriv as string, args, {
+  const running = execa(setpriv as string, args, {
     cwd: options.cwd,
     env: { LC_ALL: 'C', TZ: 'UTC', NODE_OPTIONS: undefined },
-    input: options.input ?? '',
+    ...(options.stdin ? {} : { input: options.input ?? '' }),
     stdio: [
       'pipe',
       options.output ?? 'pipe',
       'pipe',
       ...(options.fd3 === undefined ? [] : [options.fd3]),
     ] as Options['stdio'],
-    buffer: { stdout: !options.output },
     stripFinalNewline: false,
     timeout: (options.timeout ?? 0) * 1000,
     cancelSignal: interruption.signal,
     reject: false,
   })
+  if (running.stdin) options.stdin?.(running.stdin.on('error', () => {}))
+  const result = await running
   if (interruption.signal.aborted) throw new Interrupted()
   if (result.failed || options.refuse?.test(String(result.stderr))) throw failure(tool, result, options)
   return String(result.stdout ?? '')

@@ -1,13 +1,13 @@
 // Packs an unpacked image into the files that LXD and Incus download.
 
-import { createWriteStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { makeDirectory, remove } from '../files.ts'
+import { ofFile, type Sink } from '../flow.ts'
 import { anyCapability } from '../tools/getcap.ts'
 import { mksquashfs } from '../tools/mksquashfs.ts'
-import { ofFiles, type Sum, sha256sum } from '../tools/sha256sum.ts'
+import { ofFiles, sha256sum } from '../tools/sha256sum.ts'
 import * as tar from '../tools/tar.ts'
 import type { Ftype, Item } from '../tree/versions.ts'
 import type { Format } from './format.ts'
@@ -56,10 +56,12 @@ async function rootTar(
   version: string,
   metadata: string,
 ): Promise<Item> {
-  const both = sha256sum()
-  await both.take(metadata)
-  const item = await archive('root.tar.xz', join(version, `rootfs.${format}`), COMPRESSORS[format], rootfs, ['.'], both)
-  return { ...item, fingerprint: await both.digest }
+  let item: Item | undefined
+  const fingerprint = await sha256sum(async both => {
+    await ofFile(metadata, both)
+    item = await archive('root.tar.xz', join(version, `rootfs.${format}`), COMPRESSORS[format], rootfs, ['.'], both)
+  })
+  return { ...(item as Item), fingerprint }
 }
 
 async function squash(rootfs: string, version: string, metadata: string, time: number): Promise<Item> {
@@ -76,16 +78,15 @@ async function archive(
   compressor: string | undefined,
   directory: string,
   names: string[],
-  ...others: Sum[]
+  ...others: Sink[]
 ): Promise<Item> {
-  const own = sha256sum()
-  await tar.create(
-    [createWriteStream(file), own.stream, ...others.map(({ stream }) => stream)],
-    compressor,
-    directory,
-    names,
-  )
-  return named(ftype, file, await own.digest)
+  // A pipe beside the image, not in it.
+  const fifo = join(dirname(file), '..', `${basename(file)}.fifo`)
+  const output = await open(file, 'w')
+  const sha256 = await sha256sum(own =>
+    tar.create(directory, names, fifo, compressor, bytes => output.writeFile(bytes), own, ...others),
+  ).finally(() => output.close())
+  return named(ftype, file, sha256)
 }
 
 export async function named(ftype: Ftype, file: string, sha256: string): Promise<Item> {

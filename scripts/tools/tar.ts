@@ -1,7 +1,6 @@
 // tar: makes archives that depend on the files alone.
 
-import type { Writable } from 'node:stream'
-import { run } from '../run.ts'
+import { ofProgram, type Sink } from '../flow.ts'
 
 const REPRODUCIBLE = [
   '--sort=name',
@@ -13,20 +12,18 @@ const ATTRIBUTES = ['--xattrs', '--xattrs-include=security.capability', '--xattr
 /**
  * Archives files of a directory with their numeric owners, extended attributes and times.
  *
- * @param output where the archive goes, to all at once
+ * @param fifo a free path, for a moment's named pipe
  * @param compressor a command that tar pipes the archive through, e.g. `zstd -3`; none: it stays as it is
+ * @param sinks what takes the archive, all at the same time
  */
 export async function create(
-  output: Writable[],
-  compressor: string | undefined,
   directory: string,
   files: string[],
+  fifo: string,
+  compressor: string | undefined,
+  ...sinks: Sink[]
 ): Promise<void> {
-  const words = [
-    '--create',
-    '--file=-',
-    ...(compressor ? [`--use-compress-program=${compressor}`] : []),
-    '--numeric-owner',
-  ]
-  await run(['tar', ...words, ...REPRODUCIBLE, ...ATTRIBUTES, `--directory=${directory}`, '--', ...files], { output })
+  const through = compressor ? [`--use-compress-program=${compressor}`] : []
+  const words = ['--create', '--file=-', ...through, '--numeric-owner', ...REPRODUCIBLE, ...ATTRIBUTES]
+  await ofProgram(['tar', ...words, `--directory=${directory}`, '--', ...files], fifo, ...sinks)
 }
