@@ -8,8 +8,8 @@ trap 'rm -rf "$tmp"' EXIT
 
 # This machine's mirrors first. A package that has left the pool is in Debian's archive of everything.
 sources() {
-	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | sort -u | sed "s|/*$|/$1|"
-	echo "http://deb.debian.org/debian/$1"
+	apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | sort -u | sed "s|/*$|/$1|"
+	echo "http://ftp.debian.org/debian/$1"
 	echo "http://snapshot.debian.org/file/$2"
 }
 

@@ -3,7 +3,7 @@
 import { equal } from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { execa } from 'execa'
 import { FORMATS } from '../../scripts/image/format.ts'
 import { lxd } from '../world/lxd.ts'
@@ -101,21 +101,35 @@ const median = (values: number[]) => values.sort((a, b) => a - b)[values.length 
 const line = (...cells: (string | number)[]) =>
   console.log(`| ${cells.map(cell => (typeof cell === 'number' ? cell.toFixed(2) : cell)).join(' | ')} |`)
 
-test('builds next to the bare tools', async t => {
-  const hub = await registry()
-  t.after(() => hub.stop())
-  const house = lxdocker(hub.env)
-  const push = async (name: string, megabytes: number, skip = 0) => {
-    await hub.push(await make(join(house.dir, name), megabytes, skip), `library/${name}:latest`)
-    rmSync(join(house.dir, name), { recursive: true })
-    return name
-  }
-  const small: string[] = []
-  for (let nth = 0; nth < 20; nth++) small.push(await push(`small${nth}`, 8, nth * 500))
-  const rows = { '200 MB': [await push('middle', 200)], '800 MB': [await push('large', 800)], '20 × 8 MB': small }
+/** LXDT_BENCH='launch' measures one part alone. */
+const wanted = new RegExp(process.env.LXDT_BENCH ?? '')
 
+let hub: Registry
+const dir = lxdocker().dir
+const made = new Set<string>()
+before(async () => {
+  hub = await registry()
+})
+after(() => hub.stop())
+
+/** Images of so many megabytes each, pushed when they are first wanted. @returns their names */
+async function images(count: number, megabytes: number): Promise<string[]> {
+  const names = Array.from({ length: count }, (_, nth) => `image${megabytes}-${nth}`)
+  for (const [nth, name] of names.entries()) {
+    if (made.has(name)) continue
+    made.add(name)
+    await hub.push(await make(join(dir, name), megabytes, nth * 500), `library/${name}:latest`)
+    rmSync(join(dir, name), { recursive: true })
+  }
+  return names
+}
+
+const ROWS = { '200 MB': [1, 200], '800 MB': [1, 800], '20 × 8 MB': [20, 8] } as const
+
+test('builds next to the bare tools', { skip: !wanted.test('tools') }, async () => {
   line('image', 'format', 'bare tools s', 'build.ts s', 'ratio (range)', 'node MB')
-  for (const [title, names] of Object.entries(rows)) {
+  for (const [title, [count, megabytes]] of Object.entries(ROWS)) {
+    const names = await images(count, megabytes)
     for (const format of ['tar.zst', 'squashfs']) {
       const rounds: { bare: number; own: number; peak: number }[] = []
       for (let round = 0; round < 3; round++) {
@@ -126,7 +140,7 @@ test('builds next to the bare tools', async t => {
         rounds.push({
           own,
           peak,
-          bare: await seconds(() => bare(hub, names, join(house.dir, 'bare'), format === 'squashfs')),
+          bare: await seconds(() => bare(hub, names, join(dir, 'bare'), format === 'squashfs')),
         })
       }
       const ratios = rounds.map(({ own, bare }) => own / bare).sort((a, b) => a - b)
@@ -142,7 +156,10 @@ test('builds next to the bare tools', async t => {
       )
     }
   }
+})
 
+test('a run with nothing to do', { skip: !wanted.test('idle') }, async () => {
+  const small = await images(20, 8)
   const node = await seconds(() => execa('node', ['--import=tsx', '-e', '0'], { env: { NODE_OPTIONS: undefined } }))
   for (const count of [1, 50]) {
     const idle = lxdocker(hub.env)
@@ -155,12 +172,13 @@ test('builds next to the bare tools', async t => {
     )
     rmSync(idle.dir, { recursive: true })
   }
+})
 
+test('formats, up to the running instance', { skip: !wanted.test('launch') }, async () => {
   line('image', 'format', 'build s', 'MB', 'first launch s', 'in all s')
-  for (const [name, title] of [
-    ['middle', '200 MB'],
-    ['large', '800 MB'],
-  ] as const) {
+  for (const title of ['200 MB', '800 MB'] as const) {
+    const [count, megabytes] = ROWS[title]
+    const [name] = await images(count, megabytes)
     for (const format of FORMATS) {
       const own = lxdocker(hub.env)
       own.spec('it', `image: ${name}\nformat: ${format}\n`)
