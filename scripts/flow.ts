@@ -3,7 +3,8 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { type Argv, run } from './run.ts'
 
-const BUFFER = 1 << 20
+/** Twice what a pipe holds. */
+const BUFFER = 1 << 17
 
 /** Takes bytes; they may change once it has resolved. */
 export type Sink = (bytes: Uint8Array) => Promise<unknown>

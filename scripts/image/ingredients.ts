@@ -20,27 +20,40 @@ const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh.hbs', 'hostname.tpl', 'hosts.tpl', 
 /** What init.sh.hbs goes on with, in this order. */
 const INIT = ['mounts', 'network', 'user', 'command', 'health', 'supervisor', 'main']
 
+/** A busybox weighs 2 MB, and every image of an architecture has the same one. */
+const known = new Map<string, Promise<Ingredients>>()
+
 /**
+ * Reads them once in a run.
+ *
  * @param home the project's directory
  * @param udhcpcScript a file to use instead of the project's own udhcpc script
  * @throws Failure when one is missing
  */
-export async function ingredients(
+export function ingredients(home: string, architecture: Architecture, udhcpcScript?: string): Promise<Ingredients> {
+  const found = known.get(architecture) ?? load(home, architecture, udhcpcScript)
+  known.set(architecture, found)
+  return found
+}
+
+async function load(
   home: string,
   architecture: Architecture,
   udhcpcScript = join(home, 'init-templates', 'udhcpc-default.sh'),
 ): Promise<Ingredients> {
-  const load = (path: string, hint?: string) =>
-    readFile(path).catch(error => {
-      throw new Failure(path, error.code === 'ENOENT' ? 'no such file' : error.message, hint)
-    })
-  const template = async (name: string) => String(await load(join(home, 'init-templates', name)))
+  const template = async (name: string) => String(await file(join(home, 'init-templates', name)))
   const texts = await Promise.all(TEMPLATES.map(async name => [name, await template(name)]))
   const parts = await Promise.all(INIT.map(name => template(`init/${name}.sh`)))
   const templates = Object.fromEntries(texts)
   return {
     templates: { ...templates, 'init.sh.hbs': [templates['init.sh.hbs'], ...parts].join('\n') },
-    busybox: await load(join(home, 'busybox', architecture, 'busybox'), 'scripts/setup.sh puts it there'),
-    udhcpcScript: await load(udhcpcScript),
+    busybox: await file(join(home, 'busybox', architecture, 'busybox'), 'scripts/setup.sh puts it there'),
+    udhcpcScript: await file(udhcpcScript),
   }
+}
+
+async function file(path: string, hint?: string): Promise<Buffer> {
+  return readFile(path).catch(error => {
+    throw new Failure(path, error.code === 'ENOENT' ? 'no such file' : error.message, hint)
+  })
 }
