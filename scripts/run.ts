@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream'
 import { execa, type Options, type Result } from 'execa'
 import { Failure, Interrupted } from './errors.ts'
 import { log } from './log.ts'
+import { word } from './spec/words.ts'
 
 /** Aborted on Ctrl-C and SIGTERM: ends every running tool. */
 export const interruption = new AbortController()
@@ -90,9 +91,4 @@ function failure(tool: string, result: Omit<Result, 'stdout'>, { timeout }: RunO
 
 function lastLines(text: string): string {
   return text.trim().split('\n').slice(-3).join('\n').slice(-1000)
-}
-
-/** A word as one would type it into a shell. */
-function word(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

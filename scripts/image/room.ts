@@ -49,8 +49,9 @@ export async function withRoom<T>(
     try {
       return await within(await mkdtemp(join(MEMORY, await prefix(tree))), use)
     } catch (error) {
-      if (!(error instanceof ToolFailure) || !NOT_HERE.test(error.stderr)) throw error
-      log.debug(`not in memory: ${error.reason}`)
+      const { message, code } = error as NodeJS.ErrnoException
+      if (!NOT_HERE.test(error instanceof ToolFailure ? error.stderr : String(code))) throw error
+      log.debug(`not in memory: ${message}`)
     } finally {
       reserved -= need
     }
@@ -64,8 +65,8 @@ function within<T>(room: string, use: (room: string) => Promise<T>): Promise<T> 
   return use(room).finally(() => remove(room))
 }
 
-/** No space, no extended attributes of users: older kernels keep none of those in memory. */
-const NOT_HERE = /no space left|ENOTSUP/i
+/** No space, no access, no extended attributes of users: older kernels keep none of those in memory. */
+const NOT_HERE = /no space left|ENOTSUP|ENOSPC|EROFS|EACCES/i
 
 async function free(): Promise<number> {
   const { bavail, bsize } = await statfs(MEMORY).catch(() => ({ bavail: 0, bsize: 0 }))

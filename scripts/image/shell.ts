@@ -1,11 +1,7 @@
 // Renders templates of shell scripts in which every hole is a quoted word.
 
 import Handlebars from 'handlebars'
-
-/** One word of POSIX shell that stands for exactly this text. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
-}
+import { quote } from '../spec/words.ts'
 
 /** What a hole may hold: one word, or several. */
 export type Hole = string | number | boolean | readonly string[]

@@ -1,4 +1,4 @@
-// Splits a command line into words the way a shell does, expanding nothing.
+// Reads or writes the words of a command line the way a shell does, expanding nothing.
 
 const WORD = /(?:[^\s'"\\]|\\[\s\S]|'[^']*'|"(?:[^"\\]|\\[\s\S])*")+/g
 const PIECE = /\\([\s\S])|'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|[^\s'"\\]+/g
@@ -16,4 +16,14 @@ export function words(text: string): string[] | undefined {
       (plain, escaped, single, double) => escaped ?? single ?? double?.replace(/\\(["\\$`])/g, '$1') ?? plain,
     ),
   )
+}
+
+/** One word of POSIX shell that stands for exactly this text. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}
+
+/** A word as one would type it into a shell: quoted where it has to be. */
+export function word(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : quote(text)
 }

@@ -3,15 +3,14 @@
 import { constants } from 'node:os'
 import { posix } from 'node:path'
 import { signal } from '../image/process.ts'
-import { quote } from '../image/shell.ts'
+import { word } from '../spec/words.ts'
 import type { Version } from './versions.ts'
 
 export type Daemon = 'LXD' | 'Incus'
 
 /** Quotes what needs it: an image's words come from strangers. */
 function command(daemon: Daemon, ...words: string[]): string {
-  const safe = words.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : quote(word)))
-  return [daemon === 'LXD' ? 'lxc' : 'incus', ...safe].join(' ')
+  return [daemon === 'LXD' ? 'lxc' : 'incus', ...words.map(word)].join(' ')
 }
 
 /** Without the supervisor PID 1 is the application, which ends on its own stop signal alone. */
