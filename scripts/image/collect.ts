@@ -2,10 +2,11 @@
 
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Digest, digest } from '../digest.ts'
 import { glob, read, remove } from '../files.ts'
 
 interface Descriptor {
-  digest: string
+  digest: unknown
 }
 
 interface Manifest {
@@ -20,17 +21,25 @@ export async function collect(cache: string, digests: ReadonlySet<string>): Prom
   const kept = names.filter(name => digests.has(name.replace('-', ':')))
   for (const name of names) if (!kept.includes(name)) await remove(join(cache, 'layouts', name))
   const needed = new Set<string>()
-  for (const name of kept) for (const digest of await blobs(join(cache, 'layouts', name))) needed.add(digest)
+  for (const name of kept)
+    for (const digest of await blobs(join(cache, 'layouts', name)).catch(() => [])) needed.add(digest)
+
   for (const blob of await glob('sha256/*', join(cache, 'blobs'))) {
     if (!needed.has(blob.replace('/', ':'))) await remove(join(cache, 'blobs', blob))
   }
 }
 
-/** The digests of every blob that a manifest of a layout names, directly or through other manifests. */
-export async function blobs(layout: string, file = 'index.json'): Promise<string[]> {
+/**
+ * The digests of every blob that a manifest of a layout names, directly or through other manifests.
+ *
+ * @throws Failure when one of them is no digest: it would be a path to anywhere
+ */
+export async function blobs(layout: string, file = 'index.json'): Promise<Digest[]> {
   const { manifests = [], config, layers = [] } = await manifest(join(layout, file))
-  const own = [...manifests, ...layers, ...(config ? [config] : [])].map(({ digest }) => digest)
-  const others = manifests.map(({ digest }) => blobs(layout, join('blobs', digest.replace(':', '/'))))
+  const own = [...manifests, ...layers, ...(config ? [config] : [])].map(descriptor =>
+    digest(descriptor?.digest, join(layout, file)),
+  )
+  const others = own.slice(0, manifests.length).map(one => blobs(layout, join('blobs', one.replace(':', '/'))))
   return [...own, ...(await Promise.all(others)).flat()]
 }
 

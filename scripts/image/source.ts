@@ -1,6 +1,6 @@
 // Finds out what an image is right now: one request to its registry.
 
-import { createHash } from 'node:crypto'
+import { type Digest, digest, digestOf } from '../digest.ts'
 import { Failure } from '../errors.ts'
 import type { Platform } from '../spec/product.ts'
 import { address, type Reference } from '../spec/reference.ts'
@@ -12,12 +12,12 @@ export interface Source {
   address: string
   platform: Platform
   /** `sha256:…` of the platform's own manifest, never of a tag or an index. */
-  digest: string
+  digest: Digest
 }
 
 interface Manifest {
   schemaVersion?: number
-  manifests?: { digest: string; platform?: { os?: string; architecture?: string; variant?: string } }[]
+  manifests?: { digest: unknown; platform?: { os?: string; architecture?: string; variant?: string } }[]
 }
 
 /** Answers of this run: registries count the questions, and one answer is for all architectures and specs. */
@@ -32,13 +32,11 @@ export async function resolve(reference: Reference, platform: Platform): Promise
   const manifest = JSON.parse(text) as Manifest
   if (manifest.schemaVersion === 1)
     throw new Failure('image', 'its manifest is of Docker schema 1', 'push it again with any Docker since 2017')
-  const digest = manifest.manifests
-    ? pick(manifest.manifests, platform)
-    : `sha256:${createHash('sha256').update(text).digest('hex')}`
-  return { address: address(reference, digest), platform, digest }
+  const found = manifest.manifests ? pick(manifest.manifests, platform) : digestOf(text)
+  return { address: address(reference, found), platform, digest: found }
 }
 
-function pick(manifests: NonNullable<Manifest['manifests']>, wanted: Platform): string {
+function pick(manifests: NonNullable<Manifest['manifests']>, wanted: Platform): Digest {
   const fitting = manifests.filter(
     ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
   )
@@ -47,7 +45,7 @@ function pick(manifests: NonNullable<Manifest['manifests']>, wanted: Platform): 
     exact ??
     fitting.find(({ platform }) => !platform?.variant) ??
     (wanted.architecture === 'arm' ? undefined : fitting[0])
-  if (found) return found.digest
+  if (found) return digest(found.digest, 'image index')
   const offers = manifests.map(({ platform: p }) => [p?.os, p?.architecture, p?.variant].filter(Boolean).join('/'))
   const known = [...new Set(offers)].filter(offer => offer && !offer.includes('unknown')).join(', ')
   const name = [wanted.os, wanted.architecture, wanted.variant].filter(Boolean).join('/')

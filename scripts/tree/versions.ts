@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { type Digest, digest } from '../digest.ts'
 import { glob, read, write } from '../files.ts'
 import type { Recipe } from '../image/recipe.ts'
 import { log } from '../log.ts'
@@ -48,7 +49,7 @@ export interface Version {
   /** The tag, or what else tells people the release. */
   release: string
   /** What the spec asked for and what the registry gave. */
-  source: { image: string; digest: string }
+  source: { image: string; digest: Digest }
   about: About
   recipe: Recipe
   items: Item[]
@@ -66,6 +67,7 @@ export async function versions(tree: string): Promise<Version[]> {
 async function version(file: string): Promise<Version | undefined> {
   try {
     const entry = JSON.parse((await read(file)) ?? '') as Version
+    digest(entry.source.digest, 'source')
     const sizes = await Promise.all(entry.items.map(item => size(join(dirname(file), item.file))))
     const whole = (item: Item, nth: number) => sizes[nth] === item.size
     const lost = entry.items.find((item, nth) => !whole(item, nth) && item.base === undefined)

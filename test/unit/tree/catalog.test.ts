@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { digestOf } from '../../../scripts/digest.ts'
 import { catalog } from '../../../scripts/tree/catalog.ts'
 import { nextSerial } from '../../../scripts/tree/layout.ts'
 import type { Item, Version } from '../../../scripts/tree/versions.ts'
@@ -12,7 +13,7 @@ function version(name: string, serial: string, release = 'latest'): Version {
     architecture: 'amd64',
     serial,
     release,
-    source: { image: name, digest: 'sha256:0' },
+    source: { image: name, digest: digestOf(name) },
     about: { description: '', created: 1, ports: [], volumes: [], stopSignal: 'SIGTERM', supervised: true },
     recipe: {},
     items: [
