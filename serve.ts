@@ -5,14 +5,14 @@ import { watchFile } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
-import { count, EXIT, main, options } from './scripts/cli.ts'
-import { explain, Failure, UsageFailure } from './scripts/errors.ts'
-import { log } from './scripts/log.ts'
-import { interruption } from './scripts/run.ts'
+import { explain, Failure, UsageFailure } from './scripts/cli/errors.ts'
+import { log } from './scripts/cli/log.ts'
+import { count, EXIT, main, options } from './scripts/cli/main.ts'
 import { usable } from './scripts/server/auth.ts'
 import { address } from './scripts/server/listen.ts'
 import { addresses, kept, load, names, type Pair } from './scripts/server/tls.ts'
 import { workers } from './scripts/server/workers.ts'
+import { interruption } from './scripts/system/run.ts'
 
 const USAGE = `npx zx serve.ts               serves a published tree to LXD and Incus over HTTPS
 

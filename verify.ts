@@ -1,9 +1,9 @@
 // npx zx verify.ts: hashes every file of a published tree again and compares it with the catalog.
 
-import { EXIT, main, options } from './scripts/cli.ts'
-import { UsageFailure } from './scripts/errors.ts'
-import { log } from './scripts/log.ts'
-import { flock } from './scripts/tools/flock.ts'
+import { UsageFailure } from './scripts/cli/errors.ts'
+import { log } from './scripts/cli/log.ts'
+import { EXIT, main, options } from './scripts/cli/main.ts'
+import { flock } from './scripts/system/lock.ts'
 import { repair } from './scripts/tree/repair.ts'
 import { verify } from './scripts/tree/verify.ts'
 

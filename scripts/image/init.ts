@@ -1,7 +1,7 @@
 // Renders /sbin/init.
 
-import type { Process } from './process.ts'
-import { shell } from './shell.ts'
+import type { Process } from '../plan/runtime.ts'
+import { shell } from './template.ts'
 
 /**
  * @param template the text of init-templates/init.sh.hbs with its parts

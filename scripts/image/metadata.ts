@@ -1,8 +1,8 @@
 // The text of metadata.yaml, from which LXD and Incus learn what an image is.
 
+import { created, type ImageConfig } from '../source/config.ts'
 import type { Product } from '../spec/product.ts'
-import { write } from '../yaml.ts'
-import { created, type ImageConfig } from './config.ts'
+import { write } from '../text/yaml.ts'
 
 /** The files that LXD writes into an instance, the template that each is made from, and when. */
 export const TEMPLATES = {

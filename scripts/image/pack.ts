@@ -3,14 +3,14 @@
 import { open, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { makeDirectory, remove } from '../files.ts'
-import { ofFile, type Sink } from '../flow.ts'
+import type { Format } from '../spec/format.ts'
+import { ofFile, type Sink } from '../system/copy.ts'
+import { makeDirectory, remove } from '../system/files.ts'
 import { anyCapability } from '../tools/getcap.ts'
 import { mksquashfs } from '../tools/mksquashfs.ts'
 import { ofFiles, sha256sum } from '../tools/sha256sum.ts'
 import * as tar from '../tools/tar.ts'
 import type { Ftype, Item } from '../tree/versions.ts'
-import type { Format } from './format.ts'
 
 const ZSTD = 'zstd -3 --threads=0 --quiet'
 

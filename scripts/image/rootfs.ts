@@ -2,8 +2,8 @@
 
 import { chmod, lstat, mkdir, readlink, rename, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Failure } from '../errors.ts'
-import { remove } from '../files.ts'
+import { Failure } from '../cli/errors.ts'
+import { remove } from '../system/files.ts'
 
 /**
  * Where a path of the image lies on the builder's disk. Symbolic links on the way lead where they would lead inside the

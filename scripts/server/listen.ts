@@ -5,8 +5,8 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, isIPv6, Server, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { Failure, UsageFailure } from '../errors.ts'
-import { log } from '../log.ts'
+import { Failure, UsageFailure } from '../cli/errors.ts'
+import { log } from '../cli/log.ts'
 import { users } from './auth.ts'
 import type { Pair } from './tls.ts'
 

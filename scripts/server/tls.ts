@@ -6,8 +6,8 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Failure } from '../errors.ts'
-import { move, read, sync } from '../files.ts'
+import { Failure } from '../cli/errors.ts'
+import { move, read, sync } from '../system/files.ts'
 import * as openssl from '../tools/openssl.ts'
 
 /** A certificate with the key that fits it. */

@@ -1,7 +1,7 @@
 // Answers requests as one of the processes that workers.ts keeps running.
 
-import { explain } from '../errors.ts'
-import { log } from '../log.ts'
+import { explain } from '../cli/errors.ts'
+import { log } from '../cli/log.ts'
 import { guarded } from './auth.ts'
 import { listen } from './listen.ts'
 import { published } from './static.ts'

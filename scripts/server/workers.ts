@@ -4,7 +4,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { log } from '../log.ts'
+import { log } from '../cli/log.ts'
 import { type Address, LIMITS, type Secrets } from './listen.ts'
 
 export interface Settings {

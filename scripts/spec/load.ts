@@ -2,9 +2,9 @@
 
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
-import { UsageFailure } from '../errors.ts'
-import { glob } from '../files.ts'
-import { parse, type Yaml } from '../yaml.ts'
+import { UsageFailure } from '../cli/errors.ts'
+import { glob } from '../system/files.ts'
+import { parse, type Yaml } from '../text/yaml.ts'
 import { anchored, type Reference, reference } from './reference.ts'
 import { type Keys, schema } from './schema.ts'
 

@@ -1,7 +1,7 @@
 // A product: one spec for one architecture.
 
-import { Failure } from '../errors.ts'
-import type { Format } from '../image/format.ts'
+import { Failure } from '../cli/errors.ts'
+import type { Format } from './format.ts'
 import type { Spec } from './load.ts'
 
 /** What an image index calls the platform. */

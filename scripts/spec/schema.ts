@@ -1,11 +1,11 @@
 // The keys of a spec.
 
 import { z } from 'zod'
-import { FORMATS } from '../image/format.ts'
-import { signal } from '../image/process.ts'
+import { signal } from '../plan/runtime.ts'
+import { words } from '../text/words.ts'
+import { FORMATS } from './format.ts'
 import { ARCHITECTURES, architecture } from './product.ts'
 import { reference } from './reference.ts'
-import { words } from './words.ts'
 
 const image = z.string().superRefine((text, context) => {
   const ref = reference(text)

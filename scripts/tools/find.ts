@@ -1,6 +1,6 @@
 // find: walks the files of an image, whatever bytes their names are made of.
 
-import { run } from '../run.ts'
+import { run } from '../system/run.ts'
 
 /** Gives every file below a directory that changed since `since` the time `time`; both in seconds since 1970. */
 export async function touchNewer(directory: string, since: number, time: number): Promise<void> {

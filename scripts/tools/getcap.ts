@@ -1,6 +1,6 @@
 // getcap: finds programs with file capabilities.
 
-import { run } from '../run.ts'
+import { run } from '../system/run.ts'
 
 /** Says whether any file below a directory has a capability. */
 export async function anyCapability(directory: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 // htpasswd: checks passwords.
 
-import { run, ToolFailure } from '../run.ts'
+import { run, ToolFailure } from '../system/run.ts'
 
 /**
  * Is it this user's password? The file may hold every format that Apache knows.

@@ -1,6 +1,6 @@
 // mksquashfs: makes squashfs images that depend on the files alone.
 
-import { run } from '../run.ts'
+import { run } from '../system/run.ts'
 
 /**
  * Packs a directory with its owners, extended attributes and times.

@@ -1,7 +1,7 @@
 // openssl: makes self-signed certificates.
 
 import { isIP } from 'node:net'
-import { run } from '../run.ts'
+import { run } from '../system/run.ts'
 
 /** So that the machine's openssl.cnf has no say. */
 const CONFIG = '[req]\ndistinguished_name = dn\n[dn]\n'

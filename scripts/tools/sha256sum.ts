@@ -1,8 +1,8 @@
 // sha256sum: fingerprints bytes while they pass.
 
 import type { Writable } from 'node:stream'
-import { ofFile, type Sink } from '../flow.ts'
-import { run } from '../run.ts'
+import { ofFile, type Sink } from '../system/copy.ts'
+import { run } from '../system/run.ts'
 
 /**
  * The SHA-256 of the bytes that `feed` gives to its argument, as 64 hex digits.

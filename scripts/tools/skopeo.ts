@@ -1,7 +1,7 @@
 // skopeo: asks registries, fetches images.
 
-import { run, ToolFailure } from '../run.ts'
 import type { Platform } from '../spec/product.ts'
+import { run, ToolFailure } from '../system/run.ts'
 
 const HINTS: [RegExp, string][] = [
   [

@@ -1,6 +1,6 @@
 // tar: makes archives that depend on the files alone.
 
-import { ofProgram, type Sink } from '../flow.ts'
+import { ofProgram, type Sink } from '../system/copy.ts'
 
 const REPRODUCIBLE = [
   '--sort=name',

@@ -1,6 +1,6 @@
 // umoci: applies the layers of an OCI image.
 
-import { run } from '../run.ts'
+import { run } from '../system/run.ts'
 
 /**
  * Unpacks an image's layers, in order, with owners and extended attributes, into a directory that it makes.

@@ -1,7 +1,7 @@
 // xdelta3: says what changed between two files.
 
 import { stat } from 'node:fs/promises'
-import { run } from '../run.ts'
+import { run } from '../system/run.ts'
 
 /** Writes what turns `from` into `to`. The source window spans the whole file: blocks move as far as they like. */
 export async function xdelta3(from: string, to: string, delta: string): Promise<void> {

@@ -1,6 +1,6 @@
 // The simplestreams catalog: nothing but a function of the versions.
 
-import type { Daemon } from './commands.ts'
+import type { Daemon } from './launch.ts'
 import { CATALOG, versionPath } from './layout.ts'
 import { type Item, root, type Version } from './versions.ts'
 

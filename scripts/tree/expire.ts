@@ -1,7 +1,7 @@
 // Deletes versions that no client can know of any more.
 
 import { join } from 'node:path'
-import { read, remove, write } from '../files.ts'
+import { read, remove, write } from '../system/files.ts'
 import { UNLISTED, versionPath } from './layout.ts'
 import type { Retained } from './retain.ts'
 import type { Version } from './versions.ts'

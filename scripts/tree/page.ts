@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
-import { type Daemon, devices, start } from './commands.ts'
+import { type Daemon, devices, start } from './launch.ts'
 import { root, type Version } from './versions.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')

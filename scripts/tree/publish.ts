@@ -1,7 +1,7 @@
 // Publishes by renames: an image's files, then the catalog, the index, the page.
 
 import { join } from 'node:path'
-import { move, sync, write } from '../files.ts'
+import { move, sync, write } from '../system/files.ts'
 import { catalog } from './catalog.ts'
 import { CATALOG, INDEX, PAGE, versionPath } from './layout.ts'
 import { page } from './page.ts'

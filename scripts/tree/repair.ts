@@ -1,8 +1,8 @@
 // Takes what is broken out of a tree.
 
 import { join } from 'node:path'
-import { Failure } from '../errors.ts'
-import { read, remove } from '../files.ts'
+import { Failure } from '../cli/errors.ts'
+import { read, remove } from '../system/files.ts'
 import { UNLISTED, versionPath } from './layout.ts'
 import { list } from './publish.ts'
 import type { Complaint } from './verify.ts'

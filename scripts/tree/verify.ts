@@ -3,8 +3,8 @@
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { read } from '../files.ts'
-import { pool } from '../pool.ts'
+import { read } from '../system/files.ts'
+import { pool } from '../system/pool.ts'
 import { ofFiles } from '../tools/sha256sum.ts'
 import { INDEX } from './layout.ts'
 

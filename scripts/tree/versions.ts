@@ -2,11 +2,11 @@
 
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type Digest, digest } from '../digest.ts'
-import { glob, read, write } from '../files.ts'
-import type { Recipe } from '../image/recipe.ts'
-import { log } from '../log.ts'
-import type { Daemon } from './commands.ts'
+import { log } from '../cli/log.ts'
+import type { Recipe } from '../plan/recipe.ts'
+import { glob, read, write } from '../system/files.ts'
+import { type Digest, digest } from '../text/digest.ts'
+import type { Daemon } from './launch.ts'
 import { BUILD, VERSIONS } from './layout.ts'
 
 /** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */

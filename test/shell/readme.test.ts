@@ -4,7 +4,7 @@ import { deepEqual, match, ok } from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { parse } from '../../scripts/yaml.ts'
+import { parse } from '../../scripts/text/yaml.ts'
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language, text]) => ({

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { ingredients } from '../../scripts/image/ingredients.ts'
 import { init } from '../../scripts/image/init.ts'
-import type { Process } from '../../scripts/image/process.ts'
-import { shell } from '../../scripts/image/shell.ts'
-import { run } from '../../scripts/run.ts'
+import { shell } from '../../scripts/image/template.ts'
+import { ingredients } from '../../scripts/plan/payload.ts'
+import type { Process } from '../../scripts/plan/runtime.ts'
 import { hostArchitecture } from '../../scripts/spec/product.ts'
+import { run } from '../../scripts/system/run.ts'
 
 const directory = await mkdtemp(join(tmpdir(), 'rendered-'))
 after(() => rm(directory, { recursive: true }))

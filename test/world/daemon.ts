@@ -4,7 +4,7 @@ import { mkdtempSync, openSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { execa, type Options } from 'execa'
-import type { Argv } from '../../scripts/run.ts'
+import type { Argv } from '../../scripts/system/run.ts'
 import { waitFor } from './wait.ts'
 
 export interface Daemon {

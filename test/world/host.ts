@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { execa } from 'execa'
-import type { Argv } from '../../scripts/run.ts'
+import type { Argv } from '../../scripts/system/run.ts'
 import { waitFor } from './wait.ts'
 
 export interface Host {

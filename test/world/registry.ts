@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { run } from '../../scripts/run.ts'
+import { run } from '../../scripts/system/run.ts'
 import { daemon } from './daemon.ts'
 
 export interface Registry {

@@ -6,9 +6,9 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import type { NetworkInterfaceInfo } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Failure } from '../../../scripts/errors.ts'
-import { run } from '../../../scripts/run.ts'
+import { Failure } from '../../../scripts/cli/errors.ts'
 import { addresses, kept, load, names } from '../../../scripts/server/tls.ts'
+import { run } from '../../../scripts/system/run.ts'
 import { temporary } from './fixture.ts'
 
 const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)

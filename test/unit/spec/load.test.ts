@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { UsageFailure } from '../../../scripts/errors.ts'
+import { UsageFailure } from '../../../scripts/cli/errors.ts'
 import { load } from '../../../scripts/spec/load.ts'
 
 async function specs(files: Record<string, string>, use: (directory: string) => Promise<void>): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { digestOf } from '../../../scripts/digest.ts'
+import { digestOf } from '../../../scripts/text/digest.ts'
 import { catalog } from '../../../scripts/tree/catalog.ts'
 import { nextSerial } from '../../../scripts/tree/layout.ts'
 import type { Item, Version } from '../../../scripts/tree/versions.ts'

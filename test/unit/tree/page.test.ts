@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { digestOf } from '../../../scripts/digest.ts'
+import { digestOf } from '../../../scripts/text/digest.ts'
 import { page } from '../../../scripts/tree/page.ts'
 import type { About, Item, Version } from '../../../scripts/tree/versions.ts'
 

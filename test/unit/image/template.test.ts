@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { shell } from '../../../scripts/image/shell.ts'
-import { run } from '../../../scripts/run.ts'
+import { shell } from '../../../scripts/image/template.ts'
+import { run } from '../../../scripts/system/run.ts'
 
 const NASTY = [
   '',

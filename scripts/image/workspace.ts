@@ -2,11 +2,11 @@
 
 import { mkdtemp, readdir, readFile, realpath, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeDirectory, remove } from '../files.ts'
-import { log } from '../log.ts'
-import { ToolFailure } from '../run.ts'
+import { log } from '../cli/log.ts'
+import { digest } from '../plan/recipe.ts'
+import { makeDirectory, remove } from '../system/files.ts'
+import { ToolFailure } from '../system/run.ts'
 import { WORK } from '../tree/layout.ts'
-import { digest } from './recipe.ts'
 
 const MEMORY = '/dev/shm'
 

@@ -1,8 +1,8 @@
 // Says what became of each image.
 
+import { type Product, title } from '../spec/product.ts'
+import { root, type Version } from '../tree/versions.ts'
 import { log } from './log.ts'
-import { type Product, title } from './spec/product.ts'
-import { root, type Version } from './tree/versions.ts'
 
 export interface Outcome {
   product: Product

@@ -1,7 +1,7 @@
 // Makes digests: the one place where a text becomes one.
 
 import { createHash } from 'node:crypto'
-import { Failure } from './errors.ts'
+import { Failure } from '../cli/errors.ts'
 
 declare const made: unique symbol
 

@@ -1,7 +1,7 @@
 // Renders templates of shell scripts in which every hole is a quoted word.
 
 import Handlebars from 'handlebars'
-import { quote } from '../spec/words.ts'
+import { quote } from '../text/words.ts'
 
 /** What a hole may hold: one word, or several. */
 export type Hole = string | number | boolean | readonly string[]

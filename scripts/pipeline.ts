@@ -1,13 +1,13 @@
 // Takes one product from its registry into the tree.
 
 import { join } from 'node:path'
-import { explain, Failure, Interrupted } from './errors.ts'
+import { explain, Failure, Interrupted } from './cli/errors.ts'
+import { log } from './cli/log.ts'
+import type { Outcome } from './cli/report.ts'
 import { build } from './image/build.ts'
-import { type Decision, decide } from './image/decide.ts'
 import { deltas } from './image/delta.ts'
-import { ingredients } from './image/ingredients.ts'
-import { log } from './log.ts'
-import type { Outcome } from './report.ts'
+import { type Decision, decide } from './plan/decide.ts'
+import { ingredients } from './plan/payload.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
 import { nextSerial, WORK } from './tree/layout.ts'

@@ -1,6 +1,6 @@
 import { equal, throws } from 'node:assert/strict'
 import { test } from 'node:test'
-import { digest, digestOf } from '../../scripts/digest.ts'
+import { digest, digestOf } from '../../../scripts/text/digest.ts'
 
 const HEX = 'a'.repeat(64)
 

@@ -2,10 +2,10 @@
 
 import { stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeDirectory, read, remove } from '../files.ts'
+import { makeDirectory, read, remove } from '../system/files.ts'
 import * as skopeo from '../tools/skopeo.ts'
-import { blobs } from './collect.ts'
-import type { Source } from './source.ts'
+import { blobs } from './cache.ts'
+import type { Source } from './resolve.ts'
 
 /** The tag that every layout gives its only image. */
 export const TAG = 'image'

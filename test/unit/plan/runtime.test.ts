@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { created } from '../../../scripts/image/config.ts'
-import { process, signal } from '../../../scripts/image/process.ts'
+import { process, signal } from '../../../scripts/plan/runtime.ts'
+import { created } from '../../../scripts/source/config.ts'
 import type { Keys } from '../../../scripts/spec/schema.ts'
 
 const keys: Keys = { image: 'a', disable_supervisor: false }

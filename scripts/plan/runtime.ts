@@ -1,9 +1,9 @@
 // How to run an image: its config's fields, the spec's in their place, as /sbin/init needs them.
 
 import { constants } from 'node:os'
-import { Failure } from '../errors.ts'
+import { Failure } from '../cli/errors.ts'
+import type { ImageConfig } from '../source/config.ts'
 import type { Keys } from '../spec/schema.ts'
-import type { ImageConfig } from './config.ts'
 
 export interface Process {
   /** `NAME=value`; the last of equal names counts. */

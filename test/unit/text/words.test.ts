@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { words } from '../../../scripts/spec/words.ts'
+import { words } from '../../../scripts/text/words.ts'
 
 for (const [text, expected] of [
   ['redis-server --appendonly yes', ['redis-server', '--appendonly', 'yes']],

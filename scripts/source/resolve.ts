@@ -1,9 +1,9 @@
 // Finds out what an image is right now: one request to its registry.
 
-import { type Digest, digest, digestOf } from '../digest.ts'
-import { Failure } from '../errors.ts'
+import { Failure } from '../cli/errors.ts'
 import type { Platform } from '../spec/product.ts'
 import { address, type Reference } from '../spec/reference.ts'
+import { type Digest, digest, digestOf } from '../text/digest.ts'
 import * as skopeo from '../tools/skopeo.ts'
 
 /** One image of one platform, named so that it cannot change any more. */

@@ -2,8 +2,8 @@
 
 import { constants } from 'node:os'
 import { posix } from 'node:path'
-import { signal } from '../image/process.ts'
-import { word } from '../spec/words.ts'
+import { signal } from '../plan/runtime.ts'
+import { word } from '../text/words.ts'
 import type { Version } from './versions.ts'
 
 export type Daemon = 'LXD' | 'Incus'

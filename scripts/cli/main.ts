@@ -6,9 +6,9 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
+import { interruption } from '../system/run.ts'
 import { explain, Interrupted, UsageFailure } from './errors.ts'
 import { log } from './log.ts'
-import { interruption } from './run.ts'
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, locked: 75 } as const
 

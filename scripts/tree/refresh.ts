@@ -1,6 +1,6 @@
 // Brings the catalog, the disk, the cache in line with the versions that lie in the tree.
 
-import { collect } from '../image/collect.ts'
+import { collect } from '../source/cache.ts'
 import { expire } from './expire.ts'
 import { list } from './publish.ts'
 import { retain } from './retain.ts'

@@ -1,8 +1,8 @@
 // What people want to know of an image before they launch it.
 
+import { created, type ImageConfig } from '../source/config.ts'
 import type { Keys } from '../spec/schema.ts'
 import type { About } from '../tree/versions.ts'
-import { created, type ImageConfig } from './config.ts'
 
 export function about(image: ImageConfig, keys: Keys): About {
   const { config } = image

@@ -2,9 +2,9 @@
 
 import type { Writable } from 'node:stream'
 import { execa, type Options, type Result } from 'execa'
-import { Failure, Interrupted } from './errors.ts'
-import { log } from './log.ts'
-import { word } from './spec/words.ts'
+import { Failure, Interrupted } from '../cli/errors.ts'
+import { log } from '../cli/log.ts'
+import { word } from '../text/words.ts'
 
 /** Aborted on Ctrl-C and SIGTERM: ends every running tool. */
 export const interruption = new AbortController()

@@ -1,6 +1,6 @@
 // The parts of an image's config that lxdocker reads.
 
-import { Failure } from '../errors.ts'
+import { Failure } from '../cli/errors.ts'
 
 /** The config of an OCI or Docker image, as the OCI image specification names its fields. */
 export interface ImageConfig {

@@ -2,8 +2,8 @@
 
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Digest, digest } from '../digest.ts'
-import { glob, read, remove } from '../files.ts'
+import { glob, read, remove } from '../system/files.ts'
+import { type Digest, digest } from '../text/digest.ts'
 
 interface Descriptor {
   digest: unknown

@@ -1,11 +1,11 @@
 // Decides about one product: asks its registry what is new, compares recipes.
 
+import { resolve, type Source } from '../source/resolve.ts'
 import { PLATFORMS, type Product } from '../spec/product.ts'
 import type { Version } from '../tree/versions.ts'
-import type { Ingredients } from './ingredients.ts'
+import type { Ingredients } from './payload.ts'
 import { type Action, plan } from './plan.ts'
 import { type Recipe, recipe } from './recipe.ts'
-import { resolve, type Source } from './source.ts'
 
 export interface Decision extends Action {
   source: Source

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { plan } from '../../../scripts/image/plan.ts'
-import { changes, recipe } from '../../../scripts/image/recipe.ts'
+import { plan } from '../../../scripts/plan/plan.ts'
+import { changes, recipe } from '../../../scripts/plan/recipe.ts'
 import type { Version } from '../../../scripts/tree/versions.ts'
 
 const source = `sha256:${'a'.repeat(64)}`

@@ -1,8 +1,8 @@
 // flock: one run at a time.
 
 import { open, readdir, readFile, readlink, realpath } from 'node:fs/promises'
-import { makeDirectory } from '../files.ts'
-import { run, ToolFailure } from '../run.ts'
+import { makeDirectory } from './files.ts'
+import { run, ToolFailure } from './run.ts'
 
 /**
  * Locks a directory for as long as this process lives: the kernel frees it, after kill -9 too. Nothing is written.

@@ -3,7 +3,7 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import fastGlob from 'fast-glob'
-import { Failure } from './errors.ts'
+import { Failure } from '../cli/errors.ts'
 import { run } from './run.ts'
 
 /** Paths below a directory that match, sorted; none when the directory does not exist. */

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Failure } from '../errors.ts'
+import { Failure } from '../cli/errors.ts'
 import type { Architecture } from '../spec/product.ts'
 
 /** Contents by name. */
