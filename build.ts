@@ -1,40 +1,42 @@
 // npx zx build.ts: turns the specs into a published tree of LXD images.
 
 import { availableParallelism } from 'node:os'
-import { dirname } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Failure, UsageFailure } from './scripts/cli/errors.ts'
-import { log } from './scripts/cli/log.ts'
-import { choice, count, EXIT, main, options } from './scripts/cli/main.ts'
-import { json, say, sum } from './scripts/cli/report.ts'
-import { sweep } from './scripts/image/workspace.ts'
-import { ask, carryOut } from './scripts/pipeline.ts'
-import { DEFAULT, FORMATS } from './scripts/spec/format.ts'
-import { load, type Spec } from './scripts/spec/load.ts'
-import { ARCHITECTURES, architecture, hostArchitecture, products } from './scripts/spec/product.ts'
-import { flock } from './scripts/system/lock.ts'
-import { pool } from './scripts/system/pool.ts'
-import { settle } from './scripts/tree/refresh.ts'
-import { type Version, versions } from './scripts/tree/versions.ts'
+import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
+import type { Log } from './scripts/cli/log.ts'
+import { EXIT, main } from './scripts/cli/main.ts'
+import { choice, count } from './scripts/cli/options.ts'
+import { printOutcome, printSum } from './scripts/cli/report.ts'
+import { buildContext, carryOut, outcome, plan, type Result, resultJson, sweep } from './scripts/pipeline.ts'
+import { architecture, hostArchitecture } from './scripts/spec/architecture.ts'
+import { DEFAULT_FORMAT, FORMATS } from './scripts/spec/format.ts'
+import { loadSpecs, type Spec } from './scripts/spec/load.ts'
+import { products } from './scripts/spec/product.ts'
+import { makeDirectory } from './scripts/system/files.ts'
+import { lock } from './scripts/system/lock.ts'
+import { type Run, runner, sandboxedRunner } from './scripts/system/run.ts'
+import { size } from './scripts/text/size.ts'
+import { refreshCatalog } from './scripts/tree/refresh.ts'
+import type { Version } from './scripts/tree/version.ts'
+import { versions } from './scripts/tree/versions.ts'
 
 const home = dirname(fileURLToPath(import.meta.url))
-
-/** Registries are asked about so many images at a time. */
-const ASKED = 8
 
 const USAGE = `npx zx build.ts [NAME…]       builds the images of the specs, or only those named
 
   --specs DIR            one YAML file per image                 (default: specs)
   --out DIR              the published tree                      (default: public)
   --cache DIR            downloaded images                       (default: .cache)
-  --arch A,B             only these architectures; what a spec is built for that names none
+  --arch A,B             build only these; also the default for specs that list none
                                                                  (default: this machine's)
   --format F             of specs that name none: ${FORMATS.join(', ')}
-                                                                 (default: ${DEFAULT})
+                                                                 (default: ${DEFAULT_FORMAT})
   --delta                squashfs: add what changed since each version that is kept
   --udhcpc-script FILE   lay this udhcpc script in instead of lxdocker's own
   --jobs N               images at the same time                 (default: the number of processors)
   --keep N               versions of each image that stay listed (default: 2)
+  --max-size SIZE        what an image may take unpacked         (default: 32GiB)
   --check                say what would be built, and why; build nothing
   --force                build what is unchanged, too
   --index                build nothing, read no spec: list what lies in the tree
@@ -46,70 +48,81 @@ const USAGE = `npx zx build.ts [NAME…]       builds the images of the specs, o
 exit code: 0 all good · 1 something failed, the rest is published · 2 usage or spec
            75 another run is going on · 130, 143 interrupted`
 
-await main(async () => {
-  const { flags, names } = options(import.meta.url, USAGE, {
-    specs: { type: 'string', default: 'specs' },
-    out: { type: 'string', default: 'public' },
-    cache: { type: 'string', default: '.cache' },
-    arch: { type: 'string' },
-    format: { type: 'string', default: DEFAULT },
-    delta: { type: 'boolean', default: false },
-    'udhcpc-script': { type: 'string' },
-    jobs: { type: 'string', default: String(availableParallelism()) },
-    keep: { type: 'string', default: '2' },
-    check: { type: 'boolean', default: false },
-    force: { type: 'boolean', default: false },
-    index: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  })
+const FLAGS = {
+  specs: { type: 'string', default: 'specs' },
+  out: { type: 'string', default: 'public' },
+  cache: { type: 'string', default: '.cache' },
+  arch: { type: 'string' },
+  format: { type: 'string', default: DEFAULT_FORMAT },
+  delta: { type: 'boolean', default: false },
+  'udhcpc-script': { type: 'string' },
+  jobs: { type: 'string', default: String(availableParallelism()) },
+  keep: { type: 'string', default: '2' },
+  'max-size': { type: 'string', default: '32GiB' },
+  check: { type: 'boolean', default: false },
+  force: { type: 'boolean', default: false },
+  index: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+} as const
+
+await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {
   const jobs = count('jobs', flags.jobs, 1)
   const keep = count('keep', flags.keep, 1)
+  const maxSize = parsed(size, flags['max-size'], '--max-size', UsageFailure)
   const format = choice('format', flags.format, FORMATS)
-  const only = flags.arch?.split(',').map(text => architecture(text) ?? choice('arch', text, ARCHITECTURES))
+  const only = flags.arch?.split(',').map(text => parsed(architecture, text, '--arch', UsageFailure))
   if (flags.index && flags.check) throw new UsageFailure('command line', '--index and --check contradict each other')
-  const specs = flags.index ? [] : await load(flags.specs)
+  const specs = flags.index ? [] : await loadSpecs(flags.specs)
   const unknown = names.filter(name => !specs.some(spec => spec.name === name))
   if (unknown.length > 0) throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`)
   if (process.getuid?.() !== 0)
-    throw new UsageFailure('build.ts', 'only root can set the owners of files', 'sudo npx zx build.ts')
-
-  if (!flags.check) {
-    for (const directory of [flags.out, flags.cache]) {
-      const holder = await flock(directory)
-      if (holder === undefined) continue
-      log.warn(`${directory}: another run is going on (${holder})`)
-      return EXIT.locked
-    }
-    await sweep(flags.out)
-  }
-  if (flags.index) {
-    const listed = await settle(flags.out, undefined, () => true, keep)
-    if (listed === 0) throw new Failure(flags.out, 'there is no image in it', '--out names the tree')
-    log.info(`${listed} versions are listed`)
-    return EXIT.ok
-  }
+    throw new UsageFailure('build.ts', 'only root can set the owners of files', { hint: 'sudo npx zx build.ts' })
 
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
-  const published = await versions(flags.out)
-  const means = { ...flags, home, udhcpcScript: flags['udhcpc-script'], published, keep }
-  const all = products(chosen, { architecture: hostArchitecture(), format, only })
-  const plans = await pool(all, ASKED, product => ask(product, means))
-  const outcomes = await pool(plans, jobs, async plan => {
-    const outcome = flags.check ? plan.outcome : await carryOut(plan, means)
-    say(outcome)
-    return outcome
-  })
-  const failed = outcomes.some(({ action }) => action === 'fail')
-  if (!flags.check) {
-    await sweep(flags.out)
-    // The next run goes on with what a failed image has downloaded.
-    const cache = failed ? undefined : flags.cache
-    await settle(flags.out, cache, version => specs.some(spec => asksFor(spec, version)), keep)
+  const wanted = products(chosen, { architecture: hostArchitecture(), format, only })
+  const [out, cache] = [resolve(flags.out), resolve(flags.cache)]
+  const { delta, force } = flags
+  const options = { home, udhcpcScript: flags['udhcpc-script'], out, cache, keep, maxSize, delta, force }
+  const context = async (run: Run) => buildContext(run, log, options, await versions(out, log))
+
+  if (flags.check) {
+    const plans = await plan(await context(runner({ log, interruption })), wanted)
+    for (const one of plans) printOutcome(log, outcome(one))
+    return report(log, plans, flags.json)
   }
-  if (flags.json) for (const outcome of outcomes) console.log(json(outcome))
-  sum(outcomes)
-  return failed ? EXIT.failed : EXIT.ok
+
+  const taken = await lock(runner({ log, interruption }), out, cache)
+  if ('holder' in taken) {
+    log.warn(`${taken.directory}: another run is going on (${taken.holder})`)
+    return EXIT.locked
+  }
+  const temporary = join(cache, 'tmp')
+  await makeDirectory(temporary)
+  const run = await sandboxedRunner({ log, interruption, sandbox: { writable: [out, cache] }, temporary })
+  const running = await context(run)
+  await sweep(running)
+  const refresh = (wanted: (version: Version) => boolean) => refreshCatalog(run, log, { tree: out, wanted, keep })
+  if (flags.index) {
+    const listed = await refresh(() => true)
+    if (listed.length === 0) throw new Failure(out, 'there is no image in it', { hint: '--out names the tree' })
+    log.info(`${listed.length} versions are listed`)
+    return EXIT.ok
+  }
+  const results = await carryOut(running, await plan(running, wanted), jobs)
+  await sweep(running)
+  const listed = await refresh(version => specs.some(spec => asksFor(spec, version)))
+  // The next run goes on with what a failed image has downloaded.
+  const failed = results.some(({ action }) => action === 'fail')
+  if (!failed && listed.length > 0) await running.images.prune(new Set(listed.map(({ source }) => source.digest)))
+  await taken.release()
+  return report(log, results, flags.json)
 })
+
+function report(log: Log, results: readonly Result[], json: boolean): number {
+  if (json) for (const result of results) console.log(resultJson(result))
+  printSum(log, results.map(outcome))
+  return results.some(({ action }) => action === 'fail') ? EXIT.failed : EXIT.ok
+}
 
 /** A spec that names no architecture is content with all that were ever built. */
 function asksFor({ name, keys }: Spec, version: Version): boolean {

@@ -1,87 +1,104 @@
-// npx zx serve.ts: serves a published tree to LXD over HTTPS.
+// npx zx serve.ts: serves a published tree to LXD and Incus over HTTPS.
 
 import { once } from 'node:events'
 import { watchFile } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
-import { explain, Failure, UsageFailure } from './scripts/cli/errors.ts'
-import { log } from './scripts/cli/log.ts'
-import { count, EXIT, main, options } from './scripts/cli/main.ts'
-import { usable } from './scripts/server/auth.ts'
-import { address } from './scripts/server/listen.ts'
-import { addresses, kept, load, names, type Pair } from './scripts/server/tls.ts'
-import { workers } from './scripts/server/workers.ts'
-import { interruption } from './scripts/system/run.ts'
+import { Failure, UsageFailure } from './scripts/cli/errors.ts'
+import type { Log } from './scripts/cli/log.ts'
+import { EXIT, main } from './scripts/cli/main.ts'
+import { count, noArguments } from './scripts/cli/options.ts'
+import { checkAuthFile } from './scripts/server/auth.ts'
+import { parseAddress } from './scripts/server/listen.ts'
+import { certificateHosts, loadOrCreate, loadPair, localAddresses, type Pair } from './scripts/server/tls.ts'
+import { startWorkers } from './scripts/server/workers.ts'
+import { type Run, runner } from './scripts/system/run.ts'
 
 const USAGE = `npx zx serve.ts               serves a published tree to LXD and Incus over HTTPS
 
   --dir DIR              the published tree                      (default: public)
   --listen HOST:PORT     without HOST: every address             (default: :8443)
-  --cert FILE            certificate in PEM, its chain after it  (default: a self-signed one, kept in .tls)
-  --key FILE             its private key in PEM
-  --auth-file FILE       ask for user and password: a file of Apache's htpasswd, read again when it changes
-  --http HOST:PORT       plain HTTP as well, for a reverse proxy in front
-  --workers N            processes that answer                   (default: one a core)
-  --quiet                say nothing unless something fails: no log of requests
-  --verbose              show every command
+  --cert FILE            certificate in PEM format, followed by its chain
+                                                                 (default: a self-signed one, kept in .tls)
+  --key FILE             its private key in PEM format
+  --auth-file FILE       require a user and password of this htpasswd file (Apache's), read again when it changes
+  --http HOST:PORT       serve plain HTTP as well, for a reverse proxy in front
+  --workers N            processes that serve requests           (default: one per core)
+  --quiet                print only warnings and failures: no log of requests
+  --verbose              print every command
   --help, --version
 
 exit code: 1 something failed · 2 usage · 130, 143 interrupted, after running downloads`
 
-await main(async () => {
-  const { flags, names: extra } = options(import.meta.url, USAGE, {
-    dir: { type: 'string', default: 'public' },
-    listen: { type: 'string', default: ':8443' },
-    cert: { type: 'string' },
-    key: { type: 'string' },
-    'auth-file': { type: 'string' },
-    http: { type: 'string' },
-    workers: { type: 'string', default: String(availableParallelism()) },
-  })
-  if (extra.length > 0) throw new UsageFailure('command line', `"${extra[0]}" is no option`, '--help lists the options')
-  if (!flags.cert !== !flags.key)
-    throw new UsageFailure(flags.cert ? '--cert' : '--key', '--cert and --key go together')
-  const where = address(flags.listen)
-  const http = flags.http === undefined ? undefined : address(flags.http, '--http')
+const FLAGS = {
+  dir: { type: 'string', default: 'public' },
+  listen: { type: 'string', default: ':8443' },
+  cert: { type: 'string' },
+  key: { type: 'string' },
+  'auth-file': { type: 'string' },
+  http: { type: 'string' },
+  workers: { type: 'string', default: String(availableParallelism()) },
+} as const
+
+await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, level, log, interruption }) => {
+  noArguments(names)
+  if (!flags.cert !== !flags.key) {
+    throw new UsageFailure(flags.cert ? '--cert' : '--key', '--cert and --key must be given together')
+  }
+  const https = parseAddress(flags.listen)
+  const http = flags.http === undefined ? undefined : parseAddress(flags.http, '--http')
   const processes = count('workers', flags.workers, 1)
   if (!(await stat(flags.dir).catch(() => undefined))?.isDirectory()) {
-    throw new Failure(flags.dir, 'no such directory', 'npx zx build.ts publishes a tree, --dir names it')
+    throw new Failure(flags.dir, 'no such directory', { hint: 'npx zx build.ts publishes a tree; --dir names it' })
   }
   const authFile = flags['auth-file']
-  if (authFile !== undefined) await usable(authFile)
-  const pair = await certificate(where.host, flags.cert, flags.key)
+  const run = runner({ log, interruption })
+  if (authFile !== undefined) await checkAuthFile(run, authFile)
+  const pair = await findCertificate(run, https.host, flags)
 
-  const level = flags.quiet ? 'quiet' : flags.verbose ? 'verbose' : 'normal'
-  const server = await workers(processes, { level, dir: flags.dir, authFile, pair, where, http })
+  const server = await startWorkers(log, processes, { level, dir: flags.dir, authFile, certificate: pair, https, http })
   if (!server) return EXIT.failed
-  const reload = () => load(pair.certFile, pair.keyFile).then(server.renew, error => log.warn(explain(error)))
+  const reload = () => loadPair(pair).then(server.renew, log.failure)
   for (const file of [pair.certFile, pair.keyFile]) watchFile(file, { persistent: false }, reload)
-  const { ports } = server
-  welcome(pair, where.host, ports.https, authFile ? 'USER:PASSWORD@' : '')
-  if (ports.http) log.info(`plain HTTP on port ${ports.http}`)
-  if (!interruption.signal.aborted) await once(interruption.signal, 'abort')
+  printInstructions(log, {
+    pair,
+    listenHost: https.host,
+    port: server.ports.https,
+    login: authFile ? 'USER:PASSWORD@' : '',
+  })
+  if (server.ports.http) log.info(`plain HTTP on port ${server.ports.http}`)
+  if (!interruption.aborted) await once(interruption, 'abort')
   await server.stop()
   return EXIT.ok
 })
 
-/** The pair that the options name, else the self-signed one. */
-function certificate(host: string, cert?: string, key?: string): Promise<Pair> {
-  if (cert && key) return load(cert, key, 'look at --cert and --key')
-  return kept('.tls', names(host))
+/** Loads the certificate that the options name, else the self-signed one. */
+function findCertificate(run: Run, listenHost: string, { cert, key }: { cert?: string; key?: string }): Promise<Pair> {
+  if (cert && key) return loadPair({ certFile: cert, keyFile: key, hint: 'check --cert and --key' })
+  return loadOrCreate(run, '.tls', certificateHosts(listenHost))
 }
 
-/** Says where the server is, how to make LXD trust it. */
-function welcome(pair: Pair, listening: string, port: number, login: string): void {
-  const hosts = listening ? [listening] : [...addresses(), hostname(), ...pair.hosts]
+interface Instructions {
+  pair: Pair
+  /** Empty for every address of the machine. */
+  listenHost: string
+  port: number
+  /** The part of the URL before the host. */
+  login: string
+}
+
+/** Prints the server's URL, then how LXD hosts trust its certificate and add it as a remote. */
+function printInstructions(log: Log, { pair, listenHost, port, login }: Instructions): void {
+  const hosts = listenHost ? [listenHost] : [...localAddresses(), hostname(), ...pair.hosts]
   const host = hosts.find(pair.covers) ?? String(hosts[0])
-  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  if (!pair.covers(host)) log.warn(`${pair.certFile}: does not name ${host}, so clients refuse it`)
-  log.info(`serving at https://${place}`)
+  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  if (!pair.covers(host)) log.warn(`${pair.certFile}: is not valid for ${host}, so clients will refuse it`)
+  log.info(`serving at https://${authority}`)
   if (!pair.selfSigned) return
   const trusted = '/usr/local/share/ca-certificates/lxdocker.crt'
-  // The daemon reads the system's certificates once, hence the restart. Instances go on running.
+  // The daemon reads the system's certificates at its start only, hence the restart. Instances go on running.
   log.info(`once on each LXD host (for Incus: incus instead of lxd and lxc):
   sudo install -m 644 ${resolve(pair.certFile)} ${trusted} && sudo update-ca-certificates && sudo systemctl restart lxd
-  lxc remote add lxdocker https://${login}${place} --protocol simplestreams`)
+  lxc remote add lxdocker https://${login}${authority} --protocol simplestreams`)
 }

@@ -1,9 +1,9 @@
-// npx zx verify.ts: hashes every file of a published tree again and compares it with the catalog.
+// npx zx verify.ts: compares every file of a published tree with the catalog.
 
-import { UsageFailure } from './scripts/cli/errors.ts'
-import { log } from './scripts/cli/log.ts'
-import { EXIT, main, options } from './scripts/cli/main.ts'
-import { flock } from './scripts/system/lock.ts'
+import { EXIT, main } from './scripts/cli/main.ts'
+import { noArguments } from './scripts/cli/options.ts'
+import { lock } from './scripts/system/lock.ts'
+import { runner } from './scripts/system/run.ts'
 import { repair } from './scripts/tree/repair.ts'
 import { verify } from './scripts/tree/verify.ts'
 
@@ -18,23 +18,24 @@ const USAGE = `npx zx verify.ts              hashes every file of a published tr
 exit code: 0 all is as the catalog says · 1 something was wrong, repaired or not · 2 usage
            75 a build is going on · 130, 143 interrupted`
 
-await main(async () => {
-  const { flags, names } = options(import.meta.url, USAGE, {
-    dir: { type: 'string', default: 'public' },
-    repair: { type: 'boolean', default: false },
-  })
-  if (names.length > 0) throw new UsageFailure('command line', `"${names[0]}" is no option`, '--help lists the options')
-  if (flags.repair) {
-    const holder = await flock(flags.dir)
-    if (holder !== undefined) {
-      log.warn(`${flags.dir}: a build is going on (${holder})`)
-      return EXIT.locked
-    }
+const FLAGS = {
+  dir: { type: 'string', default: 'public' },
+  repair: { type: 'boolean', default: false },
+} as const
+
+await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {
+  noArguments(names)
+  const run = runner({ log, interruption })
+  const taken = flags.repair ? await lock(run, flags.dir) : undefined
+  if (taken && 'holder' in taken) {
+    log.warn(`${taken.directory}: a build is going on (${taken.holder})`)
+    return EXIT.locked
   }
-  const { files, complaints } = await verify(flags.dir, path => log.doing('verifying', path))
+  const { files, complaints } = await verify(run, flags.dir, path => log.doing('verifying', path))
   log.done('verifying')
   for (const { path, reason } of complaints) log.warn(`${path}: ${reason}`)
   log.info(`${files} files, ${complaints.length} wrong`)
-  if (complaints.length > 0 && flags.repair) await repair(flags.dir, complaints)
+  if (complaints.length > 0 && flags.repair) await repair(run, log, flags.dir, complaints)
+  await taken?.release()
   return complaints.length > 0 ? EXIT.failed : EXIT.ok
 })

@@ -1,80 +1,140 @@
-// Takes one product from its registry into the tree.
+// Takes products from their registries into the tree.
 
 import { join } from 'node:path'
-import { explain, Failure, Interrupted } from './cli/errors.ts'
-import { log } from './cli/log.ts'
-import type { Outcome } from './cli/report.ts'
+import { explain, Failure, failedCommand, Interrupted } from './cli/errors.ts'
+import type { Log } from './cli/log.ts'
+import { type Outcome, printOutcome } from './cli/report.ts'
 import { build } from './image/build.ts'
 import { deltas } from './image/delta.ts'
-import { type Decision, decide } from './plan/decide.ts'
-import { ingredients } from './plan/payload.ts'
+import { type Workspaces, workspaces } from './image/workspace.ts'
+import { decide } from './plan/decide.ts'
+import { type Payload, payloads } from './plan/payload.ts'
+import { type ImageCache, imageCache } from './source/fetch.ts'
+import { type Registries, registries, type Source } from './source/resolve.ts'
+import { type Architecture, PLATFORMS } from './spec/architecture.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
-import { nextSerial, WORK } from './tree/layout.ts'
+import { glob, remove, UNFINISHED } from './system/files.ts'
+import { pool } from './system/pool.ts'
+import type { Run } from './system/run.ts'
+import { sizeText } from './text/size.ts'
+import { umount } from './tools/mount.ts'
+import { nextSerial, versionPath, WORK } from './tree/layout.ts'
 import { publish } from './tree/publish.ts'
-import type { Version } from './tree/versions.ts'
+import { type Recipe, rootfsItem, type Version } from './tree/version.ts'
 
-export interface Means {
+/** Registries are asked about so many images at a time. */
+const CONCURRENT_QUESTIONS = 8
+
+export interface BuildOptions {
+  /** The published tree. */
+  out: string
+  cache: string
+  keep: number
+  /** What an image may take unpacked, in bytes, where its spec does not say. */
+  maxSize: number
+  delta: boolean
+  force: boolean
   /** The project's directory. */
   home: string
   udhcpcScript: string | undefined
-  out: string
-  cache: string
+}
+
+/** The state of one run. Two runs in one process have nothing in common. */
+export interface BuildContext extends BuildOptions {
+  run: Run
+  log: Log
+  registries: Registries
+  images: ImageCache
+  payloads: (architecture: Architecture) => Promise<Payload>
+  workspaces: Workspaces
   /** All that lies in the tree. */
-  published: Version[]
-  keep: number
-  delta: boolean
-  force: boolean
+  published: readonly Version[]
 }
 
-/** What is to be done about a product; `decision` where that is a build. */
-export interface Plan {
-  outcome: Outcome
-  decision?: Decision
+export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]): BuildContext {
+  return {
+    ...options,
+    run,
+    log,
+    published,
+    registries: registries(run),
+    images: imageCache(run, options.cache),
+    payloads: payloads(options.home, options.udhcpcScript),
+    workspaces: workspaces(run, log),
+  }
 }
 
-/** Decides about a product. */
-export function ask(product: Product, means: Means): Promise<Plan> {
-  const newest = versionsOf(product, means).at(-1)
-  return attempt<Plan>(
-    product,
-    newest,
-    async step => {
-      step('asking the registry')
-      const parts = await ingredients(means.home, product.architecture, means.udhcpcScript)
-      const decision = await decide(product, parts, newest, means.force)
-      const outcome = { product, action: decision.action, why: decision.why, version: newest }
-      return decision.action === 'build' ? { outcome, decision } : { outcome }
-    },
-    outcome => ({ outcome }),
-  )
+/** What became of a product, or is to become of it. */
+export interface Result {
+  product: Product
+  /** `build` is a plan, `built` a result. */
+  action: Outcome['action']
+  why: string
+  /** The version that is published now. */
+  version: Version | undefined
 }
 
-/** Carries a plan out, as far as there is something to do. */
-export async function carryOut({ outcome, decision }: Plan, means: Means): Promise<Outcome> {
-  if (!decision) return outcome
-  const { product, version, why } = outcome
-  return attempt<Outcome>(
-    product,
-    version,
-    async step => ({ product, action: 'built', why, version: await make(product, decision, means, step) }),
-    failure => failure,
-  )
+/** What is to be done about a product: `--check` prints it, `carryOut` does it. */
+export interface Plan extends Result {
+  /** What to build, where that is to be done. */
+  order?: { source: Source; recipe: Recipe }
+}
+
+/** Asks the registries what the images are now, decides. */
+export async function plan(context: BuildContext, products: readonly Product[]): Promise<Plan[]> {
+  return pool(products, CONCURRENT_QUESTIONS, product => planProduct(context, product))
+}
+
+/** Carries plans out, as far as there is something to do; says what became of each. */
+export async function carryOut(context: BuildContext, plans: readonly Plan[], jobs: number): Promise<Result[]> {
+  return pool(plans, jobs, async plan => {
+    const result = await carryOutPlan(context, plan)
+    printOutcome(context.log, outcome(result))
+    return result
+  })
+}
+
+function planProduct(context: BuildContext, product: Product): Promise<Plan> {
+  const version = versionsOf(context, product).at(-1)
+  return attempt<Plan>(context, product, version, async step => {
+    step('asking the registry')
+    const payload = await context.payloads(product.architecture)
+    const source = await context.registries.resolve(product.spec.keys.image, PLATFORMS[product.architecture])
+    const { action, why, recipe } = decide(product, {
+      source: source.digest,
+      payload,
+      newest: version,
+      force: context.force,
+    })
+    return { product, action, why, version, ...(action === 'build' ? { order: { source, recipe } } : {}) }
+  })
+}
+
+async function carryOutPlan(context: BuildContext, plan: Plan): Promise<Result> {
+  const { product, order, why, version } = plan
+  if (!order) return plan
+  return attempt<Result>(context, product, version, async step => {
+    const made = await make(context, product, { ...order, step })
+    return { product, action: 'built', why, version: made }
+  })
 }
 
 /** A product's failure is its own: the others go on, its last version stays. */
-async function attempt<T>(
+async function attempt<T extends Result>(
+  { log }: BuildContext,
   product: Product,
   version: Version | undefined,
   work: (step: Step) => Promise<T>,
-  failed: (outcome: Outcome) => T,
-): Promise<T> {
+): Promise<T | Result> {
   try {
     return await work(doing => log.doing(title(product), doing))
   } catch (error) {
     if (error instanceof Interrupted) throw error
+    const command = failedCommand(error)
+    if (command) log.debug(`${title(product)}: the failed command: ${command}`)
     const why = explain(error instanceof Failure ? error.within(product.spec.file) : error)
-    return failed({ product, action: 'fail', why, version })
+    return { product, action: 'fail', why, version }
   } finally {
     log.done(title(product))
   }
@@ -82,21 +142,35 @@ async function attempt<T>(
 
 type Step = (doing: string) => void
 
-async function make(product: Product, { source, recipe }: Decision, means: Means, step: Step): Promise<Version> {
-  const { home, udhcpcScript, out, cache, keep, delta } = means
+async function make(
+  context: BuildContext,
+  product: Product,
+  { source, recipe, step }: NonNullable<Plan['order']> & { step: Step },
+): Promise<Version> {
+  const { run, log, out, keep, delta, registries, images, workspaces } = context
   const { spec, architecture } = product
-  const before = versionsOf(product, means)
+  const earlier = versionsOf(context, product)
   const work = join(out, WORK, `${spec.name}.${architecture}`)
-  const parts = await ingredients(home, architecture, udhcpcScript)
-  const { directory, items, about } = await build(product, source, parts, { out, cache, work, step })
-  if (delta) items.push(...(await deltas(directory, items, out, keep > 1 ? before.slice(1 - keep) : [])))
+  const limit = spec.keys.max_size ?? context.maxSize
+  const { config, bytes } = await registries.image(source)
+  if (bytes > limit)
+    throw new Failure('image', `its layers take ${sizeText(bytes)}`, {
+      hint: `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`,
+    })
+  const payload = await context.payloads(architecture)
+  const image = { product, config, payload, limit, fetch: () => images.fetch(source, limit) }
+  const { directory, items, summary } = await build(image, { log, workspaces, work, step })
+  if (delta && keep > 1) {
+    const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))
+    items.push(...(await deltas(run, directory, items, bases)))
+  }
   const version: Version = {
     name: spec.name,
     architecture,
-    serial: nextSerial(new Date(), before.at(-1)?.serial),
-    release: release(spec.reference),
-    source: { image: spec.keys.image, digest: source.digest },
-    about,
+    serial: nextSerial(new Date(), earlier.at(-1)?.serial),
+    release: release(spec.keys.image),
+    source: { image: spec.keys.image.text, digest: source.digest },
+    summary,
     recipe,
     items,
   }
@@ -106,6 +180,33 @@ async function make(product: Product, { source, recipe }: Decision, means: Means
 }
 
 /** Oldest first. */
-function versionsOf({ spec, architecture }: Product, { published }: Means): Version[] {
+function versionsOf({ published }: BuildContext, { spec, architecture }: Product): Version[] {
   return published.filter(one => one.name === spec.name && one.architecture === architecture)
+}
+
+/** Removes what this run or an earlier one has left half done. */
+export async function sweep({ run, out }: BuildContext): Promise<void> {
+  await umount(run, join(out, WORK))
+  await remove(run, out, WORK)
+  for (const file of await glob(UNFINISHED, out)) await remove(run, out, file)
+}
+
+/** One line of the report. */
+export function outcome({ product, action, why, version }: Result): Outcome {
+  return { title: title(product), action, why, serial: version?.serial }
+}
+
+/** One JSON object per image, for programs. */
+export function resultJson({ product, action, why, version }: Result): string {
+  const { serial, source } = version ?? {}
+  return JSON.stringify({
+    name: product.spec.name,
+    architecture: product.architecture,
+    image: product.spec.keys.image.text,
+    action,
+    why,
+    serial,
+    fingerprint: version && rootfsItem(version, 'LXD')?.fingerprint,
+    digest: source?.digest,
+  })
 }

@@ -1,24 +1,38 @@
 // Says what went wrong the way a person can act on: place, reason, hint.
 
+import type { z } from 'zod'
+import { complaints } from '../text/json.ts'
+import { word } from '../text/words.ts'
+
+export interface Details {
+  /** What to do about it; absent when there is nothing better to say than the reason. */
+  hint?: string | undefined
+  /** The error behind it. */
+  cause?: unknown
+  /** The command that failed, word by word. */
+  argv?: readonly string[] | undefined
+}
+
 /** An expected failure. It is printed without a stack; any other error is a bug and shows one. */
-export class Failure extends Error {
+export class Failure<D extends Details = Details> extends Error {
   /** Where it happened, e.g. `specs/web.yaml:3:1` or `skopeo`. */
   readonly place: string
   readonly reason: string
-  /** What to do about it; absent when there is nothing better to say than the reason. */
-  readonly hint: string | undefined
+  readonly details: D
 
-  constructor(place: string, reason: string, hint?: string) {
-    super(`${place}: ${reason}${hint ? `\n  hint: ${hint}` : ''}`)
-    this.name = 'Failure'
+  constructor(place: string, reason: string, details = {} as D) {
+    super(`${place}: ${reason}${details.hint ? `\n  hint: ${details.hint}` : ''}`, { cause: details.cause })
+    this.name = new.target.name
     this.place = place
     this.reason = reason
-    this.hint = hint
+    this.details = details
   }
 
   /** The same failure seen from further out: `specs/web.yaml: skopeo: manifest unknown`. */
-  within(place: string): Failure {
-    return new Failure(place, `${this.place}: ${this.reason}`, this.hint)
+  within(place: string): this {
+    const { reason, details } = this
+    const Class = this.constructor as new (place: string, reason: string, details: D) => this
+    return new Class(place, `${this.place}: ${reason}`, { ...details, cause: this })
   }
 }
 
@@ -28,13 +42,17 @@ export class UsageFailure extends Failure {}
 /** Somebody pressed Ctrl-C or sent SIGTERM while `run` waited for a tool. */
 export class Interrupted extends Error {}
 
-/** What the disk answers is no bug. */
-const DISK: Record<string, string | undefined> = {
+/** File-system errors are the environment's, not ours: no stack. */
+const FILE_SYSTEM: Record<string, string | undefined> = {
   ENOSPC: 'free some disk space, then run again',
   EDQUOT: 'free some disk space, then run again',
   EROFS: 'it is mounted read-only',
   EACCES: undefined,
   EPERM: undefined,
+  ENOTDIR: undefined,
+  EISDIR: undefined,
+  ELOOP: undefined,
+  ENAMETOOLONG: undefined,
   EIO: 'look at dmesg: the disk may be failing',
   EMFILE: 'raise the limit of open files: ulimit -n',
 }
@@ -43,7 +61,24 @@ const DISK: Record<string, string | undefined> = {
 export function explain(error: unknown): string {
   if (error instanceof Failure) return error.message
   const { code = '', path = 'disk', message } = Object(error) as NodeJS.ErrnoException
-  if (code in DISK) return new Failure(path, message, DISK[code]).message
+  if (code in FILE_SYSTEM) return new Failure(path, message, { hint: FILE_SYSTEM[code] }).message
   if (error instanceof Error) return `bug: ${error.stack ?? error.message}`
   return `bug: ${String(error)}`
+}
+
+/** The command that failed, ready to be pasted into a shell; undefined where no command did. */
+export function failedCommand(error: unknown): string | undefined {
+  return error instanceof Failure ? error.details.argv?.map(word).join(' ') : undefined
+}
+
+/** The value that `schema` makes of outside data. @throws Failure, or another class of it, with what is wrong */
+export function parsed<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+  place: string,
+  Class: new (place: string, reason: string) => Failure = Failure,
+): z.output<Schema> {
+  const { data, error } = schema.safeParse(input)
+  if (error) throw new Class(place, complaints(error))
+  return data as z.output<Schema>
 }

@@ -1,42 +1,52 @@
-// The text of metadata.yaml, from which LXD and Incus learn what an image is.
+// Writes metadata.yaml with its templates: LXD and Incus learn from it what an image is.
 
-import { created, type ImageConfig } from '../source/config.ts'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Payload } from '../plan/payload.ts'
+import type { ImageConfig } from '../source/config.ts'
 import type { Product } from '../spec/product.ts'
-import { write } from '../text/yaml.ts'
+import { makeDirectory } from '../system/files.ts'
+import { yamlText } from '../text/printable.ts'
+import { writeYaml } from '../text/yaml.ts'
 
 /** The files that LXD writes into an instance, the template that each is made from, and when. */
-export const TEMPLATES = {
+const TEMPLATES = {
   '/etc/hostname': { template: 'hostname.tpl', when: ['create', 'copy'] },
   '/etc/hosts': { template: 'hosts.tpl', when: ['create', 'copy'] },
   '/lxd-prelaunch': { template: 'prelaunch.tpl', when: ['start'] },
 } as const
 
-export function metadata({ spec, architecture }: Product, config: ImageConfig): string {
+/** @param directory gets `metadata.yaml` and `templates/` */
+export async function stageMetadata(directory: string, text: string, { templates }: Payload): Promise<void> {
+  await makeDirectory(join(directory, 'templates'))
+  await writeFile(join(directory, 'metadata.yaml'), text)
+  for (const { template } of Object.values(TEMPLATES)) {
+    await writeFile(join(directory, 'templates', template), templates[template])
+  }
+}
+
+/** The text of metadata.yaml. */
+export function metadata({ spec, architecture }: Product, { created, config }: ImageConfig): string {
   const templates = Object.entries(TEMPLATES).map(([path, template]) => [
     path,
     { ...template, create_only: false, properties: {} },
   ])
-  return write({
+  return writeYaml({
     architecture,
-    creation_date: created(config),
+    creation_date: created,
     expiry_date: 0,
-    properties: { description: spec.keys.description ?? spec.name, ...properties(config) },
+    properties: { description: yamlText(spec.keys.description ?? spec.name), ...properties(config) },
     templates: Object.fromEntries(templates),
   })
 }
 
 /** What the image says for people to know; how it runs is in /sbin/init. */
-function properties({ config }: ImageConfig): Record<string, string> {
-  const labels = Object.entries(config?.Labels ?? {}).map(([name, value]) => [`label.${name}`, value])
-  return {
-    ...Object.fromEntries(labels),
-    ...list('ports', config?.ExposedPorts),
-    ...list('volumes', config?.Volumes),
-    ...(config?.Healthcheck?.Test ? { healthcheck: config.Healthcheck.Test.join(' ') } : {}),
-  }
-}
-
-function list(name: string, values: Record<string, unknown> | null | undefined): Record<string, string> {
-  const keys = Object.keys(values ?? {}).sort()
-  return keys.length > 0 ? { [name]: keys.join(', ') } : {}
+function properties({ Labels, ExposedPorts, Volumes, Healthcheck }: ImageConfig['config']): Record<string, string> {
+  const pairs = [
+    ...Object.entries(Labels).map(([name, value]) => [`label.${name}`, value]),
+    ...(ExposedPorts.length > 0 ? [['ports', ExposedPorts.join(', ')]] : []),
+    ...(Volumes.length > 0 ? [['volumes', Volumes.join(', ')]] : []),
+    ...(Healthcheck.Test.length > 0 ? [['healthcheck', Healthcheck.Test.join(' ')]] : []),
+  ]
+  return Object.fromEntries(pairs.map(pair => pair.map(text => yamlText(String(text)))))
 }

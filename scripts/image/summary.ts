@@ -1,17 +1,18 @@
 // What people want to know of an image before they launch it.
 
-import { created, type ImageConfig } from '../source/config.ts'
+import type { ImageConfig } from '../source/config.ts'
 import type { Keys } from '../spec/schema.ts'
-import type { About } from '../tree/versions.ts'
+import { printable } from '../text/printable.ts'
+import type { ImageSummary } from '../tree/version.ts'
 
-export function about(image: ImageConfig, keys: Keys): About {
-  const { config } = image
+export function summary({ created, config }: ImageConfig, keys: Keys): ImageSummary {
+  const description = keys.description ?? config.Labels['org.opencontainers.image.description'] ?? ''
   return {
-    description: keys.description ?? config?.Labels?.['org.opencontainers.image.description'] ?? '',
-    created: created(image),
-    ports: Object.keys(config?.ExposedPorts ?? {}).sort(),
-    volumes: Object.keys(config?.Volumes ?? {}).sort(),
-    stopSignal: keys.stop_signal ?? (config?.StopSignal || 'SIGTERM'),
+    description: printable(description.trim()),
+    created,
+    ports: config.ExposedPorts.map(printable),
+    volumes: config.Volumes.map(printable),
+    stopSignal: keys.stop_signal ?? (config.StopSignal || 'SIGTERM'),
     supervised: !keys.disable_supervisor,
   }
 }

@@ -1,4 +1,4 @@
-// Renders templates of shell scripts in which every hole is a quoted word.
+// Renders templates of shell scripts: every hole is a quoted word.
 
 import Handlebars from 'handlebars'
 import { quote } from '../text/words.ts'
@@ -46,7 +46,7 @@ class Quoting extends Handlebars.Visitor {
  * @param template Handlebars with plain `{{name}}` holes only
  * @throws Error when a hole has no value, or a construct could write unquoted text
  */
-export function shell(template: string, holes: Record<string, Hole>): string {
+export function renderShell(template: string, holes: Record<string, Hole>): string {
   const syntax = engine.parse(template)
   new Quoting().accept(syntax)
   return engine.compile(syntax, {

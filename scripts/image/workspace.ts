@@ -1,75 +1,148 @@
-// Gives a build a place to unpack an image: in memory where it surely fits, else in the tree.
+// Gives a build a place to unpack an image: in memory where it surely fits, else on the disk of the tree.
 
-import { mkdtemp, readdir, readFile, realpath, statfs } from 'node:fs/promises'
+import { readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { log } from '../cli/log.ts'
-import { digest } from '../plan/recipe.ts'
+import { Failure } from '../cli/errors.ts'
+import type { Log } from '../cli/log.ts'
 import { makeDirectory, remove } from '../system/files.ts'
-import { ToolFailure } from '../system/run.ts'
-import { WORK } from '../tree/layout.ts'
-
-const MEMORY = '/dev/shm'
+import { type Run, ToolFailure } from '../system/run.ts'
+import { sizeText } from '../text/size.ts'
+import { diskUsage } from '../tools/du.ts'
+import { mountTmpfs, umount } from '../tools/mount.ts'
 
 /** How many times its download an image may take, unpacked; two to four is usual. */
-const UNPACKED = 5
+const UNPACKED_RATIO = 5
+const MIN_MEMORY_BYTES = 16 << 20
 
-/** Only so much of the free memory. */
-const SHARE = 0.5
+/** The share of the free memory that all workspaces together may take. */
+const MEMORY_SHARE = 0.5
 
-/** Bytes that running builds may come to use. */
-let reserved = 0
+/** The share of the free disk that one may take. */
+const DISK_SHARE = 0.9
 
-/** Removes what builds have left behind. */
-export async function sweep(tree: string): Promise<void> {
-  await remove(join(tree, WORK))
-  const ours = await prefix(tree)
-  for (const name of await readdir(MEMORY).catch(() => [])) if (name.startsWith(ours)) await remove(join(MEMORY, name))
+/** A limit of bytes is one of files, too: each costs some memory, or an inode of the disk. */
+const BYTES_PER_FILE = 4096
+
+/** How often, in milliseconds, a look at the disk. */
+const LOOK = 200
+
+export interface Workspace {
+  directory: string
+  /** Starts tools that end when the workspace has grown beyond its limit. */
+  run: Run
 }
 
-/** Every tree has its own. */
-async function prefix(tree: string): Promise<string> {
-  return `lxdocker-${digest(await realpath(tree)).slice(0, 12)}.`
+export interface Size {
+  /** The image's size, compressed, in bytes. */
+  download: number
+  /** What it may take unpacked, in bytes. */
+  limit: number
+}
+
+export interface Workspaces {
+  /**
+   * Calls `use` with a directory that nobody else can look into: an image's set-uid programs are not this machine's.
+   *
+   * @param work a directory on the disk
+   * @throws Failure when the image grows beyond its limit
+   */
+  use<T>(work: string, size: Size, use: (workspace: Workspace) => Promise<T>): Promise<T>
+}
+
+/** The workspaces of one run. */
+export function workspaces(run: Run, log: Log): Workspaces {
+  /** Bytes that running builds may come to use. */
+  let reserved = 0
+
+  async function inMemory<T>(work: string, bytes: number, use: (workspace: Workspace) => Promise<T>): Promise<T> {
+    const directory = join(work, 'memory')
+    await makeDirectory(directory)
+    await mountTmpfs(run, directory, { bytes, inodes: Math.ceil(bytes / BYTES_PER_FILE) })
+    return use({ directory, run }).finally(() => umount(run, directory))
+  }
+
+  async function onDisk<T>(work: string, most: number, use: (workspace: Workspace) => Promise<T>): Promise<T> {
+    const { bavail, bsize } = await statfs(work)
+    const limit = Math.min(most, Math.floor(bavail * bsize * DISK_SHARE))
+    const failure = limit < most ? tooLargeForDisk(limit) : tooLarge(limit)
+    const directory = join(work, 'staged')
+    await makeDirectory(directory, 0o700)
+    const excess = new AbortController()
+    const watched: Run = (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options })
+    const unwatch = await watchDisk(run, directory, limit, () => excess.abort(failure))
+    try {
+      return await use({ directory, run: watched })
+    } catch (error) {
+      throw error instanceof ToolFailure && /file too large/i.test(error.stderr) ? failure : error
+    } finally {
+      unwatch()
+      await remove(run, work, 'staged')
+    }
+  }
+
+  return {
+    async use(work, { download, limit }, use) {
+      await makeDirectory(work)
+      const need = Math.min(Math.max(download * UNPACKED_RATIO, MIN_MEMORY_BYTES), limit)
+      if (reserved + need < (await freeMemory()) * MEMORY_SHARE) {
+        reserved += need
+        try {
+          return await inMemory(work, need, use)
+        } catch (error) {
+          if (!isUnfit(error)) throw error
+          if (need === limit) throw tooLarge(limit)
+          log.debug(`not in memory: ${(error as Error).message}`)
+        } finally {
+          reserved -= need
+        }
+      }
+      return onDisk(work, limit, use)
+    },
+  }
+}
+
+function tooLarge(limit: number): Failure {
+  const hint = '--max-size, or max_size in the spec, raises the limit'
+  return new Failure('image', `it takes more than ${sizeText(limit)} unpacked, or too many files`, { hint })
+}
+
+function tooLargeForDisk(limit: number): Failure {
+  const hint = 'free some disk space, then run again'
+  return new Failure('image', `it takes more than ${sizeText(limit)}, nearly all that the disk has left`, { hint })
 }
 
 /**
- * Calls `use` with a directory that nobody else can look into: an image's set-uid programs are not this machine's.
+ * Calls `exceeded` when a directory has grown beyond a limit. The file system's own count, which others change, too, only
+ * tells when it is time to measure.
  *
- * @param work a directory on the disk
- * @param download the image's size, compressed, in bytes
+ * @returns what ends the watching
  */
-export async function withRoom<T>(
-  tree: string,
-  work: string,
-  download: number,
-  use: (room: string) => Promise<T>,
-): Promise<T> {
-  const need = download * UNPACKED
-  if (reserved + need < (await free()) * SHARE) {
-    reserved += need
-    try {
-      return await within(await mkdtemp(join(MEMORY, await prefix(tree))), use)
-    } catch (error) {
-      const { message, code } = error as NodeJS.ErrnoException
-      if (!NOT_HERE.test(error instanceof ToolFailure ? error.stderr : String(code))) throw error
-      log.debug(`not in memory: ${message}`)
-    } finally {
-      reserved -= need
-    }
+async function watchDisk(run: Run, directory: string, limit: number, exceeded: () => void): Promise<() => void> {
+  const files = Math.ceil(limit / BYTES_PER_FILE)
+  let { bavail, bsize, ffree } = await statfs(directory)
+  let measuring = false
+  const look = async () => {
+    const now = await statfs(directory)
+    if (measuring || ((bavail - now.bavail) * bsize <= limit && ffree - now.ffree <= files)) return
+    measuring = true
+    const used = await diskUsage(run, directory).finally(() => {
+      measuring = false
+    })
+    if (used.bytes > limit || used.inodes > files) exceeded()
+    else ({ bavail, bsize, ffree } = now)
   }
-  const room = join(work, 'staged')
-  await makeDirectory(room, '700')
-  return within(room, use)
+  const timer = setInterval(() => look().catch(() => {}), LOOK)
+  return () => clearInterval(timer)
 }
 
-function within<T>(room: string, use: (room: string) => Promise<T>): Promise<T> {
-  return use(room).finally(() => remove(room))
+/** No space, no access, no mount, no extended attributes of users: older kernels keep none of those in memory. */
+function isUnfit(error: unknown): boolean {
+  if (error instanceof ToolFailure && error.place === 'mount') return true
+  const text = error instanceof ToolFailure ? error.stderr : String(Object(error).code)
+  return /no space left|ENOTSUP|ENOSPC|EROFS|EACCES/i.test(text)
 }
 
-/** No space, no access, no extended attributes of users: older kernels keep none of those in memory. */
-const NOT_HERE = /no space left|ENOTSUP|ENOSPC|EROFS|EACCES/i
-
-async function free(): Promise<number> {
-  const { bavail, bsize } = await statfs(MEMORY).catch(() => ({ bavail: 0, bsize: 0 }))
+async function freeMemory(): Promise<number> {
   const available = /^MemAvailable: *(\d+) kB$/m.exec(await readFile('/proc/meminfo', 'utf8'))?.[1]
-  return Math.min(bavail * bsize, Number(available ?? 0) * 1024)
+  return Number(available ?? 0) * 1024
 }

@@ -1,35 +1,38 @@
-// Decides about one product: asks its registry what is new, compares recipes.
+// Decides what a run does about a product: a build for every recipe that no published version has.
 
-import { resolve, type Source } from '../source/resolve.ts'
-import { PLATFORMS, type Product } from '../spec/product.ts'
-import type { Version } from '../tree/versions.ts'
-import type { Ingredients } from './payload.ts'
-import { type Action, plan } from './plan.ts'
-import { type Recipe, recipe } from './recipe.ts'
+import type { Product } from '../spec/product.ts'
+import type { Digest } from '../text/digest.ts'
+import type { Recipe, Version } from '../tree/version.ts'
+import type { Payload } from './payload.ts'
+import { changes, recipe } from './recipe.ts'
 
-export interface Decision extends Action {
-  source: Source
+export interface Decision {
+  action: 'keep' | 'build'
+  why: string
   recipe: Recipe
 }
 
-/**
- * @param newest the product's published version, if there is one
- * @param force builds what is unchanged, too
- * @throws Failure when the registry does not answer, or has no such image
- */
-export async function decide(
-  product: Product,
-  { templates, busybox, udhcpcScript }: Ingredients,
-  newest: Version | undefined,
-  force: boolean,
-): Promise<Decision> {
-  const { reference, keys } = product.spec
-  const source = await resolve(reference, PLATFORMS[product.architecture])
-  const { image: _, architectures: __, ...settings } = keys
-  const made = recipe(
-    source.digest,
-    { ...settings, format: product.format },
-    { ...templates, busybox, 'udhcpc script': udhcpcScript },
-  )
-  return { source, recipe: made, ...plan(made, newest, force) }
+export interface Inputs {
+  /** Of the image that the registry has now. */
+  source: Digest
+  payload: Payload
+  /** The product's published version, if there is one. */
+  newest: Version | undefined
+  /** Builds what is unchanged, too. */
+  force: boolean
+}
+
+export function decide({ spec, format }: Product, { source, payload, newest, force }: Inputs): Decision {
+  const { image: _, architectures: __, max_size: ___, ...settings } = spec.keys
+  const { templates, busybox, udhcpcScript } = payload
+  const files = { ...templates, busybox, 'udhcpc script': udhcpcScript }
+  const wanted = recipe(source, { ...settings, format }, files)
+  return { ...compare(newest?.recipe, wanted, force), recipe: wanted }
+}
+
+function compare(published: Recipe | undefined, wanted: Recipe, force: boolean): Pick<Decision, 'action' | 'why'> {
+  if (!published) return { action: 'build', why: 'not published yet' }
+  const differences = changes(published, wanted)
+  if (differences.length > 0) return { action: 'build', why: differences.join(', ') }
+  return force ? { action: 'build', why: '--force' } : { action: 'keep', why: 'unchanged' }
 }

@@ -3,10 +3,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
-import type { Architecture } from '../spec/product.ts'
+import type { Architecture } from '../spec/architecture.ts'
 
-/** Contents by name. */
-export interface Ingredients {
+/** What is laid into images of one architecture; contents by name. */
+export interface Payload {
   /** Handlebars templates and LXD's own, by file name in init-templates/. */
   templates: Record<(typeof TEMPLATES)[number], string>
   /** A static busybox of the image's architecture. */
@@ -20,27 +20,27 @@ const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh.hbs', 'hostname.tpl', 'hosts.tpl', 
 /** What init.sh.hbs goes on with, in this order. */
 const INIT = ['mounts', 'network', 'user', 'command', 'health', 'supervisor', 'main']
 
-/** A busybox weighs 2 MB, and every image of an architecture has the same one. */
-const known = new Map<string, Promise<Ingredients>>()
-
 /**
- * Reads them once in a run.
+ * The payloads of one run, each read once: a busybox weighs 2 MB, and every image of an architecture has the same one.
  *
  * @param home the project's directory
  * @param udhcpcScript a file to use instead of the project's own udhcpc script
- * @throws Failure when one is missing
+ * @returns what gives the payload of an architecture; it throws a Failure when a file is missing
  */
-export function ingredients(home: string, architecture: Architecture, udhcpcScript?: string): Promise<Ingredients> {
-  const found = known.get(architecture) ?? load(home, architecture, udhcpcScript)
-  known.set(architecture, found)
-  return found
+export function payloads(home: string, udhcpcScript?: string): (architecture: Architecture) => Promise<Payload> {
+  const known = new Map<Architecture, Promise<Payload>>()
+  return architecture => {
+    const payload = known.get(architecture) ?? load(home, architecture, udhcpcScript)
+    known.set(architecture, payload)
+    return payload
+  }
 }
 
 async function load(
   home: string,
   architecture: Architecture,
   udhcpcScript = join(home, 'init-templates', 'udhcpc-default.sh'),
-): Promise<Ingredients> {
+): Promise<Payload> {
   const template = async (name: string) => String(await file(join(home, 'init-templates', name)))
   const texts = await Promise.all(TEMPLATES.map(async name => [name, await template(name)]))
   const parts = await Promise.all(INIT.map(name => template(`init/${name}.sh`)))
@@ -54,6 +54,6 @@ async function load(
 
 async function file(path: string, hint?: string): Promise<Buffer> {
   return readFile(path).catch(error => {
-    throw new Failure(path, error.code === 'ENOENT' ? 'no such file' : error.message, hint)
+    throw new Failure(path, error.code === 'ENOENT' ? 'no such file' : error.message, { hint, cause: error })
   })
 }

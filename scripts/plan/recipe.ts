@@ -1,25 +1,19 @@
 // Everything that decides the bytes of an image.
 
-import { createHash } from 'node:crypto'
+import { sha256 } from '../text/digest.ts'
+import type { Recipe } from '../tree/version.ts'
 
 /** Raised when a change of the program changes what it makes of the same inputs. */
 const REVISION = '1'
 
-/** Inputs by name, each a short text or a digest; equal recipes make equal bytes. */
-export type Recipe = Record<string, string>
-
-export function digest(bytes: string | Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
-
 /**
  * @param source digest of the platform's manifest
  * @param settings the keys of the spec that reach the image
- * @param ingredients files that reach the image, by name
+ * @param payload files that reach the image, by name
  */
-export function recipe(source: string, settings: object, ingredients: Record<string, string | Uint8Array>): Recipe {
+export function recipe(source: string, settings: object, payload: Record<string, string | Uint8Array>): Recipe {
   const values = Object.entries(settings).map(([key, value]) => [key, JSON.stringify(value)])
-  const files = Object.entries(ingredients).map(([name, bytes]) => [name, digest(bytes)])
+  const files = Object.entries(payload).map(([name, bytes]) => [name, sha256(bytes)])
   return { source, revision: REVISION, ...Object.fromEntries(values), ...Object.fromEntries(files) }
 }
 

@@ -1,91 +1,112 @@
-// Answers only those whom an htpasswd file knows.
+// Requires a password that an htpasswd file holds.
 
 import { createHmac, randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import type { IncomingMessage, RequestListener } from 'node:http'
 import { resolve } from 'node:path'
-import { explain, Failure } from '../cli/errors.ts'
-import { log } from '../cli/log.ts'
+import { Failure } from '../cli/errors.ts'
+import type { Log } from '../cli/log.ts'
 import { read } from '../system/files.ts'
-import { verify } from '../tools/htpasswd.ts'
-import { path, say } from './answer.ts'
+import type { Run } from '../system/run.ts'
+import * as htpasswd from '../tools/htpasswd.ts'
+import { type Handler, requestPath, sendText } from './answer.ts'
 
-/** How many passwords wait at the most for being checked, which each process does one after the other. */
-const WAITING = 100
+/** Passwords that may wait to be checked; each process checks one at a time. */
+const MAX_WAITING_CHECKS = 100
 
-/** Who asks: a name once its password was right, `-` before. Nothing where no password is asked for. */
-export const users = new WeakMap<IncomingMessage, string>()
+class TooManyChecks extends Error {}
 
-class Busy extends Error {}
-
-/** @throws Failure when nobody could ever be let in */
-export async function usable(file: string): Promise<void> {
-  if ((await read(file)) === undefined)
-    throw new Failure(file, 'no such file', `htpasswd -B -c ${file} NAME makes it (apt-get install apache2-utils)`)
-  await verify(resolve(file), 'nobody', '')
+/** Checks that htpasswd can read the file. @throws Failure */
+export async function checkAuthFile(run: Run, file: string): Promise<void> {
+  if ((await read(file)) === undefined) {
+    const hint = `htpasswd -B -c ${file} NAME makes it (apt-get install apache2-utils)`
+    throw new Failure(file, 'no such file', { hint })
+  }
+  await htpasswd.verify(run, { file: resolve(file), user: 'nobody', password: '' })
 }
 
-/** A request handler that asks for user and password (HTTP Basic) first, except for /healthz. */
-export function guarded(file: string, answer: RequestListener, limit = WAITING): RequestListener {
-  const known = knows(resolve(file), limit)
-  return async (request, response) => {
-    users.set(request, '-')
-    if (path(request) === '/healthz') return answer(request, response)
-    const { user, password } = credentials(request.headers.authorization)
-    const right = user !== undefined && password !== undefined && (await known(user, password).catch(reason))
-    if (right === true) {
-      users.set(request, user)
-      return answer(request, response)
+export interface PasswordOptions {
+  run: Run
+  log: Log
+  /** An htpasswd file, read again when it changes. */
+  file: string
+  /** Handles requests whose password is right. */
+  handler: Handler
+  maxWaitingChecks?: number
+}
+
+/** A request handler that requires a user and password (HTTP Basic), except for /healthz. */
+export function requirePassword({
+  run,
+  log,
+  file,
+  handler,
+  maxWaitingChecks = MAX_WAITING_CHECKS,
+}: PasswordOptions): Handler {
+  const check = passwordCheck(run, resolve(file), maxWaitingChecks)
+  return async (request, response, client) => {
+    client.user = '-'
+    if (requestPath(request) === '/healthz') return handler(request, response, client)
+    const login = parseBasicAuth(request.headers.authorization)
+    let right = false
+    try {
+      right = login !== undefined && (await check(login))
+    } catch (error) {
+      if (error instanceof TooManyChecks) return sendText(response.setHeader('Retry-After', '1'), 503)
+      log.failure(error)
+      return sendText(response, 500)
     }
-    if (right instanceof Busy) return say(response.setHeader('Retry-After', '1'), 503)
-    if (right instanceof Error) return say(response, 500)
-    say(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
+    if (!login || !right) {
+      return sendText(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
+    }
+    client.user = login.user
+    handler(request, response, client)
   }
 }
 
-function reason(error: Error): Error {
-  if (!(error instanceof Busy)) log.warn(explain(error))
-  return error
+interface Login {
+  user: string
+  password: string
 }
 
-/** Control characters would end a line of the file or of htpasswd's input, "-" would start an option. */
-function credentials(header = ''): { user?: string; password?: string } {
+/** Refuses what htpasswd would misread: control characters end a line of its file or input, a leading "-" is an option. */
+function parseBasicAuth(header = ''): Login | undefined {
   const text = Buffer.from(/^basic +(\S+)$/i.exec(header)?.[1] ?? '', 'base64').toString()
-  return /^(?!-)(?<user>[^:\p{Cc}]+):(?<password>\P{Cc}*)$/u.exec(text)?.groups ?? {}
+  const [, user, password] = /^(?!-)([^:\p{Cc}]+):(\P{Cc}*)$/u.exec(text) ?? []
+  return user === undefined || password === undefined ? undefined : { user, password }
 }
 
-/** The question whether a password is right; htpasswd is asked once for each that is, until the file changes. */
-function knows(file: string, limit: number) {
+/** Checks passwords. A right one is remembered until the file changes, a wrong one is checked each time. */
+function passwordCheck(run: Run, file: string, maxWaiting: number) {
   const key = randomBytes(32)
   let version = ''
   let waiting = 0
   let last: Promise<unknown> = Promise.resolve()
-  let answers = new Map<string, Promise<boolean>>()
+  let results = new Map<string, Promise<boolean>>()
 
-  /** Asks htpasswd, after those who came before. */
-  const ask = (user: string, password: string): Promise<boolean> => {
-    if (waiting >= limit) throw new Busy()
+  /** Runs htpasswd after the earlier checks. */
+  const enqueue = ({ user, password }: Login): Promise<boolean> => {
+    if (waiting >= maxWaiting) throw new TooManyChecks()
     waiting++
-    const asked = last.then(() => verify(file, user, password)).finally(() => waiting--)
-    last = asked.catch(() => {})
-    return asked
+    const result = last.then(() => htpasswd.verify(run, { file, user, password })).finally(() => waiting--)
+    last = result.catch(() => {})
+    return result
   }
 
-  return async (user: string, password: string): Promise<boolean> => {
+  return async (login: Login): Promise<boolean> => {
     const { ino, size, ctimeNs } = await stat(file, { bigint: true }).catch(error => {
-      throw new Failure(file, error.message)
+      throw new Failure(file, error.message, { cause: error })
     })
     if (version !== `${ino} ${size} ${ctimeNs}`) {
       version = `${ino} ${size} ${ctimeNs}`
-      answers = new Map()
+      results = new Map()
     }
-    // Not the password itself: a core dump shall not show it.
-    const digest = createHmac('sha256', key).update(`${user}:${password}`).digest('base64')
-    const remembered = answers
-    const answer = remembered.get(digest) ?? ask(user, password)
-    remembered.set(digest, answer)
-    const right = await answer.catch(() => false)
-    if (!right) remembered.delete(digest)
-    return answer
+    // A keyed hash instead of the password, so that a core dump does not show it.
+    const digest = createHmac('sha256', key).update(`${login.user}:${login.password}`).digest('base64')
+    const cache = results
+    const result = cache.get(digest) ?? enqueue(login)
+    cache.set(digest, result)
+    const right = await result.catch(() => false)
+    if (!right) cache.delete(digest)
+    return result
   }
 }

@@ -1,4 +1,4 @@
-// Answers HTTPS or plain HTTP on one port until it is told to stop.
+// Serves HTTPS or plain HTTP on one port.
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
@@ -6,133 +6,143 @@ import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, isIPv6, Server, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { Failure, UsageFailure } from '../cli/errors.ts'
-import { log } from '../cli/log.ts'
-import { users } from './auth.ts'
+import type { Log } from '../cli/log.ts'
+import type { Client, Handler } from './answer.ts'
 import type { Pair } from './tls.ts'
 
-/**
- * How long, in seconds, a client may take for its first byte, its handshake, its request · be connected without a
- * request · take nothing of a running answer · finish its downloads after the server was told to stop.
- */
-export const LIMITS = { silence: 10, idle: 60, stall: 120, grace: 30 }
+export const TIMEOUT_SECONDS = {
+  /** For a TLS handshake; for a complete request. */
+  request: 10,
+  /** Between two requests of a connection. */
+  idle: 60,
+  /** For a client that takes nothing of a running answer. */
+  stall: 120,
+  /** For running downloads after the server was told to stop. */
+  shutdown: 30,
+}
 
-const HEAD = ['HTTP/1.1 400 Bad Request', 'Content-Type: text/plain', 'Connection: close']
-const REFUSAL = [...HEAD, '', 'this port speaks HTTPS\n'].join('\r\n')
+/** What TLS needs of a certificate. */
+export type CertificateAndKey = Pick<Pair, 'cert' | 'key'>
 
-/** What of a certificate the clients get to see, with what proves that it is ours. */
-export type Secrets = Pick<Pair, 'cert' | 'key'>
-
-export interface Address {
+export interface ListenAddress {
   /** Empty for every address of the machine. */
   host: string
   port: number
 }
 
-/** Reads `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. @throws UsageFailure */
-export function address(text: string, flag = '--listen'): Address {
-  const [, six, host = six, port] = /^(?:\[(.+)\]|([\w.-]*)):(\d{1,5})$/.exec(text) ?? []
-  if (host !== undefined && (six === undefined || isIPv6(six)) && Number(port) < 65536) {
+/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. @throws UsageFailure */
+export function parseAddress(text: string, flag = '--listen'): ListenAddress {
+  const [, ipv6, host = ipv6, port] = /^(?:\[(.+)\]|([\w.-]*)):(\d{1,5})$/.exec(text) ?? []
+  if (host !== undefined && (ipv6 === undefined || isIPv6(ipv6)) && Number(port) < 65536) {
     return { host: ['0.0.0.0', '::'].includes(host) ? '' : host, port: Number(port) }
   }
-  throw new UsageFailure(flag, `"${text}" is not HOST:PORT`, 'for example :8443, 192.0.2.7:8443 or [::1]:8443')
+  const hint = 'for example :8443, 192.0.2.7:8443 or [::1]:8443'
+  throw new UsageFailure(flag, `"${text}" is not HOST:PORT`, { hint })
+}
+
+export interface ListenOptions {
+  log: Log
+  handler: Handler
+  /** undefined for plain HTTP */
+  certificate: CertificateAndKey | undefined
+  address: ListenAddress
+  timeoutSeconds?: typeof TIMEOUT_SECONDS
 }
 
 /**
- * Starts to answer, with one line in the log for each request.
+ * Starts a server that logs one line per request.
  *
- * @param pair undefined for plain HTTP
- * @throws Failure when the port cannot be had
+ * A TLS port gets plain HTTP too: LXD and Incus try http:// before https://. Node closes such a connection at once.
+ *
+ * @throws Failure when it cannot listen
  */
-export async function listen(
-  answer: RequestListener,
-  pair: Secrets | undefined,
-  { host, port }: Address,
-  limits = LIMITS,
-) {
-  const sockets = new Set<Socket>()
-  const running = new Set<ServerResponse>()
-  const silence = limits.silence * 1000
-  const times = {
-    handshakeTimeout: silence,
-    headersTimeout: silence,
-    requestTimeout: silence,
-    connectionsCheckingInterval: silence,
-    keepAliveTimeout: limits.idle * 1000,
+export async function listen({ log, handler, certificate, address, timeoutSeconds = TIMEOUT_SECONDS }: ListenOptions) {
+  const connections = new Set<Socket>()
+  const responses = new Set<ServerResponse>()
+  const { host, port } = address
+  const requestMilliseconds = timeoutSeconds.request * 1000
+  const timeouts = {
+    handshakeTimeout: requestMilliseconds,
+    headersTimeout: requestMilliseconds,
+    requestTimeout: requestMilliseconds,
+    connectionsCheckingInterval: requestMilliseconds,
+    keepAliveTimeout: timeoutSeconds.idle * 1000,
   }
-  const handler: RequestListener = (request, response) => {
-    running.add(response)
-    response.once('close', () => running.delete(response))
-    record(request, response)
-    answer(request, response)
+  const serve: RequestListener = (request, response) => {
+    responses.add(response)
+    response.once('close', () => responses.delete(response))
+    const client: Client = {}
+    logRequest(log, { request, response, client })
+    handler(request, response, client)
   }
-  const secure = pair && createSecureServer({ ...secrets(pair), ...times }, handler)
-  const server = secure ?? createServer(times, handler)
-  server.timeout = limits.stall * 1000
-  const [handshake] = secure ? secure.listeners('connection') : []
-  if (handshake) server.removeAllListeners('connection')
+  // Pipelined requests wait for their turn: answers side by side would each hold a file and a buffer.
+  const serveInTurn: RequestListener = (request, response) => {
+    if (response.socket) serve(request, response)
+    else response.once('socket', () => serve(request, response))
+  }
+  const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serveInTurn)
+  const server = secure ?? createServer(timeouts, serveInTurn)
+  server.timeout = timeoutSeconds.stall * 1000
   server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-    if (handshake) sniff(socket, silence, () => handshake.call(server, socket))
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
   })
   try {
     await once(server.listen(host === '' ? { port } : { host, port }), 'listening')
   } catch (error) {
-    throw refused(error as NodeJS.ErrnoException, secure ? '--listen' : '--http', `${host}:${port}`)
+    throw listenFailure(error as NodeJS.ErrnoException, secure ? '--listen' : '--http', `${host}:${port}`)
   }
 
   return {
     port: (server.address() as AddressInfo).port,
-    /** New connections get this certificate. */
-    renew: (pair: Secrets) => secure?.setSecureContext(secrets(pair)),
-    /** Takes no more connections, lets running downloads finish within the grace, then ends every connection. */
+    /** Uses another certificate for new connections. */
+    renew: (certificate: CertificateAndKey) => secure?.setSecureContext(tlsOptions(certificate)),
+    /** Accepts no more connections, waits for running downloads, then closes every connection. */
     async stop(): Promise<void> {
-      // Not https.Server's own close: that also ends connections whose last bytes are still on their way.
+      // Not https.Server's own close: it also closes connections whose last bytes are still being sent.
       const closed = new Promise(done => Server.prototype.close.call(server, done))
-      if (running.size > 0) log.info(`waiting up to ${limits.grace} s for running downloads: ${running.size}`)
-      await Promise.race([setTimeout(limits.grace * 1000, undefined, { ref: false }), finished(running)])
-      for (const socket of sockets) socket.destroy()
+      const { shutdown } = timeoutSeconds
+      if (responses.size > 0) log.info(`waiting up to ${shutdown} s for running downloads: ${responses.size}`)
+      await Promise.race([setTimeout(shutdown * 1000, undefined, { ref: false }), allClosed(responses)])
+      for (const socket of connections) socket.destroy()
       await closed
     },
   }
 }
 
-const secrets = ({ cert, key }: Secrets) => ({ cert, key, minVersion: 'TLSv1.2' as const })
+const tlsOptions = ({ cert, key }: CertificateAndKey) => ({ cert, key, minVersion: 'TLSv1.2' as const })
 
-/** LXD, Incus try plain HTTP first on the same port: tells them at once. A first byte of 22 starts a TLS handshake. */
-function sniff(socket: Socket, silence: number, secure: () => void): void {
-  const hangUp = () => socket.destroy()
-  socket.setTimeout(silence, hangUp).on('error', hangUp)
-  socket.once('readable', () => {
-    const first: Buffer | null = socket.read(1)
-    if (first === null) return hangUp()
-    if (first[0] !== 22) return socket.end(REFUSAL).resume()
-    socket.unshift(first)
-    socket.setTimeout(0).off('timeout', hangUp)
-    secure()
-  })
+/** Waits for all responses, including those that start meanwhile. */
+async function allClosed(responses: Set<ServerResponse>): Promise<void> {
+  for (const response of responses) await new Promise(done => response.once('close', done))
 }
 
-/** Waits for all answers, those that start meanwhile too. */
-async function finished(running: Set<ServerResponse>): Promise<void> {
-  for (const response of running) await new Promise(done => response.once('close', done))
+interface Exchange {
+  request: IncomingMessage
+  response: ServerResponse
+  client: Client
 }
 
-function record(request: IncomingMessage, response: ServerResponse): void {
-  const { method, url, socket } = request
-  const [start, sent, client] = [performance.now(), socket.bytesWritten, socket.remoteAddress?.replace(/^::ffff:/, '')]
+/** Logs a request once its response has ended. */
+function logRequest(log: Log, { request: { method, url, socket }, response, client }: Exchange): void {
+  const [start, sentBefore] = [performance.now(), socket.bytesWritten]
+  const host = socket.remoteAddress?.replace(/^::ffff:/, '')
   response.once('close', () => {
+    const words = [host, client.user, method, url].filter(word => word !== undefined)
+    const request = words.map(word => word.replace(/[^\x21-\x7e]/g, '?')).join(' ')
+    const bytes = socket.bytesWritten - sentBefore
+    const milliseconds = Math.round(performance.now() - start)
     const end = response.writableFinished ? '' : ' cut off'
-    const took = Math.round(performance.now() - start)
-    const words = [client, users.get(request), method, url].filter(word => word !== undefined)
-    const asked = words.map(word => word.replace(/[^\x21-\x7e]/g, '?')).join(' ')
-    log.info(`${asked} ${response.statusCode} ${socket.bytesWritten - sent} B ${took} ms${end}`)
+    log.info(`${request} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
   })
 }
 
-function refused({ code, message }: NodeJS.ErrnoException, flag: string, where: string): Failure {
-  if (code === 'EADDRINUSE')
-    return new Failure(flag, `${where} is in use`, 'stop what listens there, or choose another port')
-  if (code === 'EACCES') return new Failure(flag, `${where} is not allowed`, 'ports below 1024 are for root')
+function listenFailure({ code, message }: NodeJS.ErrnoException, flag: string, address: string): Failure {
+  if (code === 'EADDRINUSE') {
+    const hint = 'stop the program that listens there, or choose another port'
+    return new Failure(flag, `${address} is in use`, { hint })
+  }
+  if (code === 'EACCES')
+    return new Failure(flag, `${address} is not allowed`, { hint: 'ports below 1024 are for root' })
   return new Failure(flag, message)
 }

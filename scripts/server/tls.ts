@@ -1,4 +1,4 @@
-// Finds the certificate that the server shows.
+// Loads the server's certificate.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -8,9 +8,12 @@ import { hostname, networkInterfaces } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import { move, read, sync } from '../system/files.ts'
+import type { Run } from '../system/run.ts'
 import * as openssl from '../tools/openssl.ts'
 
-/** A certificate with the key that fits it. */
+const VALID_DAYS = 3650
+
+/** A certificate with its private key. */
 export interface Pair {
   certFile: string
   keyFile: string
@@ -18,26 +21,44 @@ export interface Pair {
   cert: string
   key: string
   selfSigned: boolean
-  /** The host names that the certificate lists, wildcards left out. */
+  /** The host names that the certificate lists, without wildcards. */
   hosts: string[]
-  /** Does the certificate vouch for this host name or address? */
+  /** Is the certificate valid for this host name or address? */
   covers(host: string): boolean
 }
 
+export interface PairFiles {
+  certFile: string
+  keyFile: string
+  /** What to do when they cannot be used. */
+  hint?: string
+}
+
 /**
- * Reads a certificate with its key.
+ * Loads a certificate and its key.
  *
- * @throws Failure when a file is missing, unreadable or no PEM, or when the two do not belong together
+ * @throws Failure when a file is missing, unreadable or not PEM, or when the key belongs to another certificate
  */
-export async function load(certFile: string, keyFile: string, hint?: string): Promise<Pair> {
-  const [cert, x509] = await parsed(certFile, 'certificate in PEM', hint, text => new X509Certificate(text))
-  const [key, secret] = await parsed(keyFile, 'private key in PEM, or has a passphrase', hint, createPrivateKey)
-  if (!x509.checkPrivateKey(secret)) throw new Failure(keyFile, `is not the key of ${certFile}`, hint)
+export async function loadPair({ certFile, keyFile, hint }: PairFiles): Promise<Pair> {
+  const cert = await parsePem({
+    file: certFile,
+    kind: 'a certificate in PEM format',
+    hint,
+    parse: text => new X509Certificate(text),
+  })
+  const key = await parsePem({
+    file: keyFile,
+    kind: 'a private key in PEM format without passphrase',
+    hint,
+    parse: createPrivateKey,
+  })
+  if (!cert.parsed.checkPrivateKey(key.parsed)) throw new Failure(keyFile, `is not the key of ${certFile}`, { hint })
+  const x509 = cert.parsed
   return {
     certFile,
     keyFile,
-    cert,
-    key,
+    cert: cert.text,
+    key: key.text,
     selfSigned: x509.verify(x509.publicKey),
     hosts: [...(x509.subjectAltName ?? '').matchAll(/DNS:([\w.-]+)/g)].map(match => String(match[1])),
     covers: host => (isIP(host) ? x509.checkIP(host) : x509.checkHost(host)) !== undefined,
@@ -45,49 +66,63 @@ export async function load(certFile: string, keyFile: string, hint?: string): Pr
 }
 
 /**
- * Reads the self-signed pair kept in a directory, which is made first when it is not there.
+ * Loads the self-signed pair of a directory. Creates it first where the directory is missing.
  *
- * @throws Failure when what is there cannot be used
+ * @throws Failure when the existing pair cannot be used
  */
-export async function kept(directory: string, names: readonly string[]): Promise<Pair> {
-  if (!existsSync(directory)) await make(directory, names)
-  const hint = `remove ${directory}: the next start makes a new certificate, which LXD hosts have to trust anew`
-  return load(join(directory, 'cert.pem'), join(directory, 'key.pem'), hint)
+export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[]): Promise<Pair> {
+  if (!existsSync(directory)) await createPair(run, directory, hosts)
+  return loadPair({
+    certFile: join(directory, 'cert.pem'),
+    keyFile: join(directory, 'key.pem'),
+    hint: `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`,
+  })
 }
 
-/** All that clients may call this machine; `host` is what the server listens on, empty for every address. */
-export function names(host: string, machine = hostname(), interfaces = networkInterfaces()): string[] {
-  return [...new Set(['localhost', '127.0.0.1', '::1', machine, ...addresses(interfaces), host])].filter(Boolean)
+/** The names and addresses that clients may use for this machine; `listenHost` is empty where it listens on all addresses. */
+export function certificateHosts(listenHost: string, machine = { name: hostname(), addresses: localAddresses() }) {
+  const all = ['localhost', '127.0.0.1', '::1', machine.name, ...machine.addresses, listenHost]
+  return [...new Set(all)].filter(Boolean)
 }
 
-/** The addresses under which other machines reach this one. */
-export function addresses(interfaces = networkInterfaces()): string[] {
+/** The addresses at which other machines reach this one. */
+export function localAddresses(interfaces = networkInterfaces()): string[] {
   const all = Object.values(interfaces).flatMap(list => list ?? [])
-  return all.filter(one => !one.internal && !/^(fe80:|169\.254\.)/i.test(one.address)).map(one => one.address)
+  return all
+    .filter(({ internal, address }) => !internal && !/^(fe80:|169\.254\.)/i.test(address))
+    .map(({ address }) => address)
 }
 
-/** Both files get their names in one rename: no crash leaves half a pair. */
-async function make(directory: string, names: readonly string[]): Promise<void> {
-  const beside = await mkdtemp(`${resolve(directory)}.`)
-  const [cert, key] = [join(beside, 'cert.pem'), join(beside, 'key.pem')]
+/** One rename publishes both files, so that a crash leaves no half of a pair. */
+async function createPair(run: Run, directory: string, hosts: readonly string[]): Promise<void> {
+  const temporary = await mkdtemp(`${resolve(directory)}.`)
+  const [cert, key] = [join(temporary, 'cert.pem'), join(temporary, 'key.pem')]
   try {
-    await openssl.selfSign(cert, key, names, 3650)
+    await openssl.selfSign(run, { cert, key, names: hosts, days: VALID_DAYS })
     await chmod(key, 0o600)
     await Promise.all([cert, key].map(sync))
-    await move(beside, directory)
+    await move(temporary, directory)
   } catch (error) {
-    await rm(beside, { recursive: true, force: true })
-    // Another server was faster: its pair is as good.
+    await rm(temporary, { recursive: true, force: true })
+    // Another server was faster: its pair is used.
     if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
   }
 }
 
-async function parsed<T>(file: string, kind: string, hint: string | undefined, parse: (text: string) => T) {
+interface PemFile<T> {
+  file: string
+  /** With its article, for the message. */
+  kind: string
+  hint: string | undefined
+  parse(text: string): T
+}
+
+async function parsePem<T>({ file, kind, hint, parse }: PemFile<T>): Promise<{ text: string; parsed: T }> {
   const text = await read(file)
-  if (text === undefined) throw new Failure(file, 'no such file', hint)
+  if (text === undefined) throw new Failure(file, 'no such file', { hint })
   try {
-    return [text, parse(text)] as const
+    return { text, parsed: parse(text) }
   } catch (error) {
-    throw new Failure(file, `is no ${kind}: ${(error as Error).message}`, hint)
+    throw new Failure(file, `is not ${kind}: ${(error as Error).message}`, { hint, cause: error })
   }
 }

@@ -1,41 +1,47 @@
-// Answers requests as one of the processes that workers.ts keeps running.
+// Serves requests as one of the processes that workers.ts starts.
 
-import { explain } from '../cli/errors.ts'
-import { log } from '../cli/log.ts'
-import { guarded } from './auth.ts'
+import { createLog } from '../cli/log.ts'
+import { runner } from '../system/run.ts'
+import { requirePassword } from './auth.ts'
 import { listen } from './listen.ts'
-import { published } from './static.ts'
-import type { Order, Report, Settings } from './workers.ts'
+import { serveTree } from './static.ts'
+import type { Command, Report, Settings } from './workers.ts'
 
-async function start({ level, dir, authFile, pair, where, http }: Settings) {
-  log.level = level
-  const answer = authFile === undefined ? published(dir) : guarded(authFile, published(dir))
-  const secure = await listen(answer, pair, where)
-  const plain = http && (await listen(answer, undefined, http))
-  report({ https: secure.port, http: plain?.port })
+async function start({ level, dir, authFile, certificate, https, http }: Settings) {
+  const log = await createLog(level)
+  // The primary process stops the workers; a signal is for that one.
+  const run = runner({ log, interruption: new AbortController().signal })
+  const files = serveTree(dir)
+  const handler = authFile === undefined ? files : requirePassword({ run, log, file: authFile, handler: files })
+  const secure = await listen({ log, handler, certificate, address: https })
+  const plain = http && (await listen({ log, handler, certificate: undefined, address: http }))
+  send({ https: secure.port, http: plain?.port })
   return plain ? [secure, plain] : [secure]
 }
 
-const report = (report: Report) => process.send?.(report)
+function send(report: Report): void {
+  process.send?.(report)
+}
 
 let servers: ReturnType<typeof start> = Promise.resolve([])
 
-async function obey(order: Order): Promise<void> {
-  if (typeof order === 'object' && 'start' in order) servers = start(order.start)
-  const all = await servers
-  if (order === 'stop') {
-    await Promise.all(all.map(server => server.stop()))
+async function execute(command: Command): Promise<void> {
+  if (typeof command === 'object' && 'start' in command) servers = start(command.start)
+  const running = await servers
+  if (command === 'stop') {
+    await Promise.all(running.map(server => server.stop()))
     process.exit()
   }
-  if ('renew' in order) for (const server of all) server.renew(order.renew)
+  if ('renew' in command) for (const server of running) server.renew(command.renew)
 }
 
-process.on('message', (order: Order) => {
-  obey(order).catch(error => {
-    log.warn(explain(error))
+process.on('message', (command: Command) => {
+  execute(command).catch(async error => {
+    const log = await createLog('quiet')
+    log.failure(error)
     process.exit(1)
   })
 })
-// A terminal's Ctrl-C reaches every process, systemd's SIGTERM too. It is for the first process alone to tell the others.
+// A terminal's Ctrl-C and systemd's SIGTERM reach every process. The primary process alone acts on them: it stops the workers.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {})
-report('here')
+send('online')

@@ -1,105 +1,108 @@
-// Keeps as many processes answering requests as there are cores to do so.
+// Keeps the server's worker processes running.
 
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { log } from '../cli/log.ts'
-import { type Address, LIMITS, type Secrets } from './listen.ts'
+import type { Level, Log } from '../cli/log.ts'
+import { type CertificateAndKey, type ListenAddress, TIMEOUT_SECONDS } from './listen.ts'
 
 export interface Settings {
-  level: 'quiet' | 'normal' | 'verbose'
+  level: Level
   dir: string
   authFile: string | undefined
-  pair: Secrets
-  where: Address
-  /** Where plain HTTP is wanted. */
-  http: Address | undefined
+  certificate: CertificateAndKey
+  https: ListenAddress
+  /** undefined where plain HTTP is not wanted */
+  http: ListenAddress | undefined
 }
 
-/** What a worker is told. The end of this process, kill -9 included, ends it without a word: that is cluster's own rule. */
-export type Order = { start: Settings } | { renew: Secrets } | 'stop'
+/** What a worker is told. It needs none when the primary process is killed: cluster then ends it. */
+export type Command = { start: Settings } | { renew: CertificateAndKey } | 'stop'
 
-/** What a worker says: that it hears, for cluster drops what comes before; then where it listens. */
-export type Report = 'here' | Ports
+/** What a worker tells: first that it receives commands (cluster drops earlier ones), then its ports. */
+export type Report = 'online' | Ports
 
 export interface Ports {
   https: number
   http: number | undefined
 }
 
-/** Seconds until a dead worker's successor starts: doubled each time that one has not lived for `steady`. */
-const PAUSE = { first: 0.1, longest: 10, steady: 10 }
+/** The delay before a dead worker is replaced doubles with each one that lived for less than `stable`. */
+const RESTART_SECONDS = { shortest: 0.1, longest: 10, stable: 10 }
+
+/** Time for a worker to exit after the time-out of its own shutdown. */
+const EXIT_SECONDS = 5
 
 /**
- * Starts the workers. It is cluster, not run.ts, that starts these processes: they share the listening sockets.
- * Connections are dealt out in turn, cluster's default: who is next in the kernel's eyes would leave a core idle.
+ * Starts the workers. cluster starts them instead of run.ts, since they share the listening sockets. It deals out the
+ * connections in turn, its default: the kernel's choice would leave a core idle.
  *
- * @returns undefined when the first of them has said why it cannot listen
+ * @returns undefined when the first worker could not listen, which it has explained
  */
-export async function workers(count: number, settings: Settings) {
+export async function startWorkers(log: Log, count: number, settings: Settings) {
   cluster.setupPrimary({ exec: fileURLToPath(new URL('worker.ts', import.meta.url)), args: [] })
   const alive = new Set<Worker>()
   let current = settings
-  let pause = PAUSE.first
+  let delaySeconds = RESTART_SECONDS.shortest
   let replace = false
-  let ready: (ports: Ports) => void = () => {}
-  const listening = new Promise<Ports>(resolve => {
-    ready = resolve
+  let listening: (ports: Ports) => void = () => {}
+  const firstPorts = new Promise<Ports>(resolve => {
+    listening = resolve
   })
   const stopping = new AbortController()
 
   const start = () => {
     const worker = cluster.fork()
-    const born = performance.now()
+    const startedAt = performance.now()
     alive.add(worker)
     worker.on('message', (report: Report) => {
-      if (report === 'here') return tell(worker, stopping.signal.aborted ? 'stop' : { start: current })
+      if (report === 'online') return send(worker, stopping.signal.aborted ? 'stop' : { start: current })
       log.debug(`worker ${worker.process.pid}: ready`)
-      ready(report)
+      listening(report)
     })
-    const gone = (why: string) => {
-      alive.delete(worker)
-      if (!replace) return
-      log.warn(`worker ${worker.process.pid}: ended by ${why}, another takes its place`)
-      pause = performance.now() - born > PAUSE.steady * 1000 ? PAUSE.first : Math.min(pause * 2, PAUSE.longest)
-      sleep(pause * 1000, undefined, { signal: stopping.signal }).then(start, () => {})
+    const ended = (reason: string) => {
+      if (!alive.delete(worker) || !replace) return
+      log.warn(`worker ${worker.process.pid}: ended (${reason}), starting another one`)
+      const stable = performance.now() - startedAt > RESTART_SECONDS.stable * 1000
+      delaySeconds = stable ? RESTART_SECONDS.shortest : Math.min(delaySeconds * 2, RESTART_SECONDS.longest)
+      sleep(delaySeconds * 1000, undefined, { signal: stopping.signal }).then(start, () => {})
     }
-    worker.once('error', error => gone(error.message))
-    worker.once('exit', (code, signal) => gone(signal ?? `exit code ${code}`))
+    worker.once('error', error => ended(error.message))
+    worker.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
     return worker
   }
 
-  // One alone, so that a port that cannot be had is told once.
+  // One alone, so that a port in use is reported once.
   const first = start()
-  const ports = await Promise.race([listening, once(first, 'exit').then(() => undefined)])
+  const ports = await Promise.race([firstPorts, once(first, 'exit').then(() => undefined)])
   if (!ports) return undefined
   replace = true
-  for (let more = 1; more < count; more++) start()
+  for (let started = 1; started < count; started++) start()
 
   return {
     ports,
-    /** New connections get this certificate. */
-    renew(pair: Secrets): void {
-      current = { ...current, pair }
-      for (const worker of alive) tell(worker, { renew: pair })
+    /** Uses another certificate for new connections. */
+    renew(certificate: CertificateAndKey): void {
+      current = { ...current, certificate }
+      for (const worker of alive) send(worker, { renew: certificate })
     },
-    /** Waits until each has finished its downloads, within the grace, and ended. One that hangs is killed. */
+    /** Waits until each worker has finished its downloads, or their time is up. Kills one that hangs. */
     async stop(): Promise<void> {
       replace = false
       stopping.abort()
-      for (const worker of alive) tell(worker, 'stop')
+      for (const worker of alive) send(worker, 'stop')
       const kill = () => {
         for (const worker of alive) worker.process.kill('SIGKILL')
       }
-      const hard = setTimeout(kill, (LIMITS.grace + 5) * 1000)
+      const timer = setTimeout(kill, (TIMEOUT_SECONDS.shutdown + EXIT_SECONDS) * 1000)
       await Promise.all([...alive].map(worker => once(worker, 'exit')))
-      clearTimeout(hard)
+      clearTimeout(timer)
     },
   }
 }
 
-/** One that just ends hears nothing, which its exit tells as well. */
-function tell(worker: Worker, order: Order): void {
-  worker.send(order, () => {})
+/** Errors are ignored: a worker that is ending reports that by its exit. */
+function send(worker: Worker, command: Command): void {
+  worker.send(command, () => {})
 }

@@ -1,45 +1,82 @@
-// The parts of an image's config that lxdocker reads.
+// Parses the configs of images, with the zero values of Go, which everybody else reads them with.
 
-import { Failure } from '../cli/errors.ts'
+import { posix } from 'node:path'
+import { z } from 'zod'
+import { goStruct, json } from '../text/json.ts'
 
-/** The config of an OCI or Docker image, as the OCI image specification names its fields. */
-export interface ImageConfig {
-  architecture?: string
-  os?: string
-  /** RFC 3339; absent or the year 1 in images that hide it. */
-  created?: string
-  config?: {
-    User?: string
-    Env?: string[] | null
-    Entrypoint?: string[] | null
-    Cmd?: string[] | null
-    WorkingDir?: string
-    StopSignal?: string
-    ExposedPorts?: Record<string, unknown> | null
-    Volumes?: Record<string, unknown> | null
-    Labels?: Record<string, string> | null
-    /** Docker's, not OCI's; times in nanoseconds. */
-    Healthcheck?: {
-      Test?: string[]
-      Interval?: number
-      Timeout?: number
-      StartPeriod?: number
-      StartInterval?: number
-      Retries?: number
-    }
-  } | null
-}
+/** The kernel takes 128 KiB a variable, 2 MiB in all with the arguments. */
+const MAX_ENV_BYTES = 1 << 20
+const MAX_LABELS = 10_000
+const MAX_PATHS = 1_000
 
-/** @throws Failure when it is no JSON object */
-export function imageConfig(text: string): ImageConfig {
-  try {
-    return Object(JSON.parse(text))
-  } catch (error) {
-    throw new Failure('image config', `not JSON: ${(error as Error).message}`)
-  }
-}
+/** squashfs keeps 32 bits of a time. */
+const MAX_TIME_SECONDS = 2 ** 32 - 1
+const YEAR_SECONDS = 31_536_000
 
-/** When the image was made, in whole seconds since 1970; 1 where it does not say, since LXD takes 0 for a mistake. */
-export function created(config: ImageConfig): number {
-  return Math.max(1, Math.floor(Date.parse(config.created ?? '') / 1000) || 1)
-}
+const word = z.string().refine(text => !text.includes('\0'), 'holds a NUL character')
+const text = word.default('')
+const words = z.array(word.nullable().transform(value => value ?? '')).default([])
+
+const keys = (what: string) =>
+  z
+    .record(word, z.unknown())
+    .transform(value => Object.keys(value).sort())
+    .refine(list => list.length <= MAX_PATHS, `has more than ${MAX_PATHS} ${what}`)
+    .default([])
+
+/** Nanoseconds to seconds, to the millisecond; 0 for a time that is not said. */
+const duration = z
+  .number()
+  .transform(value => (value > 0 ? Math.min(Math.max(1, Math.round(value / 1e6)), YEAR_SECONDS * 1000) / 1000 : 0))
+  .default(0)
+
+/** How to run the image, as the OCI image specification and Docker name its fields. */
+const runConfig = goStruct({
+  User: text,
+  Env: words.refine(
+    list => list.reduce((sum, pair) => sum + Buffer.byteLength(pair), 0) <= MAX_ENV_BYTES,
+    `holds more than ${MAX_ENV_BYTES} bytes`,
+  ),
+  /** One of a single empty word is none. */
+  Entrypoint: words.transform(list => (list.length === 1 && list[0] === '' ? [] : list)),
+  Cmd: words,
+  /** Absolute. */
+  WorkingDir: text.transform(path => posix.join('/', path)),
+  StopSignal: text,
+  ExposedPorts: keys('ports'),
+  Volumes: keys('volumes'),
+  Labels: z
+    .record(
+      z.string(),
+      z
+        .string()
+        .nullable()
+        .transform(value => value ?? ''),
+    )
+    .refine(labels => Object.keys(labels).length <= MAX_LABELS, `has more than ${MAX_LABELS} labels`)
+    .default({}),
+  /** Docker's, not OCI's: what runs commands in shell form. */
+  Shell: words,
+  /** Docker's, not OCI's. */
+  Healthcheck: goStruct({
+    Test: words,
+    Interval: duration,
+    Timeout: duration,
+    StartPeriod: duration,
+    StartInterval: duration,
+    Retries: z.int().default(0),
+  }),
+})
+
+const imageConfig = goStruct({
+  architecture: text,
+  os: text,
+  /** RFC 3339; here in whole seconds since 1970, 1 where the image does not say, since LXD takes 0 for a mistake. */
+  created: text.transform(date => Math.min(Math.max(1, Math.floor(Date.parse(date) / 1000) || 1), MAX_TIME_SECONDS)),
+  config: runConfig,
+})
+
+export type ImageConfig = z.infer<typeof imageConfig>
+
+/** Parses the config of an OCI or Docker image. */
+export const imageConfigJson = json(imageConfig)

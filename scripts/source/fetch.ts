@@ -1,48 +1,107 @@
-// Fetches an image into the cache: one small OCI layout per image, their blobs shared.
+// Fetches images into the cache: one small OCI layout an image, their blobs shared.
 
-import { stat, symlink } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { lstat, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeDirectory, read, remove } from '../system/files.ts'
+import { Failure } from '../cli/errors.ts'
+import { copyFile } from '../system/copy.ts'
+import { glob, makeDirectory, remove } from '../system/files.ts'
+import type { Run } from '../system/run.ts'
+import type { Digest } from '../text/digest.ts'
 import * as skopeo from '../tools/skopeo.ts'
-import { blobs } from './cache.ts'
+import { blobPath, layoutBlobs } from './layout.ts'
 import type { Source } from './resolve.ts'
 
 /** The tag that every layout gives its only image. */
 export const TAG = 'image'
 
-const place = ({ digest }: Source, cache: string) => join(cache, 'layouts', digest.replace(':', '-'))
-const running = new Map<string, Promise<void>>()
-
-/** @returns the path of an OCI layout that holds the whole image under `TAG` */
-export async function fetch(source: Source, cache: string): Promise<string> {
-  const layout = place(source, cache)
-  // Two specs may name the same image.
-  if (!running.has(layout)) running.set(layout, fill(layout, source, cache))
-  await running.get(layout)
-  return layout
+/** A fetched image. */
+export interface Layout {
+  /** The path of an OCI layout that holds the whole image under `TAG`. */
+  path: string
+  /** The image's size, compressed, in bytes. */
+  bytes: number
 }
 
-/** What an image's layout weighs, in bytes. */
-export async function weight(layout: string): Promise<number> {
-  const files = (await blobs(layout)).map(digest => join(layout, 'blobs', digest.replace(':', '/')))
-  const sizes = await Promise.all(files.map(async file => (await stat(file)).size))
-  return sizes.reduce((sum, size) => sum + size, 0)
+export interface ImageCache {
+  /**
+   * Fetches what of an image is missing. What lies there already is used if its SHA-256 is right.
+   *
+   * @param limit what a layer may take, in bytes
+   */
+  fetch(source: Source, limit: number): Promise<Layout>
+  /** Deletes all that these images do not need. */
+  prune(needed: ReadonlySet<Digest>): Promise<void>
 }
 
-/** Drops an image's layout with all its blobs, so that the next fetch gets them anew. */
-export async function forget(source: Source, cache: string): Promise<void> {
-  const layout = place(source, cache)
-  for (const digest of await blobs(layout)) await remove(join(layout, 'blobs', digest.replace(':', '/')))
-  await remove(layout)
-  running.delete(layout)
+/** The cache as one run sees it: each image is fetched once, each blob checked once. */
+export function imageCache(run: Run, directory: string): ImageCache {
+  const layouts = new Map<Digest, Promise<Layout>>()
+  const checked = new Set<string>()
+
+  /** Is the blob what its digest says? skopeo has checked what it wrote after `since`, in milliseconds since 1970. */
+  const isWhole = async (digest: Digest, since: number) => {
+    const file = join(directory, blobPath(digest))
+    const found = await lstat(file).catch(() => undefined)
+    if (!found?.isFile()) return false
+    const state = [digest, found.ino, found.size, found.ctimeMs].join()
+    if (!checked.has(state) && found.ctimeMs < since && (await sha256(file)) !== digest.slice(7)) return false
+    checked.add(state)
+    return true
+  }
+
+  const fill = async ({ digest, address, platform }: Source, limit: number): Promise<Layout> => {
+    const name = layoutName(digest)
+    const path = join(directory, name)
+    let since = Number.POSITIVE_INFINITY
+    // Once for what is missing, once more for blobs that lay there damaged and that skopeo believed.
+    for (let copies = 0; ; copies++) {
+      // Of an unreadable layout nothing is known.
+      const blobs = await layoutBlobs(path).catch(error => {
+        if (copies > 0) throw error
+      })
+      const bad: Digest[] = []
+      for (const blob of blobs ?? []) if (!(await isWhole(blob.digest, since))) bad.push(blob.digest)
+      if (blobs && bad.length === 0) return { path, bytes: blobs.reduce((sum, { size }) => sum + size, 0) }
+      if (copies === 2) throw new Failure(directory, `${bad[0]} is damaged each time it has been fetched`)
+      for (const blob of bad) await remove(run, directory, blobPath(blob))
+      await remove(run, directory, name)
+      await makeDirectory(join(directory, 'blobs'))
+      await makeDirectory(path)
+      await symlink('../../blobs', join(path, 'blobs'))
+      since = Date.now()
+      await skopeo.copy(run, { address, platform, layout: path, tag: TAG, limit })
+    }
+  }
+
+  return {
+    // Two specs may name the same image.
+    fetch(source, limit) {
+      const layout = layouts.get(source.digest) ?? fill(source, limit)
+      layouts.set(source.digest, layout)
+      return layout
+    },
+    async prune(digests) {
+      const kept = new Set([...digests].map(layoutName))
+      const names = await readdir(join(directory, 'layouts')).catch(() => [])
+      const needed = new Set<string>()
+      for (const name of names.map(name => join('layouts', name))) {
+        if (!kept.has(name)) await remove(run, directory, name)
+        else
+          for (const { digest } of await layoutBlobs(join(directory, name)).catch(() => []))
+            needed.add(blobPath(digest))
+      }
+      for (const blob of await glob('blobs/*/*', directory)) if (!needed.has(blob)) await remove(run, directory, blob)
+    },
+  }
 }
 
-async function fill(layout: string, source: Source, cache: string): Promise<void> {
-  // skopeo writes index.json last, so a layout that has one is whole.
-  if ((await read(join(layout, 'index.json'))) !== undefined) return
-  await remove(layout)
-  await makeDirectory(join(cache, 'blobs'))
-  await makeDirectory(layout)
-  await symlink('../../blobs', join(layout, 'blobs'))
-  await skopeo.copy(source.address, source.platform, layout, TAG)
+function layoutName(digest: Digest): string {
+  return join('layouts', digest.replace(':', '-'))
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  await copyFile(file, async bytes => hash.update(bytes))
+  return hash.digest('hex')
 }

@@ -1,53 +1,83 @@
 // Finds out what an image is right now: one request to its registry.
 
-import { Failure } from '../cli/errors.ts'
-import type { Platform } from '../spec/product.ts'
+import { Failure, parsed } from '../cli/errors.ts'
 import { address, type Reference } from '../spec/reference.ts'
-import { type Digest, digest, digestOf } from '../text/digest.ts'
+import type { Run } from '../system/run.ts'
+import { type Digest, digestOf } from '../text/digest.ts'
 import * as skopeo from '../tools/skopeo.ts'
+import { type ImageConfig, imageConfigJson } from './config.ts'
+import { checkImage, type Descriptor, manifestJson } from './manifest.ts'
 
 /** One image of one platform, named so that it cannot change any more. */
 export interface Source {
   /** What skopeo takes. */
   address: string
-  platform: Platform
-  /** `sha256:…` of the platform's own manifest, never of a tag or an index. */
+  platform: skopeo.Platform
+  /** Of the platform's own manifest, never of a tag or an index. */
   digest: Digest
 }
 
-interface Manifest {
-  schemaVersion?: number
-  manifests?: { digest: unknown; platform?: { os?: string; architecture?: string; variant?: string } }[]
+export interface Registries {
+  /** @throws Failure when the registry does not answer, or has no image for the platform */
+  resolve(reference: Reference, platform: skopeo.Platform): Promise<Source>
+  /**
+   * @returns its config, and the bytes of its layers: 0 where they cannot be known before it is fetched
+   * @throws Failure when these cannot be had, or are those of an image for another platform, or of no image
+   */
+  image(source: Source): Promise<{ config: ImageConfig; bytes: number }>
 }
 
-/** Answers of this run: registries count the questions, and one answer is for all architectures and specs. */
-const asked = new Map<string, Promise<string>>()
-
-/** @throws Failure when the registry does not answer, or has no image for the platform */
-export async function resolve(reference: Reference, platform: Platform): Promise<Source> {
-  const name = address(reference)
-  const answer = asked.get(name) ?? skopeo.manifest(name)
-  asked.set(name, answer)
-  const text = await answer
-  const manifest = JSON.parse(text) as Manifest
-  if (manifest.schemaVersion === 1)
-    throw new Failure('image', 'its manifest is of Docker schema 1', 'push it again with any Docker since 2017')
-  const found = manifest.manifests ? pick(manifest.manifests, platform) : digestOf(text)
-  return { address: address(reference, found), platform, digest: found }
+/** The registries as one run sees them: each is asked once about an image, for all architectures and specs. */
+export function registries(run: Run): Registries {
+  const answers = new Map<string, Promise<string>>()
+  const manifest = (name: string) => {
+    const answer = answers.get(name) ?? skopeo.inspectManifest(run, name)
+    answers.set(name, answer)
+    return answer
+  }
+  return {
+    async resolve(reference, platform) {
+      const text = await manifest(address(reference))
+      const { manifests, ...single } = parsed(manifestJson, text, 'manifest')
+      checkImage(single)
+      const digest = manifests ? pick(manifests, platform) : digestOf(text)
+      const pinned = address(reference, digest)
+      if (!manifests) answers.set(pinned, Promise.resolve(text))
+      return { address: pinned, platform, digest }
+    },
+    async image({ address, platform }) {
+      const single = parsed(manifestJson, await manifest(address), 'manifest')
+      checkImage(single)
+      const config = parsed(imageConfigJson, await skopeo.inspectConfig(run, address, platform), 'image config')
+      checkPlatform(config, platform)
+      return { config, bytes: (single.layers ?? []).reduce((sum, { size }) => sum + size, 0) }
+    },
+  }
 }
 
-function pick(manifests: NonNullable<Manifest['manifests']>, wanted: Platform): Digest {
+function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
   const fitting = manifests.filter(
     ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
   )
-  const exact = fitting.find(({ platform }) => platform?.variant === wanted.variant)
+  const exact = fitting.find(({ platform }) => platform?.variant === (wanted.variant ?? ''))
   const found =
     exact ??
     fitting.find(({ platform }) => !platform?.variant) ??
     (wanted.architecture === 'arm' ? undefined : fitting[0])
-  if (found) return digest(found.digest, 'image index')
-  const offers = manifests.map(({ platform: p }) => [p?.os, p?.architecture, p?.variant].filter(Boolean).join('/'))
+  if (found) return found.digest
+  const offers = manifests.map(({ platform }) => name(platform ?? {}))
   const known = [...new Set(offers)].filter(offer => offer && !offer.includes('unknown')).join(', ')
-  const name = [wanted.os, wanted.architecture, wanted.variant].filter(Boolean).join('/')
-  throw new Failure('image', `there is none for ${name}`, `it exists for ${known || 'no platform'}`)
+  throw new Failure('image', `there is none for ${name(wanted)}`, { hint: `it exists for ${known || 'no platform'}` })
+}
+
+function name({ os, architecture, variant }: Partial<Record<'os' | 'architecture' | 'variant', string>>): string {
+  return [os, architecture, variant].filter(Boolean).join('/')
+}
+
+/** An image without an index names its platform only here; one that names none is what it was asked for. */
+function checkPlatform({ os, architecture }: ImageConfig, platform: skopeo.Platform): void {
+  if (os !== '' && os !== 'linux') throw new Failure('image', `it is for ${os}`, { hint: 'LXD runs Linux' })
+  if (architecture !== '' && architecture !== platform.architecture) {
+    throw new Failure('image', `it is for ${architecture}, not ${platform.architecture}`)
+  }
 }

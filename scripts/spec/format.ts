@@ -5,5 +5,5 @@ export const FORMATS = ['tar.zst', 'tar.xz', 'tar.gz', 'tar', 'squashfs', 'unifi
 
 export type Format = (typeof FORMATS)[number]
 
-/** Fastest from registry to running instance: see the table in README.md. */
-export const DEFAULT: Format = 'tar.zst'
+/** Fastest from registry to running instance: see the table in docs/build.md. */
+export const DEFAULT_FORMAT: Format = 'tar.zst'

@@ -1,11 +1,10 @@
 // Reads the specs; every complaint carries file:line:column.
 
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { UsageFailure } from '../cli/errors.ts'
-import { glob } from '../system/files.ts'
-import { parse, type Yaml } from '../text/yaml.ts'
-import { anchored, type Reference, reference } from './reference.ts'
+import { parseYaml, type Yaml } from '../text/yaml.ts'
+import { anchored } from './reference.ts'
 import { type Keys, schema } from './schema.ts'
 
 /** A checked YAML file. */
@@ -13,7 +12,6 @@ export interface Spec {
   /** The file's name without its extension: the image's name. */
   name: string
   file: string
-  reference: Reference
   keys: Keys
 }
 
@@ -22,52 +20,66 @@ export interface Spec {
  *
  * @throws UsageFailure with the complaints of all files at once
  */
-export async function load(directory: string): Promise<Spec[]> {
-  const files = await glob('*.{yaml,yml}', directory)
-  if (files.length === 0) {
-    throw new UsageFailure(
-      directory,
-      'no specs here',
-      'one YAML file per image, e.g. nginx.yaml with the line "image: nginx"',
-    )
+export async function loadSpecs(directory: string): Promise<Spec[]> {
+  const names = (await readdir(directory).catch(() => [])).filter(name => /^[^.].*\.ya?ml$/i.test(name)).sort()
+  if (names.length === 0) {
+    const hint = 'one YAML file per image, e.g. nginx.yaml with the line "image: nginx"'
+    throw new UsageFailure(directory, 'no specs here', { hint })
   }
   const complaints: string[] = []
   const specs = new Map<string, Spec>()
-  for (const file of files.map(name => join(directory, name))) {
+  for (const file of names.map(name => join(directory, name))) {
     const name = basename(file, extname(file))
     const first = specs.get(name)
     if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${name}" already`)
-    else if (!/^[A-Za-z0-9][\w.-]*$/.test(name)) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
+    else if (!/^[A-Za-z0-9][\w.-]{0,99}$/.test(name))
+      complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
     else {
-      const checked = check(parse(await readFile(file, 'utf8')))
-      if (Array.isArray(checked)) complaints.push(...checked.map(complaint => `${file}:${complaint}`))
-      else specs.set(name, { name, file, keys: checked, reference: source(checked, file) })
+      const { keys, wrong } = await loadKeys(file)
+      complaints.push(...wrong.map(complaint => `${file}:${complaint}`))
+      if (keys) specs.set(name, { name, file, keys })
     }
   }
   if (complaints.length > 0) throw new UsageFailure('specs', `nothing was built\n${complaints.join('\n')}`)
   return [...specs.values()]
 }
 
-function check(yaml: Yaml): Keys | string[] {
-  if (yaml.errors.length > 0) return yaml.errors.map(({ at, message }) => `${at}: ${message}`)
+/** The keys of one file, or what is wrong with it. */
+async function loadKeys(file: string): Promise<{ keys?: Keys; wrong: string[] }> {
+  const bytes = await readRegularFile(file)
+  if (typeof bytes === 'string') return { wrong: [`1:1: ${bytes}`] }
+  const yaml = parseYaml(bytes)
+  if (yaml.errors.length > 0) return { wrong: yaml.errors.map(({ at, message }) => `${at}: ${message}`) }
   const { data, error } = schema.safeParse(yaml.value ?? {})
-  if (data) return data
-  return error.issues.flatMap(issue => {
-    if (issue.code === 'unrecognized_keys') {
-      const known = Object.keys(schema.shape).join(', ')
-      return issue.keys.map(
-        key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: the keys are ${known}`,
-      )
-    }
-    const key = issue.path.join('.')
-    if (issue.path.length === 0)
-      return `1:1: not a spec\n  hint: a spec is "key: value" lines, at the least "image: nginx"`
-    const missing = issue.code === 'invalid_type' && !(key in Object(yaml.value))
-    if (missing) return `1:1: the key "${key}" is missing\n  hint: add a line such as "image: library/nginx:latest"`
-    return `${yaml.at(issue.path)}: ${key}: ${issue.message.replace(/^Invalid input: /, '')}`
-  })
+  if (error) return { wrong: error.issues.flatMap(issue => complaint(issue, yaml)) }
+  const image = anchored(data.image, path => resolve(dirname(file), path))
+  return { keys: { ...data, image }, wrong: [] }
 }
 
-function source(keys: Keys, file: string): Reference {
-  return anchored(reference(keys.image) as Reference, path => resolve(dirname(file), path))
+/** Whatever else has a spec's name is an error: silently no spec would mean that its image leaves the catalog. */
+async function readRegularFile(file: string): Promise<Uint8Array | string> {
+  try {
+    const found = await stat(file)
+    return found.isFile() ? await readFile(file) : 'is not a regular file'
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? 'is a link to nothing' : `cannot be read: ${message}`
+  }
+}
+
+type Issue = ReturnType<typeof schema.safeParse> extends { error?: infer E } ? NonNullable<E> : never
+
+function complaint(issue: Issue['issues'][number], yaml: Yaml): string[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = Object.keys(schema.shape).join(', ')
+    return issue.keys.map(
+      key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: the keys are ${known}`,
+    )
+  }
+  const key = issue.path.join('.')
+  if (issue.path.length === 0)
+    return [`1:1: not a spec\n  hint: a spec is "key: value" lines, at the least "image: nginx"`]
+  const missing = issue.code === 'invalid_type' && !(key in Object(yaml.value))
+  if (missing) return [`1:1: the key "${key}" is missing\n  hint: add a line such as "image: library/nginx:latest"`]
+  return [`${yaml.at(issue.path)}: ${key}: ${issue.message.replace(/^Invalid input: /, '')}`]
 }

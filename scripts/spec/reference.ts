@@ -1,8 +1,14 @@
 // Knows how an image is named: Docker's short names in, the address that skopeo takes out.
 
-export type Reference =
-  | { transport: 'docker'; repository: string; tag?: string; digest?: string }
-  | { transport: (typeof PATHS)[number] | 'containers-storage' | 'docker-daemon'; path: string }
+import { z } from 'zod'
+import { type Digest, digest } from '../text/digest.ts'
+
+type Transport = (typeof PATHS)[number] | 'containers-storage' | 'docker-daemon'
+
+export type Reference = { /** As it was written. */ text: string } & (
+  | { transport: 'docker'; repository: string; tag?: string; digest?: Digest }
+  | { transport: Transport; path: string }
+)
 
 const PATHS = ['oci', 'oci-archive', 'docker-archive', 'dir'] as const
 const TRANSPORT = /^(oci|oci-archive|docker-archive|dir|containers-storage|docker-daemon):(?!\d+\/)(.+)$/
@@ -11,31 +17,33 @@ const REPOSITORY = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`)
 const HOST = /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?$/
 
 /**
- * Reads what Docker takes (`nginx`, `library/nginx:latest`, `ghcr.io/a/b:tag`, `host:5000/a@sha256:…`) or an
+ * Parses what Docker takes (`nginx`, `library/nginx:latest`, `ghcr.io/a/b:tag`, `host:5000/a@sha256:…`) or an
  * explicit skopeo transport (`oci:…`, `oci-archive:…`, `docker-archive:…`, `dir:…`, `containers-storage:…`).
- *
- * @returns the reference, or a sentence that says what is wrong with the text
  */
-export function reference(text: string): Reference | string {
+export const reference = z.string().transform((text, context): Reference => {
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
   const local = TRANSPORT.exec(text)
-  if (local) return { transport: local[1] as (typeof PATHS)[number], path: local[2] as string }
+  if (local) return { text, transport: local[1] as Transport, path: local[2] as string }
 
-  const [, name = '', tag, digest] = /^([^@]*?)(?::([^:/@]*))?(?:@(.*))?$/.exec(text.replace(/^docker:\/\//, '')) ?? []
-  if (digest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(digest))
-    return `"${digest}" is not sha256: and 64 hex digits`
-  if (tag !== undefined && !/^\w[\w.-]{0,127}$/.test(tag)) return `"${tag}" is not a tag`
+  const [, name = '', tag, pin] = /^([^@]*?)(?::([^:/@]*))?(?:@(.*))?$/.exec(text.replace(/^docker:\/\//, '')) ?? []
+  const pinned = digest.optional().safeParse(pin)
+  if (pinned.error) return refuse(`"${pin}" ${pinned.error.issues[0]?.message}`)
+  if (tag !== undefined && !/^\w[\w.-]{0,127}$/.test(tag)) return refuse(`"${tag}" is not a tag`)
 
   const [first = '', ...rest] = name.split('/')
   const hosted = rest.length > 0 && (/[.:[]/.test(first) || first === 'localhost')
   const host = hosted && !/^(index\.)?docker\.io$/.test(first) ? first : 'docker.io'
   const path = hosted ? rest.join('/') : name
-  if (!HOST.test(host)) return `"${host}" is not a registry's host name`
+  if (!HOST.test(host)) return refuse(`"${host}" is not a registry's host name`)
   if (!REPOSITORY.test(path))
-    return `"${path}" is not a repository name (lower-case letters, digits and . _ - / between them)`
+    return refuse(`"${path}" is not a repository name (lower-case letters, digits and . _ - / between them)`)
   const repository = `${host}/${host === 'docker.io' && !path.includes('/') ? 'library/' : ''}${path}`
-  if (digest !== undefined) return { transport: 'docker', repository, digest }
-  return { transport: 'docker', repository, tag: tag ?? 'latest' }
-}
+  if (pinned.data !== undefined) return { text, transport: 'docker', repository, digest: pinned.data }
+  return { text, transport: 'docker', repository, tag: tag ?? 'latest' }
+})
 
 /** The same reference with a relative path made absolute by `absolute`. */
 export function anchored(ref: Reference, absolute: (path: string) => string): Reference {
@@ -46,11 +54,11 @@ export function anchored(ref: Reference, absolute: (path: string) => string): Re
 /**
  * What skopeo takes.
  *
- * @param digest names one manifest of a registry's repository; other transports cannot, there it is ignored
+ * @param manifest names one manifest of a registry's repository; other transports cannot, there it is ignored
  */
-export function address(ref: Reference, digest?: string): string {
+export function address(ref: Reference, manifest?: Digest): string {
   if (ref.transport !== 'docker') return `${ref.transport}:${ref.path}`
-  const pinned = digest ?? ref.digest
+  const pinned = manifest ?? ref.digest
   return `docker://${ref.repository}${pinned === undefined ? `:${ref.tag}` : `@${pinned}`}`
 }
 

@@ -1,16 +1,12 @@
 // The keys of a spec.
 
 import { z } from 'zod'
-import { signal } from '../plan/runtime.ts'
+import { size } from '../text/size.ts'
 import { words } from '../text/words.ts'
+import { ARCHITECTURES, architecture } from './architecture.ts'
 import { FORMATS } from './format.ts'
-import { ARCHITECTURES, architecture } from './product.ts'
 import { reference } from './reference.ts'
-
-const image = z.string().superRefine((text, context) => {
-  const ref = reference(text)
-  if (typeof ref === 'string') context.addIssue({ code: 'custom', message: ref })
-})
+import { signalNumber } from './signal.ts'
 
 const commandLine = z
   .union([z.array(z.string()), z.string()], 'expected a list of words, or a string')
@@ -25,30 +21,25 @@ const scalar = z.union([z.string(), z.number(), z.boolean()], 'expected a text o
 const variables = z.record(z.string().regex(/^[^=\0]+$/, 'cannot be the name of a variable'), scalar)
 
 const stopSignal = scalar.superRefine((name, context) => {
-  if (signal(name) === undefined) {
+  if (signalNumber(name) === undefined) {
     context.addIssue({ code: 'custom', message: `"${name}" is not a signal, e.g. SIGTERM, 15 or SIGRTMIN+3` })
   }
 })
 
-const target = z.string().transform((text, context) => {
-  const known = architecture(text)
-  if (!known) context.addIssue({ code: 'custom', message: `"${text}" is none of ${ARCHITECTURES.join(', ')}` })
-  return known ?? z.NEVER
-})
-
 export const schema = z
   .strictObject({
-    image: image.describe(
+    image: reference.describe(
       'Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…',
     ),
     description: z.string().optional().describe("One line for people; the image's own by default"),
     architectures: z
-      .array(target)
+      .array(architecture)
       .min(1)
       .transform(list => [...new Set(list)])
       .optional()
       .describe(`What to build for: ${ARCHITECTURES.join(', ')}; this machine's architecture by default`),
     format: z.enum(FORMATS).optional().describe('How the image is packed; tar.zst by default'),
+    max_size: size.optional().describe('What the image may take unpacked, e.g. 8GiB; --max-size by default'),
     disable_supervisor: z
       .boolean()
       .default(false)

@@ -1,30 +1,38 @@
-// flock: one run at a time.
+// Locks directories: one run at a time.
 
-import { open, readdir, readFile, readlink, realpath } from 'node:fs/promises'
+import { type FileHandle, open, readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { makeDirectory } from './files.ts'
-import { run, ToolFailure } from './run.ts'
+import { type Run, ToolFailure } from './run.ts'
 
-/**
- * Locks a directory for as long as this process lives: the kernel frees it, after kill -9 too. Nothing is written.
- *
- * @returns undefined when the lock was free; else who holds it
- */
-export async function flock(directory: string): Promise<string | undefined> {
-  await makeDirectory(directory)
-  const handle = await open(directory)
-  try {
-    await run(['flock', '--nonblock', '3'], { fd3: handle.fd })
-    held.push(handle)
-    return undefined
-  } catch (error) {
-    await handle.close()
-    if (error instanceof ToolFailure && error.exitCode === 1) return holder(await realpath(directory))
-    throw error
-  }
+/** Until it is released or this process ends: the kernel frees it, after kill -9 too. */
+export interface Lock {
+  release(): Promise<void>
 }
 
-/** Keeps the descriptors from being closed by the garbage collector. */
-const held: unknown[] = []
+/**
+ * Locks directories. Nothing is written.
+ *
+ * @returns the lock of them all, or who holds one of them already
+ */
+export async function lock(run: Run, ...directories: string[]): Promise<Lock | { directory: string; holder: string }> {
+  const handles: FileHandle[] = []
+  const release = async () => {
+    for (const handle of handles) await handle.close()
+  }
+  for (const directory of directories) {
+    await makeDirectory(directory)
+    const handle = await open(directory)
+    handles.push(handle)
+    try {
+      await run(['flock', '--nonblock', '3'], { fd3: handle.fd })
+    } catch (error) {
+      await release()
+      if (!(error instanceof ToolFailure) || error.details.exitCode !== 1) throw error
+      return { directory, holder: await holder(await realpath(directory)) }
+    }
+  }
+  return { release }
+}
 
 async function holder(directory: string): Promise<string> {
   for (const pid of (await readdir('/proc')).filter(name => /^\d+$/.test(name))) {

@@ -1,23 +1,29 @@
 // Starts external programs; no other file does.
 
+import { constants } from 'node:os'
 import type { Writable } from 'node:stream'
 import { execa, type Options, type Result } from 'execa'
-import { Failure, Interrupted } from '../cli/errors.ts'
-import { log } from '../cli/log.ts'
+import { type Details, Failure, Interrupted } from '../cli/errors.ts'
+import type { Log } from '../cli/log.ts'
+import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
+import { launcher, type Sandbox } from './sandbox.ts'
+import { onSilence } from './silence.ts'
 
-/** Aborted on Ctrl-C and SIGTERM: ends every running tool. */
-export const interruption = new AbortController()
+interface ToolDetails extends Details {
+  stderr?: string
+  exitCode?: number | undefined
+}
 
 /** A tool that ended with an error. The wrappers in `tools/` give it a better hint where they know one. */
-export class ToolFailure extends Failure {
-  readonly stderr: string
-  readonly exitCode: number | undefined
+export class ToolFailure extends Failure<ToolDetails> {
+  get stderr(): string {
+    return this.details.stderr ?? ''
+  }
 
-  constructor(tool: string, reason: string, hint?: string, stderr = '', exitCode?: number) {
-    super(tool, reason, hint)
-    this.stderr = stderr
-    this.exitCode = exitCode
+  /** The same failure in better words. */
+  reworded(reason: string, hint = this.details.hint): ToolFailure {
+    return new ToolFailure(this.place, reason, { ...this.details, hint })
   }
 }
 
@@ -33,14 +39,23 @@ export interface RunOptions {
   refuse?: RegExp
   /** An open descriptor that the tool gets as its descriptor 3. */
   fd3?: number
-  /** Seconds after which the tool is ended; it may take for ever by default. */
+  /** Seconds after which the tool is ended; by default it may take as long as it wants. */
   timeout?: number
+  /** Seconds in which the tool has to read or write something. */
+  silence?: number
+  /** Ends the tool when it is aborted, for the reason that it gives. */
+  limit?: AbortSignal
+  /** The size in bytes that no file may exceed. */
+  fileBytes?: number
+  /** Names of the variables of this process that the tool gets beside PATH. */
+  variables?: RegExp
+  /** Whether the tool needs the network. */
+  network?: boolean
+  /** Whether the tool changes the machine itself, e.g. mounts: it runs outside the sandbox. */
+  privileged?: boolean
 }
 
 export type Argv = readonly [string, ...string[]]
-
-/** Ends a tool with us, even on kill -9: none goes on writing where the next run works. */
-const LEASH = ['setpriv', '--pdeathsig', 'KILL', '--'] as const
 
 /**
  * Runs a program to its end.
@@ -49,46 +64,98 @@ const LEASH = ['setpriv', '--pdeathsig', 'KILL', '--'] as const
  * @returns its standard output, nothing stripped
  * @throws ToolFailure with the end of its standard error; Interrupted after Ctrl-C
  */
-export async function run(argv: Argv, options: RunOptions = {}): Promise<string> {
-  if (interruption.signal.aborted) throw new Interrupted()
-  log.debug(`$ ${argv.map(word).join(' ')}`)
-  const [tool] = argv
-  const [setpriv, ...args] = [...LEASH, ...argv]
-  const running = execa(setpriv as string, args, {
-    cwd: options.cwd,
-    env: { LC_ALL: 'C', TZ: 'UTC', NODE_OPTIONS: undefined },
-    ...(options.stdin ? {} : { input: options.input ?? '' }),
-    stdio: [
-      'pipe',
-      options.output ?? 'pipe',
-      'pipe',
-      ...(options.fd3 === undefined ? [] : [options.fd3]),
-    ] as Options['stdio'],
-    stripFinalNewline: false,
-    timeout: (options.timeout ?? 0) * 1000,
-    cancelSignal: interruption.signal,
-    reject: false,
-  })
-  if (running.stdin) options.stdin?.(running.stdin.on('error', () => {}))
-  const result = await running
-  if (interruption.signal.aborted) throw new Interrupted()
-  if (result.failed || options.refuse?.test(String(result.stderr))) throw failure(tool, result, options)
-  return String(result.stdout ?? '')
+export type Run = (argv: Argv, options?: RunOptions) => Promise<string>
+
+export interface Runner {
+  log: Log
+  interruption: AbortSignal
+  /** What the tools run in; without one they may do all that this process may. */
+  sandbox?: Sandbox | undefined
+  /** Where tools lay down what they need for a moment; their own default otherwise. */
+  temporary?: string | undefined
 }
 
-function failure(tool: string, result: Omit<Result, 'stdout'>, { timeout }: RunOptions): ToolFailure {
-  const stderr = String(result.stderr ?? '')
-  const missing = result.code === 'ENOENT' || stderr.startsWith(`setpriv: failed to execute ${tool}: No such file`)
-  if (missing) return new ToolFailure(tool, 'not found', 'scripts/setup.sh installs what is missing')
-  if (result.timedOut) return new ToolFailure(tool, `no answer within ${timeout} s`, undefined, stderr)
-  if (result.signal) return new ToolFailure(tool, `killed by ${result.signal}`, undefined, stderr)
+/** What starts the tools of one run of the program, and ends them when that is interrupted. */
+export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
+  return async (argv, options = {}) => {
+    const { timeout = 0, limit, fileBytes, fd3 } = options
+    if (interruption.aborted) throw new Interrupted()
+    log.debug(`$ ${argv.map(word).join(' ')}`)
+    const [program, ...args] = [
+      ...(fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]),
+      ...launcher(options.privileged ? undefined : sandbox, options.network ?? false),
+      ...argv,
+    ]
+    const silence = new AbortController()
+    const running = execa(String(program), args, {
+      cwd: options.cwd,
+      extendEnv: false,
+      env: { ...environment(options.variables), ...(temporary ? { TMPDIR: temporary } : {}) },
+      ...(options.stdin ? {} : { input: options.input ?? '' }),
+      stdio: ['pipe', options.output ?? 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])] as Options['stdio'],
+      stripFinalNewline: false,
+      timeout: timeout * 1000,
+      cancelSignal: AbortSignal.any([interruption, silence.signal, ...(limit ? [limit] : [])]),
+      reject: false,
+    })
+    if (running.stdin) options.stdin?.(running.stdin.on('error', () => {}))
+    const { pid = 0 } = running
+    const unlisten = options.silence && onSilence(pid, options.silence, () => silence.abort())
+    const result = await running
+    if (unlisten) unlisten()
+    if (interruption.aborted) throw new Interrupted()
+    if (limit?.aborted) throw limit.reason
+    const details = { argv, stderr: String(result.stderr ?? ''), exitCode: result.exitCode, cause: result.cause }
+    if (silence.signal.aborted) throw new ToolFailure(argv[0], `nothing has come for ${options.silence} s`, details)
+    if (result.timedOut) throw new ToolFailure(argv[0], `no answer within ${timeout} s`, details)
+    if (result.failed || options.refuse?.test(details.stderr)) throw failure(argv[0], result, details)
+    return String(result.stdout ?? '')
+  }
+}
+
+/** The caller's SOURCE_DATE_EPOCH, TAR_OPTIONS, XZ_DEFAULTS and their like would change the bytes of an image. */
+function environment(more?: RegExp): Record<string, string | undefined> {
+  const passed = Object.entries(process.env).filter(([name]) => name === 'PATH' || more?.test(name))
+  return { ...Object.fromEntries(passed), LC_ALL: 'C', TZ: 'UTC' }
+}
+
+function failure(tool: string, result: Omit<Result, 'stdout'>, details: ToolDetails): ToolFailure {
+  const { stderr = '' } = details
+  if (result.code === 'ENOENT' || new RegExp(`^(setpriv|bwrap): .*${tool}: No such file`).test(stderr)) {
+    return new ToolFailure(tool, 'not found', { ...details, hint: 'scripts/setup.sh installs what is missing' })
+  }
+  // The sandbox tells of a signal as shells do.
+  const signal = result.signal ?? signalName((result.exitCode ?? 0) - 128)
+  if (signal) return new ToolFailure(tool, `killed by ${signal}`, details)
   // A cause is what broke on our side, e.g. of a file that the output goes to.
   const cause = result.cause instanceof Error ? result.cause.message : ''
-  const said = cause || lastLines(stderr) || result.originalMessage || `exit code ${result.exitCode}`
-  const hint = /no space left on device/i.test(cause + stderr) ? 'free some disk space, then run again' : undefined
-  return new ToolFailure(tool, said, hint, stderr, result.exitCode)
+  const reason = cause || lastLines(stderr) || result.originalMessage || `exit code ${result.exitCode}`
+  const full = /no space left on device/i.test(cause + stderr)
+  return new ToolFailure(tool, reason, full ? { ...details, hint: 'free some disk space, then run again' } : details)
 }
 
+function signalName(number: number): string | undefined {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0]
+}
+
+/** A tool repeats what strangers wrote, e.g. names of files. */
 function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-3).join('\n').slice(-1000)
+  const lines = text.trim().split('\n').slice(-3)
+  return lines
+    .map(line => printable(line.trim()))
+    .join('\n    ')
+    .slice(-1000)
+}
+
+/** A runner in a sandbox; where the machine allows none it says so, and does without. */
+export async function sandboxedRunner({ sandbox, ...others }: Runner): Promise<Run> {
+  const run = runner({ ...others, sandbox })
+  try {
+    await run(['true'])
+    return run
+  } catch (error) {
+    if (!(error instanceof ToolFailure)) throw error
+    others.log.info(`the tools run without a sandbox: ${error.reason}`)
+    return runner(others)
+  }
 }

@@ -1,17 +1,23 @@
 // Reads YAML so that every complaint can name its line, writes it with sorted keys.
 
-import { isMap, LineCounter, parseDocument, stringify } from 'yaml'
+import { type Alias, isMap, LineCounter, parseDocument, type Scalar, stringify, visit } from 'yaml'
 
 export interface Yaml {
   value: unknown
-  /** Syntax errors, each with its `line:column`. */
+  /** Errors, each with its `line:column`. */
   errors: { at: string; message: string }[]
   /** Where the value at a path stands, or its key, as `line:column`; the nearest enclosing value when there is none. */
   at(path: readonly PropertyKey[], what?: 'key' | 'value'): string
 }
 
-export function parse(text: string): Yaml {
+/** Control characters of C0 but for tab and line ends: the yaml package takes them, no text should hold them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are the ones to find
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/
+
+/** @param bytes of the file; those that are not UTF-8 are an error like any other */
+export function parseYaml(bytes: Uint8Array): Yaml {
   const lines = new LineCounter()
+  const text = new TextDecoder().decode(bytes)
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const position = (offset: number) => {
     const { line, col } = lines.linePos(offset)
@@ -19,9 +25,31 @@ export function parse(text: string): Yaml {
   }
   const node = (path: readonly PropertyKey[]) =>
     document.getIn(path, true) as { range?: [number, number, number] } | undefined
+  const errors: Yaml['errors'] = []
+  const complain = (message: string, offset = 0) => errors.push({ at: position(offset), message })
+  for (const { message, pos } of [...document.errors, ...document.warnings]) complain(message, pos[0])
+  if (!Buffer.from(text).equals(bytes.subarray(bytes.length - Buffer.byteLength(text))))
+    complain('not UTF-8', Math.max(0, text.indexOf('\ufffd')))
+  if (CONTROL.test(text)) complain('a control character', text.search(CONTROL))
+  let alias: Alias | undefined
+  visit(document, {
+    Alias(_, node) {
+      alias ??= node
+      if (!node.resolve(document)) complain(`*${node.source} has no anchor`, node.range?.[0])
+    },
+    Scalar(_, { value, range }: Scalar) {
+      if (typeof value === 'string' && value.includes('\0')) complain('a NUL character', range?.[0])
+    },
+  })
+  let value: unknown
+  try {
+    if (errors.length === 0) value = document.toJS()
+  } catch (error) {
+    complain((error as Error).message, alias?.range?.[0])
+  }
   return {
-    value: document.errors.length > 0 ? undefined : document.toJS(),
-    errors: document.errors.map(({ pos, message }) => ({ at: position(pos[0]), message })),
+    value,
+    errors,
     at(path, what = 'value') {
       const parent = path.length > 0 ? node(path.slice(0, -1)) : undefined
       const pair = isMap(parent) ? parent.items.find(({ key }) => String(key) === String(path.at(-1))) : undefined
@@ -32,6 +60,6 @@ export function parse(text: string): Yaml {
   }
 }
 
-export function write(value: unknown): string {
+export function writeYaml(value: unknown): string {
   return stringify(value, { sortMapEntries: true, lineWidth: 0 })
 }

@@ -1,15 +1,15 @@
-// find: walks the files of an image, whatever bytes their names are made of.
+// find: walks the files of an image, even if their names are not valid UTF-8.
 
-import { run } from '../system/run.ts'
+import type { Run } from '../system/run.ts'
 
 /** Gives every file below a directory that changed since `since` the time `time`; both in seconds since 1970. */
-export async function touchNewer(directory: string, since: number, time: number): Promise<void> {
+export async function touchNewer(run: Run, directory: string, since: number, time: number): Promise<void> {
   const touch = ['touch', '--no-dereference', `--date=@${time}`, '--', '{}', '+']
   await run(['find', directory, '-newermt', `@${since}`, '-exec', ...touch])
 }
 
 /** Says which file belongs to a user or group above a number, if one does: `/data belongs to 70000:0`. */
-export async function ownedAbove(directory: string, id: number): Promise<string | undefined> {
+export async function ownedAbove(run: Run, directory: string, id: number): Promise<string | undefined> {
   const test = ['(', '-uid', `+${id}`, '-o', '-gid', `+${id}`, ')']
   return (await run(['find', directory, ...test, '-printf', '/%P belongs to %U:%G', '-quit'])) || undefined
 }

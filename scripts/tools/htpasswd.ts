@@ -1,21 +1,30 @@
 // htpasswd: checks passwords.
 
-import { run, ToolFailure } from '../system/run.ts'
+import { type Run, ToolFailure } from '../system/run.ts'
+
+/** What -v ends with: another password · a name or password longer than any can be · no such user. */
+const REFUSALS = [3, 5, 6]
+
+export interface Login {
+  /** It may hold every format that Apache knows. */
+  file: string
+  user: string
+  password: string
+}
 
 /**
- * Is it this user's password? The file may hold every format that Apache knows.
+ * Is it this user's password?
  *
  * @throws ToolFailure when the file, or the user's line in it, cannot be used
  */
-export async function verify(file: string, user: string, password: string): Promise<boolean> {
+export async function verify(run: Run, { file, user, password }: Login): Promise<boolean> {
   try {
     await run(['htpasswd', '-v', '-i', file, user], { input: password, timeout: 10 })
     return true
   } catch (error) {
     if (!(error instanceof ToolFailure)) throw error
-    // 3: another password · 5: name or password longer than any can be · 6: no such user
-    if ([3, 5, 6].includes(Number(error.exitCode))) return false
-    const hint = error.reason === 'not found' ? 'apt-get install apache2-utils' : error.hint
-    throw new ToolFailure('htpasswd', error.reason.replace(/^htpasswd: /, ''), hint, error.stderr, error.exitCode)
+    if (REFUSALS.includes(Number(error.details.exitCode))) return false
+    const hint = error.reason === 'not found' ? 'apt-get install apache2-utils' : error.details.hint
+    throw error.reworded(error.reason.replace(/^htpasswd: /, ''), hint)
   }
 }

@@ -1,15 +1,15 @@
 // sha256sum: fingerprints bytes while they pass.
 
 import type { Writable } from 'node:stream'
-import { ofFile, type Sink } from '../system/copy.ts'
-import { run } from '../system/run.ts'
+import { copyFile, type Sink } from '../system/copy.ts'
+import type { Run } from '../system/run.ts'
 
 /**
  * The SHA-256 of the bytes that `feed` gives to its argument, as 64 hex digits.
  *
  * @throws what `feed` throws; ToolFailure
  */
-export async function sha256sum(feed: (take: Sink) => Promise<unknown>): Promise<string> {
+export async function sha256sum(run: Run, feed: (take: Sink) => Promise<unknown>): Promise<string> {
   let stdin: Writable | undefined
   const output = run(['sha256sum'], {
     stdin: stream => {
@@ -27,8 +27,8 @@ export async function sha256sum(feed: (take: Sink) => Promise<unknown>): Promise
 }
 
 /** The SHA-256 of the files' bytes, one file after the other, as 64 hex digits. */
-export function ofFiles(...files: string[]): Promise<string> {
-  return sha256sum(async take => {
-    for (const file of files) await ofFile(file, take)
+export function sha256sumFiles(run: Run, ...files: string[]): Promise<string> {
+  return sha256sum(run, async take => {
+    for (const file of files) await copyFile(file, take)
   })
 }

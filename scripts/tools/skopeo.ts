@@ -1,7 +1,23 @@
 // skopeo: asks registries, fetches images.
 
-import type { Platform } from '../spec/product.ts'
-import { run, ToolFailure } from '../system/run.ts'
+import { type Run, type RunOptions, ToolFailure } from '../system/run.ts'
+
+/** What an image index calls a platform. */
+export interface Platform {
+  os: 'linux'
+  architecture: string
+  variant?: string
+}
+
+/** Where it finds credentials, registries, certificates, proxies. */
+const VARIABLES =
+  /^(HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|REGISTRY_AUTH_FILE|DOCKER_CONFIG|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|_?CONTAINERS_\w+)$/i
+
+/** Seconds within which a registry has to answer a question. */
+const ANSWER_SECONDS = 120
+
+/** Seconds without any bytes after which a copy is given up. */
+const SILENCE_SECONDS = 60
 
 const HINTS: [RegExp, string][] = [
   [
@@ -30,53 +46,66 @@ const HINTS: [RegExp, string][] = [
   ],
 ]
 
-async function skopeo(words: string[], timeout?: number): Promise<string> {
+async function skopeo(run: Run, args: readonly string[], limits: RunOptions): Promise<string> {
   try {
-    return await run(['skopeo', ...words], timeout === undefined ? {} : { timeout })
+    return await run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true })
   } catch (error) {
-    if (!(error instanceof ToolFailure) || error.hint) throw error
+    if (!(error instanceof ToolFailure) || error.details.hint) throw error
     const hint = HINTS.find(([pattern]) => pattern.test(error.stderr))?.[1]
-    throw new ToolFailure('skopeo', message(error.reason), hint, error.stderr, error.exitCode)
+    throw error.reworded(message(error.reason), hint)
   }
 }
 
 /** The end of skopeo's one-line log record, without time stamp and quotes. */
 function message(reason: string): string {
   const text = /msg="(.*)"$/m.exec(reason)?.[1]
-  return text === undefined
-    ? reason
-    : text.replaceAll('\\"', '"').replace(/^Error (parsing image name|initializing source) /, '')
+  if (text === undefined) return reason
+  return text.replaceAll('\\"', '"').replace(/^Error (parsing image name|initializing source) /, '')
 }
 
 /** Selects one image of an index. */
 function override({ os, architecture, variant }: Platform): string[] {
-  return ['--override-os', os, '--override-arch', architecture, ...(variant ? ['--override-variant', variant] : [])]
+  // biome-ignore format: a flag and its value on one line
+  return [
+    '--override-os', os,
+    '--override-arch', architecture,
+    ...(variant ? ['--override-variant', variant] : []),
+  ]
 }
 
 /** The manifest or index as the registry has it, byte for byte: one request. */
-export function manifest(address: string): Promise<string> {
-  return skopeo(['inspect', '--raw', '--retry-times', '2', address], 120)
+export function inspectManifest(run: Run, address: string): Promise<string> {
+  return skopeo(run, ['inspect', '--raw', '--retry-times', '2', address], { timeout: ANSWER_SECONDS })
 }
 
 /** The image's config as the registry has it, byte for byte. */
-export function config(address: string, platform: Platform): Promise<string> {
-  return skopeo([...override(platform), 'inspect', '--raw', '--config', '--retry-times', '2', address], 120)
+export function inspectConfig(run: Run, address: string, platform: Platform): Promise<string> {
+  const args = ['inspect', '--raw', '--config', '--retry-times', '2', address]
+  return skopeo(run, [...override(platform), ...args], { timeout: ANSWER_SECONDS })
+}
+
+export interface Copy {
+  address: string
+  platform: Platform
+  /** The OCI layout's directory. */
+  layout: string
+  tag: string
+  /** What a layer may take, in bytes. */
+  limit: number
 }
 
 /**
  * Copies an image's blobs into an OCI layout, those only that are not there yet. Layers in zstd become gzip, since umoci
  * before 0.6 knows nothing else.
  */
-export async function copy(address: string, platform: Platform, layout: string, tag: string): Promise<void> {
-  const layers = ['--dest-compress-format', 'gzip']
-  await skopeo([
-    ...override(platform),
+export async function copy(run: Run, { address, platform, layout, tag, limit }: Copy): Promise<void> {
+  // biome-ignore format: a flag and its value on one line
+  const args = [
     'copy',
     '--quiet',
-    '--retry-times',
-    '2',
-    ...layers,
-    address,
-    `oci:${layout}:${tag}`,
-  ])
+    '--retry-times', '2',
+    '--dest-compress-format', 'gzip',
+    address, `oci:${layout}:${tag}`,
+  ]
+  await skopeo(run, [...override(platform), ...args], { silence: SILENCE_SECONDS, fileBytes: limit })
 }

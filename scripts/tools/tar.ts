@@ -1,29 +1,40 @@
 // tar: makes archives that depend on the files alone.
 
-import { ofProgram, type Sink } from '../system/copy.ts'
+import { copyOutput, type Sink } from '../system/copy.ts'
+import type { Run } from '../system/run.ts'
 
-const REPRODUCIBLE = [
-  '--sort=name',
-  '--format=posix',
-  '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
-]
-const ATTRIBUTES = ['--xattrs', '--xattrs-include=security.capability', '--xattrs-include=user.*', '--acls']
+export interface Archive {
+  directory: string
+  /** What of the directory goes in. */
+  names: readonly string[]
+  /** A command that tar pipes the archive through, e.g. `zstd -3`; undefined: it stays as it is. */
+  compressor: string | undefined
+  /** A free path, for a moment's named pipe. */
+  fifo: string
+}
 
 /**
- * Archives files of a directory with their numeric owners, extended attributes and times.
+ * Archives files with their numeric owners, extended attributes and times.
  *
- * @param fifo a free path, for a moment's named pipe
- * @param compressor a command that tar pipes the archive through, e.g. `zstd -3`; none: it stays as it is
  * @param sinks what takes the archive, all at the same time
  */
-export async function create(
-  directory: string,
-  files: string[],
-  fifo: string,
-  compressor: string | undefined,
-  ...sinks: Sink[]
-): Promise<void> {
-  const through = compressor ? [`--use-compress-program=${compressor}`] : []
-  const words = ['--create', '--file=-', ...through, '--numeric-owner', ...REPRODUCIBLE, ...ATTRIBUTES]
-  await ofProgram(['tar', ...words, `--directory=${directory}`, '--', ...files], fifo, ...sinks)
+export async function create(run: Run, archive: Archive, ...sinks: Sink[]): Promise<void> {
+  const { directory, names, compressor, fifo } = archive
+  // biome-ignore format: a flag and its value on one line
+  const argv = [
+    'tar', '--create',
+    '--file=-',
+    ...(compressor ? [`--use-compress-program=${compressor}`] : []),
+    '--sort=name',
+    '--numeric-owner',
+    '--format=posix',
+    '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
+    '--xattrs',
+    '--xattrs-include=security.capability',
+    '--xattrs-include=user.*',
+    '--acls',
+    `--directory=${directory}`,
+    '--', ...names,
+  ] as const
+  await copyOutput(run, argv, fifo, ...sinks)
 }

@@ -1,8 +1,7 @@
 // The simplestreams catalog: nothing but a function of the versions.
 
-import type { Daemon } from './launch.ts'
 import { CATALOG, versionPath } from './layout.ts'
-import { type Item, root, type Version } from './versions.ts'
+import { type Daemon, type Item, rootfsItem, type Version } from './version.ts'
 
 /** The texts of index.json and images.json, in the form that LXD and Incus read. */
 export function catalog(versions: readonly Version[]): { index: string; images: string } {
@@ -57,7 +56,7 @@ function items(version: Version, serials: ReadonlySet<string>): object {
 
 function entries(version: Version, item: Item): [string, object][] {
   const { ftype, file, size, sha256, base } = item
-  const path = `${versionPath(version.name, version.architecture, version.serial)}/${file}`
+  const path = `${versionPath(version)}/${file}`
   const entry = (name: string, more = {}): [string, object] => [name, { ftype: name, path, size, sha256, ...more }]
   // LXD reads the first name, Incus the second: the same file.
   if (ftype === 'lxd_combined.tar.gz') return [entry(ftype), entry('incus_combined.tar.gz')]
@@ -69,7 +68,7 @@ function entries(version: Version, item: Item): [string, object][] {
 
 /** A daemon sees only the root file systems whose fingerprint stands here. */
 function combined(version: Version, daemon: Daemon): object {
-  const { ftype, fingerprint } = root(version, daemon) ?? {}
+  const { ftype, fingerprint } = rootfsItem(version, daemon) ?? {}
   return { [ftype === 'squashfs' ? 'combined_squashfs_sha256' : 'combined_rootxz_sha256']: fingerprint }
 }
 

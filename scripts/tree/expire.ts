@@ -2,21 +2,24 @@
 
 import { join } from 'node:path'
 import { read, remove, write } from '../system/files.ts'
+import type { Run } from '../system/run.ts'
 import { UNLISTED, versionPath } from './layout.ts'
 import type { Retained } from './retain.ts'
-import type { Version } from './versions.ts'
 
-/** Hours that a version outlives its listing: clients believe their copy of the catalog for one. */
-const GRACE = 6
+/** How long a version outlives its listing: clients believe their copy of the catalog for an hour. */
+const GRACE_HOURS = 6
 
 /** Notes which versions have left the catalog, deletes those that left it longer ago than the grace. */
-export async function expire(tree: string, { listed, dropped }: Retained, now: Date): Promise<void> {
-  const mark = ({ name, architecture, serial }: Version) =>
-    join(tree, versionPath(name, architecture, serial), UNLISTED)
-  for (const version of listed) if ((await read(mark(version))) !== undefined) await remove(mark(version))
+export async function expire(run: Run, tree: string, { listed, dropped }: Retained, now: Date): Promise<void> {
+  for (const version of listed) {
+    const mark = join(versionPath(version), UNLISTED)
+    if ((await read(join(tree, mark))) !== undefined) await remove(run, tree, mark)
+  }
   for (const version of dropped) {
-    const since = await read(mark(version))
-    if (since === undefined) await write(mark(version), `${now.toISOString()}\n`)
-    else if (now.getTime() - Date.parse(since.trim()) > GRACE * 3_600_000) await remove(join(mark(version), '..'))
+    const mark = join(tree, versionPath(version), UNLISTED)
+    const since = await read(mark)
+    if (since === undefined) await write(mark, `${now.toISOString()}\n`)
+    else if (now.getTime() - Date.parse(since.trim()) > GRACE_HOURS * 3_600_000)
+      await remove(run, tree, versionPath(version))
   }
 }

@@ -2,11 +2,9 @@
 
 import { constants } from 'node:os'
 import { posix } from 'node:path'
-import { signal } from '../plan/runtime.ts'
+import { signalNumber } from '../spec/signal.ts'
 import { word } from '../text/words.ts'
-import type { Version } from './versions.ts'
-
-export type Daemon = 'LXD' | 'Incus'
+import type { Daemon, Version } from './version.ts'
 
 /** Quotes what needs it: an image's words come from strangers. */
 function command(daemon: Daemon, ...words: string[]): string {
@@ -14,8 +12,13 @@ function command(daemon: Daemon, ...words: string[]): string {
 }
 
 /** Without the supervisor PID 1 is the application, which ends on its own stop signal alone. */
-export function start(daemon: Daemon, verb: 'init' | 'launch', { name, about }: Version, image = name): string {
-  const number = about.supervised ? undefined : signal(about.stopSignal)
+export function startCommand(
+  daemon: Daemon,
+  verb: 'init' | 'launch',
+  { name, summary }: Version,
+  image = name,
+): string {
+  const number = summary.supervised ? undefined : signalNumber(summary.stopSignal)
   const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
   const config = halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []
   return command(daemon, verb, `lxdocker:${image}`, instance(name), ...config)
@@ -23,14 +26,14 @@ export function start(daemon: Daemon, verb: 'init' | 'launch', { name, about }: 
 
 /** What LXD and Incus accept as an instance's name: letters, digits, hyphens, a letter first. */
 function instance(name: string): string {
-  const word = name.replace(/[^A-Za-z0-9]+/g, '-')
-  return (/^[A-Za-z]/.test(word) ? word : `app-${word}`).slice(0, 63).replace(/-+$/, '')
+  const text = name.replace(/[^A-Za-z0-9]+/g, '-')
+  return (/^[A-Za-z]/.test(text) ? text : `app-${text}`).slice(0, 63).replace(/-+$/, '')
 }
 
 /** Starts an image with its ports, its volumes. They come before the first start, when the application fills them. */
-export function devices(daemon: Daemon, version: Version): string[] {
-  const ports = proxies(version.about.ports)
-  const disks = mounts(version.about.volumes, ['root', 'eth0', ...ports.keys()])
+export function deviceCommands(daemon: Daemon, version: Version): string[] {
+  const ports = proxies(version.summary.ports)
+  const disks = mounts(version.summary.volumes, ['root', 'eth0', ...ports.keys()])
   if (ports.size + disks.size === 0) return []
   const it = instance(version.name)
   // Incus takes no more than 64 characters.
@@ -39,7 +42,7 @@ export function devices(daemon: Daemon, version: Version): string[] {
   const add = (...words: string[]) => command(daemon, 'config', 'device', 'add', it, ...words)
   return [
     ...[...disks.keys()].map(create),
-    start(daemon, 'init', version),
+    startCommand(daemon, 'init', version),
     ...[...disks].map(([name, path]) => add(name, 'disk', 'pool=default', `source=${volume(name)}`, `path=${path}`)),
     ...[...ports].map(([name, addresses]) => add(name, 'proxy', ...addresses)),
     command(daemon, 'start', it),
@@ -67,13 +70,13 @@ function mounts(volumes: readonly string[], taken: readonly string[]): Map<strin
   for (const path of new Set(paths)) {
     if (!/^\/(?!(dev|proc|sys)(\/|$))[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u.test(path)) continue
     // Incus wants a letter or digit at both ends.
-    const word =
+    const base =
       path
         .replace(/[^A-Za-z0-9]+/g, '-')
         .slice(1, 31)
         .replace(/-$/, '') || 'volume'
-    let [device, nth] = [word, 1]
-    while (taken.includes(device) || devices.has(device)) device = `${word}-${++nth}`
+    let [device, nth] = [base, 1]
+    while (taken.includes(device) || devices.has(device)) device = `${base}-${++nth}`
     devices.set(device, path)
   }
   return devices

@@ -1,6 +1,7 @@
 // Where everything lies in a published tree.
 
 import { join } from 'node:path'
+import type { Version } from './version.ts'
 
 export const INDEX = 'streams/v1/index.json'
 export const CATALOG = 'streams/v1/images.json'
@@ -12,9 +13,11 @@ export const UNLISTED = 'unlisted'
 /** What is in a version's directory beside the files to download. */
 export const BUILD = 'build.json'
 export const VERSIONS = `images/*/*/*/${BUILD}`
+/** The path of a file to download. */
+export const FILE_PATH = /^images\/[A-Za-z0-9][\w.-]*\/[a-z0-9]+\/\d{8}_\d{4}\/[A-Za-z0-9][\w.-]*$/
 
-/** The directory of one version. */
-export function versionPath(name: string, architecture: string, serial: string): string {
+/** The directory of one version, inside the tree. */
+export function versionPath({ name, architecture, serial }: Pick<Version, 'name' | 'architecture' | 'serial'>): string {
   return join('images', name, architecture, serial)
 }
 

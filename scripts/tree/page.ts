@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
-import { type Daemon, devices, start } from './launch.ts'
-import { root, type Version } from './versions.ts'
+import { deviceCommands, startCommand } from './launch.ts'
+import { type Daemon, rootfsItem, type Version } from './version.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
 const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })
@@ -33,23 +33,23 @@ function image(versions: Version[]): object {
   const isNewest = (row: Version) => row === rows.find(({ architecture }) => architecture === row.architecture)
   const older = rows.filter(row => !isNewest(row)).slice(0, 1)
   const latest = rows[0] as Version
-  const { name, source, about } = latest
+  const { name, source, summary } = latest
   const clients = (['LXD', 'Incus'] as const).map(daemon => ({
     daemon,
-    launch: [start(daemon, 'launch', latest)],
-    devices: devices(daemon, latest),
-    older: older.map(version => start(daemon, 'launch', version, digits(version, daemon))),
+    launch: [startCommand(daemon, 'launch', latest)],
+    devices: deviceCommands(daemon, latest),
+    older: older.map(version => startCommand(daemon, 'launch', version, digits(version, daemon))),
   }))
   // 1: the image does not say.
-  const made = about.created > 1 ? time(new Date(about.created * 1000).toISOString()) : undefined
-  const shown = { ...about, name, source: source.image, description: about.description.trim(), made, clients }
+  const made = summary.created > 1 ? time(new Date(summary.created * 1000).toISOString()) : undefined
+  const shown = { ...summary, name, source: source.image, description: summary.description.trim(), made, clients }
   return { ...shown, latest: row(latest), architectures: rows.filter(isNewest).map(row), rows: rows.map(row) }
 }
 
 function row(version: Version): object {
   const { architecture, serial, source, items } = version
   const [fingerprint, incus] = [digits(version, 'LXD'), digits(version, 'Incus')]
-  const downloads = [items.find(({ ftype }) => ftype === 'lxd.tar.xz'), root(version, 'LXD')]
+  const downloads = [items.find(({ ftype }) => ftype === 'lxd.tar.xz'), rootfsItem(version, 'LXD')]
   const size = human(downloads.reduce((sum, item) => sum + (item?.size ?? 0), 0))
   const shown = { architecture, serial, size, digest: source.digest, fingerprint }
   const made = time(serial.replace(/^(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)/, '$1-$2-$3T$4:$5Z'))
@@ -58,7 +58,7 @@ function row(version: Version): object {
 
 /** As many of a fingerprint's as LXD shows. */
 function digits(version: Version, daemon: Daemon): string {
-  return root(version, daemon)?.fingerprint?.slice(0, 12) ?? ''
+  return rootfsItem(version, daemon)?.fingerprint?.slice(0, 12) ?? ''
 }
 
 /** The page's script makes an age of it. */

@@ -1,29 +1,27 @@
-// Brings the catalog, the disk, the cache in line with the versions that lie in the tree.
+// Brings the catalog in line with the versions that lie in the tree.
 
-import { collect } from '../source/cache.ts'
+import type { Log } from '../cli/log.ts'
+import type { Run } from '../system/run.ts'
 import { expire } from './expire.ts'
-import { list } from './publish.ts'
+import { writeCatalog } from './publish.ts'
 import { retain } from './retain.ts'
-import { type Version, versions } from './versions.ts'
+import type { Version } from './version.ts'
+import { versions } from './versions.ts'
 
-/**
- * An empty catalog is never published: then all stays as it is.
- *
- * @param cache undefined: stays as it is
- * @param wanted which products are listed
- * @param keep how many versions of each
- * @returns how many versions are listed
- */
-export async function settle(
-  tree: string,
-  cache: string | undefined,
-  wanted: (version: Version) => boolean,
-  keep: number,
-): Promise<number> {
-  const retained = retain(await versions(tree), wanted, keep)
-  if (retained.listed.length === 0) return 0
-  await list(tree, retained.listed)
-  await expire(tree, retained, new Date())
-  if (cache) await collect(cache, new Set(retained.listed.map(({ source }) => source.digest)))
-  return retained.listed.length
+export interface Refresh {
+  tree: string
+  /** Which products are listed. */
+  wanted: (version: Version) => boolean
+  /** How many versions of each. */
+  keep: number
+}
+
+/** An empty catalog is never published: then all stays as it is. @returns the versions that are listed now */
+export async function refreshCatalog(run: Run, log: Log, { tree, wanted, keep }: Refresh): Promise<Version[]> {
+  const retained = retain(await versions(tree, log), wanted, keep)
+  if (retained.listed.length > 0) {
+    await writeCatalog(tree, retained.listed)
+    await expire(run, tree, retained, new Date())
+  }
+  return retained.listed
 }

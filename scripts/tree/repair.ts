@@ -1,33 +1,37 @@
 // Takes what is broken out of a tree.
 
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
-import { read, remove } from '../system/files.ts'
-import { UNLISTED, versionPath } from './layout.ts'
-import { list } from './publish.ts'
+import type { Log } from '../cli/log.ts'
+import { glob, read, remove } from '../system/files.ts'
+import type { Run } from '../system/run.ts'
+import { FILE_PATH, UNLISTED, VERSIONS, versionPath } from './layout.ts'
+import { writeCatalog } from './publish.ts'
 import type { Complaint } from './verify.ts'
-import { save, type Version, versions } from './versions.ts'
+import type { Version } from './version.ts'
+import { saveVersion, versions } from './versions.ts'
 
 /**
  * Lists the versions that are whole, then deletes the others. Of a version that is whole but for its deltas only those go.
  *
  * @throws Failure when no whole version would be left; then all stays as it is
  */
-export async function repair(tree: string, complaints: readonly Complaint[]): Promise<void> {
-  const broken = new Set(complaints.flatMap(({ path }) => /^images\/[^/]+\/[^/]+\/[^/]+(?=\/)/.exec(path) ?? []))
+export async function repair(run: Run, log: Log, tree: string, complaints: readonly Complaint[]): Promise<void> {
+  const named = complaints.map(({ path }) => path).filter(path => FILE_PATH.test(path))
+  const broken = new Set([...(await glob(VERSIONS, tree)), ...named].map(file => dirname(file)))
   const listed: Version[] = []
-  for (const version of await versions(tree)) {
-    const path = versionPath(version.name, version.architecture, version.serial)
+  for (const version of await versions(tree, log)) {
+    const path = versionPath(version)
     const hurt = complaints.filter(complaint => complaint.path.startsWith(`${path}/`)).map(({ path }) => path)
     if (hurt.some(file => !file.endsWith('.vcdiff'))) continue
     broken.delete(path)
     if ((await read(join(tree, path, UNLISTED))) !== undefined) continue
     listed.push({ ...version, items: version.items.filter(({ file }) => !hurt.includes(join(path, file))) })
   }
-  if (listed.length === 0) throw new Failure(tree, 'nothing in it is whole', 'npx zx build.ts --force builds all anew')
-  for (const version of listed) {
-    await save(join(tree, versionPath(version.name, version.architecture, version.serial)), version)
+  if (listed.length === 0) {
+    throw new Failure(tree, 'nothing in it is whole', { hint: 'npx zx build.ts --force builds all anew' })
   }
-  await list(tree, listed)
-  for (const path of broken) await remove(join(tree, path))
+  for (const version of listed) await saveVersion(join(tree, versionPath(version)), version)
+  await writeCatalog(tree, listed)
+  for (const path of broken) await remove(run, tree, path)
 }

@@ -1,6 +1,6 @@
 // Decides which versions are listed.
 
-import type { Version } from './versions.ts'
+import type { Version } from './version.ts'
 
 export interface Retained {
   listed: Version[]

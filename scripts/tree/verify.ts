@@ -1,12 +1,16 @@
 // Compares the files of a published tree with its catalog, byte for byte.
 
-import { stat } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { z } from 'zod'
+import { Failure, parsed } from '../cli/errors.ts'
 import { read } from '../system/files.ts'
 import { pool } from '../system/pool.ts'
-import { ofFiles } from '../tools/sha256sum.ts'
-import { INDEX } from './layout.ts'
+import type { Run } from '../system/run.ts'
+import { json } from '../text/json.ts'
+import { sha256sumFiles } from '../tools/sha256sum.ts'
+import { CATALOG, FILE_PATH, INDEX } from './layout.ts'
 
 export interface Complaint {
   /** Of a file in the tree. */
@@ -14,74 +18,94 @@ export interface Complaint {
   reason: string
 }
 
-interface Entry {
-  ftype: string
-  path: string
-  size: number
-  sha256: string
-  combined_squashfs_sha256?: string
-  combined_rootxz_sha256?: string
-}
+const entry = z.object({
+  ftype: z.string(),
+  path: z.string().regex(FILE_PATH, 'is not the path of a file of a version'),
+  size: z.number(),
+  sha256: z.string(),
+  combined_squashfs_sha256: z.string().optional(),
+  combined_rootxz_sha256: z.string().optional(),
+})
+
+type Entry = z.infer<typeof entry>
+
+const index = json(
+  z.object({ index: z.object({ images: z.object({ path: z.literal(CATALOG), products: z.array(z.string()) }) }) }),
+)
+
+const images = json(
+  z.object({
+    products: z.record(
+      z.string(),
+      z.object({ versions: z.record(z.string(), z.object({ items: z.record(z.string(), entry) })) }),
+    ),
+  }),
+)
 
 /** @returns how many files the catalog names, and what is wrong with them or with the catalog itself */
 export async function verify(
+  run: Run,
   tree: string,
   progress: (path: string) => void,
 ): Promise<{ files: number; complaints: Complaint[] }> {
-  const listed = await entries(tree)
-  if ('reason' in listed) return { files: 0, complaints: [listed] }
+  let listed: Entry[][]
+  try {
+    listed = await listedEntries(tree)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    return { files: 0, complaints: [{ path: error.place, reason: error.reason }] }
+  }
   const files = [...new Map(listed.flat().map(entry => [entry.path, entry])).values()]
   const jobs = availableParallelism()
   const complaints = await pool(files, jobs, async entry => {
     progress(entry.path)
-    return wrong(tree, entry)
+    return mismatch(run, tree, entry)
   })
   // A wrong fingerprint is news only where the files are right.
   const bad = new Set(complaints.map(complaint => complaint?.path))
-  const combined = await pool(listed, jobs, version => mismatch(tree, version, bad))
+  const combined = await pool(listed, jobs, version => fingerprintMismatches(run, tree, version, bad))
   return { files: files.length, complaints: [...complaints, ...combined.flat()].filter(one => one !== undefined) }
 }
 
-/** The entries of each version, or what keeps the catalog from being read. */
-async function entries(tree: string): Promise<Entry[][] | Complaint> {
-  let path = INDEX
-  const parsed = async () => {
-    const text = await read(join(tree, path))
-    if (text === undefined) throw new Error('no such file')
-    return JSON.parse(text)
+/** The entries of each version. @throws Failure when the catalog cannot be read */
+async function listedEntries(tree: string): Promise<Entry[][]> {
+  const text = async (path: string) => {
+    const found = await read(join(tree, path))
+    if (found === undefined) throw new Failure(path, 'no such file')
+    return found
   }
-  try {
-    const { images } = (await parsed()).index
-    path = images.path
-    const { products } = await parsed()
-    if (images.products.join() !== Object.keys(products).join()) throw new Error(`names other products than ${INDEX}`)
-    const versions = Object.values<{ versions: object }>(products).flatMap(({ versions }) => Object.values(versions))
-    return versions.map(({ items }) => Object.values<Entry>(items))
-  } catch (error) {
-    return { path, reason: (error as Error).message }
-  }
+  const names = parsed(index, await text(INDEX), INDEX).index.images.products
+  const { products } = parsed(images, await text(CATALOG), CATALOG)
+  if (names.join() !== Object.keys(products).join()) throw new Failure(CATALOG, `names other products than ${INDEX}`)
+  const versions = Object.values(products).flatMap(({ versions }) => Object.values(versions))
+  return versions.map(({ items }) => Object.values(items))
 }
 
-async function wrong(tree: string, { path, size, sha256 }: Entry): Promise<Complaint | undefined> {
+async function mismatch(run: Run, tree: string, { path, size, sha256 }: Entry): Promise<Complaint | undefined> {
   const file = join(tree, path)
-  const found = await stat(file).catch(() => undefined)
-  if (!found?.isFile()) return { path, reason: 'missing' }
+  const found = await lstat(file).catch(() => undefined)
+  if (!found?.isFile()) return { path, reason: found ? 'not a regular file' : 'missing' }
   if (found.size !== size) return { path, reason: `${found.size} bytes instead of ${size}` }
-  const sum = await ofFiles(file)
+  const sum = await sha256sumFiles(run, file)
   return sum === sha256 ? undefined : { path, reason: `sha256 ${sum} instead of ${sha256}` }
 }
 
 /** LXD and Incus refuse an image whose fingerprint is not that of its two files together. */
-async function mismatch(tree: string, version: Entry[], bad: ReadonlySet<string | undefined>): Promise<Complaint[]> {
+async function fingerprintMismatches(
+  run: Run,
+  tree: string,
+  version: Entry[],
+  bad: ReadonlySet<string | undefined>,
+): Promise<Complaint[]> {
   const found: Complaint[] = []
   for (const metadata of version) {
     for (const [ftype, expected] of [
       ['squashfs', metadata.combined_squashfs_sha256],
       ['root.tar.xz', metadata.combined_rootxz_sha256],
     ]) {
-      const root = version.find(entry => entry.ftype === ftype)
-      if (expected === undefined || bad.has(metadata.path) || bad.has(root?.path)) continue
-      const sum = root && (await ofFiles(join(tree, metadata.path), join(tree, root.path)))
+      const rootfs = version.find(entry => entry.ftype === ftype)
+      if (expected === undefined || bad.has(metadata.path) || bad.has(rootfs?.path)) continue
+      const sum = rootfs && (await sha256sumFiles(run, join(tree, metadata.path), join(tree, rootfs.path)))
       if (sum !== expected) found.push({ path: metadata.path, reason: `fingerprint with ${ftype} is not ${expected}` })
     }
   }

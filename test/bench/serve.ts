@@ -9,10 +9,11 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import { kept } from '../../scripts/server/tls.ts'
-import { children, peak } from '../unit/server/entry.ts'
+import { loadOrCreate } from '../../scripts/server/tls.ts'
+import { children, peakMegabytes } from '../unit/server/entry.ts'
 import { daemon } from '../world/daemon.ts'
 import { freePort } from '../world/registry.ts'
+import { run } from '../world/run.ts'
 
 const CORES = availableParallelism()
 const ENTRY = fileURLToPath(new URL('../../serve.ts', import.meta.url))
@@ -38,7 +39,7 @@ const image = randomBytes(SIZE)
 await mkdir(join(root, 'images'), { recursive: true })
 await writeFile(join(root, 'images/image'), image)
 await writeFile(join(root, 'images.json'), randomBytes(100_000).toString('hex'))
-const pair = await kept(join(tmpdir(), '.tls'), ['127.0.0.1'])
+const pair = await loadOrCreate(run, join(tmpdir(), '.tls'), ['127.0.0.1'])
 const rivals = [await ours(), await nginx()] as const
 // After execa's own way of ending what it has started, which needs the logs.
 process.on('exit', () => rmSync(tmpdir(), { recursive: true, force: true }))
@@ -174,5 +175,5 @@ function ticks({ pid }: Rival): number {
 
 /** Beside the workers there is tsx's esbuild, which is small. */
 function memory({ pid }: Rival): number[] {
-  return children(pid).map(pid => Math.round(peak(pid)))
+  return children(pid).map(pid => Math.round(peakMegabytes(pid)))
 }

@@ -9,7 +9,8 @@ import { after, before, describe, test } from 'node:test'
 import { execa } from 'execa'
 import { remove } from '../../scripts/system/files.ts'
 import { CATALOG, versionPath } from '../../scripts/tree/layout.ts'
-import { type Item, root, type Version, versions } from '../../scripts/tree/versions.ts'
+import { type Item, rootfsItem, type Version } from '../../scripts/tree/version.ts'
+import { versions } from '../../scripts/tree/versions.ts'
 import { busyboxLayer } from '../world/busybox.ts'
 import type { Host } from '../world/host.ts'
 import { type Image, image } from '../world/image.ts'
@@ -17,6 +18,7 @@ import { incus } from '../world/incus.ts'
 import { lxd } from '../world/lxd.ts'
 import { type Lxdocker, lxdocker } from '../world/lxdocker.ts'
 import { type Registry, registry } from '../world/registry.ts'
+import { run, silentLog } from '../world/run.ts'
 import type { Entries } from '../world/tarball.ts'
 import { INCUS_ROOT, needs } from '../world/tools.ts'
 import { waitFor } from '../world/wait.ts'
@@ -84,9 +86,10 @@ for (const [daemon, { need, start, patches }] of Object.entries(hosts)) {
     }
 
     const tree = () => join(house.dir, 'public')
-    const newest = async (name: string) => (await versions(tree())).filter(one => one.name === name).at(-1) as Version
-    const directory = ({ name, architecture, serial }: Version) => join(tree(), versionPath(name, architecture, serial))
-    const print = (version: Version) => String(root(version, daemon as 'LXD' | 'Incus')?.fingerprint)
+    const newest = async (name: string) =>
+      (await versions(tree(), silentLog())).filter(one => one.name === name).at(-1) as Version
+    const directory = (version: Version) => join(tree(), versionPath(version))
+    const print = (version: Version) => String(rootfsItem(version, daemon as 'LXD' | 'Incus')?.fingerprint)
 
     /** What a remote has, with its aliases by name. */
     const images = async (remote: string) =>
@@ -148,7 +151,7 @@ for (const [daemon, { need, start, patches }] of Object.entries(hosts)) {
       await refreshed(second)
       const third = await publish('web', '3', [])
       await refreshed(third)
-      await remove(directory(third))
+      await remove(run, tree(), versionPath(third))
       await build('--index')
       await refreshed(second)
       deepEqual(await launched('ours:web'), ['2', print(second)])

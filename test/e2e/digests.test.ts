@@ -77,7 +77,7 @@ test('a manifest with two keys, digest and Digest: the image fails, nothing else
   const { exitCode, stderr } = await house.build()
   deepEqual(outside.files(), ['file'])
   equal(exitCode, 1)
-  match(stderr, /failed +evil\/amd64: .*is not sha256: and 64 hex digits/)
+  match(stderr, /failed +evil\/amd64: .*the key "Digest" passes for "digest"/)
   match(stderr, /^1 built, 1 failed: evil\/amd64$/m)
   deepEqual(readdirSync(join(house.dir, 'public/images')), ['good'])
 })

@@ -5,8 +5,9 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { execa } from 'execa'
-import { DEFAULT, FORMATS, type Format } from '../../scripts/spec/format.ts'
-import { root, type Version, versions } from '../../scripts/tree/versions.ts'
+import { DEFAULT_FORMAT, FORMATS, type Format } from '../../scripts/spec/format.ts'
+import { rootfsItem, type Version } from '../../scripts/tree/version.ts'
+import { versions } from '../../scripts/tree/versions.ts'
 import { busyboxLayer } from '../world/busybox.ts'
 import type { Host } from '../world/host.ts'
 import { image } from '../world/image.ts'
@@ -14,6 +15,7 @@ import { incus } from '../world/incus.ts'
 import { lxd } from '../world/lxd.ts'
 import { type Lxdocker, lxdocker, PROJECT } from '../world/lxdocker.ts'
 import { type Event, events, probe, probeLayer, RECORD, status } from '../world/probe.ts'
+import { silentLog } from '../world/run.ts'
 import { capability } from '../world/tarball.ts'
 import { needs } from '../world/tools.ts'
 import { waitFor } from '../world/wait.ts'
@@ -78,7 +80,7 @@ if (!needed.skip) {
     house.spec(PLAIN, `image: ${image(join(house.dir, 'plain'), plain)}\nformat: squashfs\n`)
     const { exitCode, stderr } = await house.build()
     equal(exitCode, 0, stderr)
-    built = await versions(join(house.dir, 'public'))
+    built = await versions(join(house.dir, 'public'), silentLog())
     server = await house.serve()
   })
   after(() => server?.stop())
@@ -108,14 +110,14 @@ test('on one processor, by --format instead of the key: the same bytes', needed,
     const argv = ['-c', '0', 'node', '--import=tsx', 'build.ts', ...places, '--format', format, nameOf(format)]
     await execa('taskset', argv, { cwd: PROJECT, env: { NODE_OPTIONS: undefined } })
   }
-  const again = await versions(join(other.dir, 'out'))
+  const again = await versions(join(other.dir, 'out'), silentLog())
   equal(again.length, FORMATS.length)
   for (const { name, recipe, items } of again) deepEqual([recipe, items], [of(name).recipe, of(name).items])
 
   const byDefault = lxdocker()
-  byDefault.spec(nameOf(DEFAULT), `image: ${layout}\n`)
+  byDefault.spec(nameOf(DEFAULT_FORMAT), `image: ${layout}\n`)
   equal((await byDefault.build()).exitCode, 0)
-  deepEqual((await versions(join(byDefault.dir, 'public')))[0]?.items, of(nameOf(DEFAULT)).items)
+  deepEqual((await versions(join(byDefault.dir, 'public'), silentLog()))[0]?.items, of(nameOf(DEFAULT_FORMAT)).items)
 })
 
 for (const [daemon, { need, start }] of Object.entries(hosts)) {
@@ -130,7 +132,7 @@ for (const [daemon, { need, start }] of Object.entries(hosts)) {
     after(() => host?.shutdown())
 
     /** The file with the root file system that this daemon takes. */
-    const taken = (name: string) => root(of(name), daemon as 'LXD' | 'Incus')
+    const taken = (name: string) => rootfsItem(of(name), daemon as 'LXD' | 'Incus')
 
     test('one image of each product is listed', async () => {
       const listed: { fingerprint: string; size: number; aliases: { name: string }[] }[] = JSON.parse(

@@ -4,7 +4,7 @@ import { deepEqual, match, ok } from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { parse } from '../../scripts/text/yaml.ts'
+import { parseYaml } from '../../scripts/text/yaml.ts'
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language, text]) => ({
@@ -20,7 +20,7 @@ test('shell examples are shell', () => {
 
 test('YAML examples are YAML', () => {
   ok(of('yaml').length > 0)
-  for (const text of of('yaml')) deepEqual(parse(text).errors, [])
+  for (const text of of('yaml')) deepEqual(parseYaml(Buffer.from(text)).errors, [])
 })
 
 test('every flag is in the README, every flag of the README exists', () => {

@@ -5,16 +5,16 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { init } from '../../scripts/image/init.ts'
-import { shell } from '../../scripts/image/template.ts'
-import { ingredients } from '../../scripts/plan/payload.ts'
-import type { Process } from '../../scripts/plan/runtime.ts'
-import { hostArchitecture } from '../../scripts/spec/product.ts'
-import { run } from '../../scripts/system/run.ts'
+import { renderShell } from '../../scripts/image/template.ts'
+import { payloads } from '../../scripts/plan/payload.ts'
+import type { RuntimeConfig } from '../../scripts/plan/runtime.ts'
+import { hostArchitecture } from '../../scripts/spec/architecture.ts'
+import { run } from '../world/run.ts'
 
 const directory = await mkdtemp(join(tmpdir(), 'rendered-'))
 after(() => rm(directory, { recursive: true }))
 
-const process: Process = {
+const runtime: RuntimeConfig = {
   variables: ['PATH=/bin', 'QUOTES=\'"`$x', 'LINES=a\nb'],
   entrypoint: ['/bin/app', '', '-c', "it's"],
   command: [],
@@ -27,11 +27,11 @@ const process: Process = {
 }
 
 const home = fileURLToPath(new URL('../..', import.meta.url))
-const { templates, udhcpcScript } = await ingredients(home, hostArchitecture())
+const { templates, udhcpcScript } = await payloads(home)(hostArchitecture())
 const scripts = {
-  'init, supervised': init(templates['init.sh.hbs'], process, true),
-  'init, not supervised': init(templates['init.sh.hbs'], process, false),
-  'udhcpc wrapper': shell(templates['udhcpc.sh.hbs'], { script: '/real' }),
+  'init, supervised': init(templates['init.sh.hbs'], runtime, true),
+  'init, not supervised': init(templates['init.sh.hbs'], runtime, false),
+  'udhcpc wrapper': renderShell(templates['udhcpc.sh.hbs'], { script: '/real' }),
   'udhcpc script': udhcpcScript,
 }
 

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { run } from '../../scripts/system/run.ts'
 import { daemon } from './daemon.ts'
+import { run } from './run.ts'
 
 export interface Registry {
   /** 127.0.0.1:PORT */

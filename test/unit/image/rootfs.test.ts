@@ -3,17 +3,18 @@ import { lstat, mkdir, mkdtemp, readFile, readlink, rm, symlink, writeFile } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { directory, inside, place, setAside } from '../../../scripts/image/rootfs.ts'
+import { inside, type Rootfs, rootfs } from '../../../scripts/image/rootfs.ts'
+import { run } from '../../world/run.ts'
 
 /** A rootfs beside a directory that nothing may touch. */
-async function rootfs(use: (root: string, outside: string) => Promise<void>): Promise<void> {
+async function unpacked(use: (root: string, image: Rootfs, outside: string) => Promise<void>): Promise<void> {
   const base = await mkdtemp(join(tmpdir(), 'rootfs-'))
   try {
     const root = join(base, 'root')
     await mkdir(join(root, 'usr/sbin'), { recursive: true })
     await mkdir(join(base, 'outside'))
     await writeFile(join(base, 'outside/init'), 'precious')
-    await use(root, join(base, 'outside'))
+    await use(root, rootfs(run, root), join(base, 'outside'))
     assert.equal(await readFile(join(base, 'outside/init'), 'utf8'), 'precious')
   } finally {
     await rm(base, { recursive: true })
@@ -29,9 +30,9 @@ for (const [link, target] of [
   ['/missing/dir', 'missing/dir'],
 ] as const) {
   test(`/sbin -> ${link} leads to /${target} of the image`, () =>
-    rootfs(async root => {
+    unpacked(async (root, image) => {
       await symlink(link, join(root, 'sbin'))
-      await place(root, '/sbin/init', 'new', 0o755)
+      await image.place({ path: '/sbin/init', content: 'new', mode: 0o755 })
       assert.equal(await readFile(join(root, target, 'init'), 'utf8'), 'new')
       assert.equal((await lstat(join(root, target, 'init'))).mode & 0o7777, 0o755)
       assert.equal(await readlink(join(root, 'sbin')), link)
@@ -39,34 +40,34 @@ for (const [link, target] of [
 }
 
 test('a link to the outside is replaced, not followed', () =>
-  rootfs(async (root, outside) => {
+  unpacked(async (root, image, outside) => {
     await symlink(join(outside, 'init'), join(root, 'busybox-lxd'))
-    await place(root, '/busybox-lxd', 'new', 0o755)
+    await image.place({ path: '/busybox-lxd', content: 'new', mode: 0o755 })
     assert.ok((await lstat(join(root, 'busybox-lxd'))).isFile())
   }))
 
 test('a directory in the way of a file is replaced', () =>
-  rootfs(async root => {
+  unpacked(async (root, image) => {
     await mkdir(join(root, 'etc/hosts/deep'), { recursive: true })
-    await place(root, '/etc/hosts', '', 0o644)
+    await image.place({ path: '/etc/hosts', content: '', mode: 0o644 })
     assert.ok((await lstat(join(root, 'etc/hosts'))).isFile())
   }))
 
 test('links in a loop and files on the way are refused by name', () =>
-  rootfs(async root => {
+  unpacked(async (root, image) => {
     await symlink('b', join(root, 'a'))
     await symlink('a', join(root, 'b'))
     await writeFile(join(root, 'etc'), '')
     await assert.rejects(inside(root, '/a/x'), /\/a\/x: .*loop/)
-    await assert.rejects(place(root, '/etc/hosts', '', 0o644), /\/etc is not a directory/)
+    await assert.rejects(image.place({ path: '/etc/hosts', content: '', mode: 0o644 }), /\/etc is not a directory/)
   }))
 
 test('/sbin/init set aside: a file moves, a link leads where it led, none is none', () =>
-  rootfs(async root => {
+  unpacked(async (root, image) => {
     await symlink('usr/sbin', join(root, 'sbin'))
-    assert.equal(await setAside(root, '/sbin/init', '/lxd-realinit'), false)
+    assert.equal(await image.setAside('/sbin/init', '/lxd-realinit'), false)
     await writeFile(join(root, 'usr/sbin/init'), 'own')
-    assert.equal(await setAside(root, '/sbin/init', '/lxd-realinit'), true)
+    assert.equal(await image.setAside('/sbin/init', '/lxd-realinit'), true)
     assert.equal(await readFile(join(root, 'lxd-realinit'), 'utf8'), 'own')
     for (const [link, expected] of [
       ['../lib/systemd/systemd', '/usr/lib/systemd/systemd'],
@@ -74,15 +75,15 @@ test('/sbin/init set aside: a file moves, a link leads where it led, none is non
       ['/bin/busybox', '/bin/busybox'],
     ] as const) {
       await symlink(link, join(root, 'usr/sbin/init'))
-      assert.equal(await setAside(root, '/sbin/init', '/lxd-realinit'), true)
+      assert.equal(await image.setAside('/sbin/init', '/lxd-realinit'), true)
       assert.equal(await readlink(join(root, 'lxd-realinit')), expected)
       await assert.rejects(lstat(join(root, 'usr/sbin/init')), /ENOENT/)
     }
   }))
 
 test('directories are made where the image has none', () =>
-  rootfs(async root => {
-    await directory(root, '/proc')
-    await directory(root, '/usr')
+  unpacked(async (root, image) => {
+    await image.makeDirectory('/proc')
+    await image.makeDirectory('/usr')
     assert.ok((await lstat(join(root, 'proc'))).isDirectory())
   }))

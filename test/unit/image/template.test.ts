@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { shell } from '../../../scripts/image/template.ts'
-import { run } from '../../../scripts/system/run.ts'
+import { renderShell } from '../../../scripts/image/template.ts'
+import { run } from '../../world/run.ts'
 
 const NASTY = [
   '',
@@ -23,13 +23,16 @@ const NASTY = [
 ]
 
 test('a hole is one word, a list several, byte for byte', async () => {
-  const script = shell('f() { printf "%s\\0" "$#" "$@"; }\nf {{one}} {{many}}\n', { one: NASTY.join(''), many: NASTY })
+  const script = renderShell('f() { printf "%s\\0" "$#" "$@"; }\nf {{one}} {{many}}\n', {
+    one: NASTY.join(''),
+    many: NASTY,
+  })
   const words = (await run(['sh', '-c', script])).split('\0')
   assert.deepEqual(words, [String(NASTY.length + 1), NASTY.join(''), ...NASTY, ''])
 })
 
 test('an empty list is no word', async () => {
-  assert.equal(shell('f {{none}}', { none: [] }), 'f ')
+  assert.equal(renderShell('f {{none}}', { none: [] }), 'f ')
 })
 
 for (const [what, template, complaint] of [
@@ -40,5 +43,5 @@ for (const [what, template, complaint] of [
   ['a partial', '{{> x}}', /no partials/],
   ['a hole without a value', '{{y}}', /\{\{y\}\} has no value/],
 ] as const) {
-  test(`${what} is refused`, () => assert.throws(() => shell(template, { x: 'a' }), complaint))
+  test(`${what} is refused`, () => assert.throws(() => renderShell(template, { x: 'a' }), complaint))
 }

@@ -1,4 +1,4 @@
-// Who is let in.
+// The password check of the server.
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -9,42 +9,49 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Failure } from '../../../scripts/cli/errors.ts'
-import { log } from '../../../scripts/cli/log.ts'
-import { guarded, usable, users } from '../../../scripts/server/auth.ts'
+import { checkAuthFile, requirePassword } from '../../../scripts/server/auth.ts'
+import { run, silentLog } from '../../world/run.ts'
 import { needs } from '../../world/tools.ts'
 import { eventually } from './entry.ts'
 import { ask, temporary } from './fixture.ts'
 
-log.level = 'quiet'
+const log = silentLog()
 const needed = needs('htpasswd')
 
-/** Adds a user, or gives it another password. */
-function enter(file: string, user: string, password: string, ...format: string[]): void {
+/** Adds a user, or changes its password. */
+function setPassword(file: string, user: string, password: string, ...format: string[]): void {
   execFileSync('htpasswd', ['-i', ...format, file, user], { input: password, stdio: 'pipe' })
 }
 
-/** A server that tells the user's name, and a file that nobody is in yet. */
-async function serving(t: TestContext, limit?: number) {
+/** A server that answers with the user's name, with an empty htpasswd file. */
+async function startServer(t: TestContext, maxWaitingChecks?: number) {
   const directory = await temporary(t)
   const file = join(directory, 'users')
   await writeFile(file, '')
-  const server = createServer(guarded(file, (request, response) => response.end(users.get(request)), limit))
+  const handler = requirePassword({
+    run,
+    log,
+    file,
+    handler: (_, response, { user }) => response.end(user),
+    ...(maxWaitingChecks !== undefined && { maxWaitingChecks }),
+  })
+  const server = createServer((request, response) => handler(request, response, {}))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.after(() => {
     server.close()
     server.closeAllConnections()
   })
   const { port } = server.address() as AddressInfo
-  const say = (Authorization?: string, path = '/') =>
+  const send = (Authorization?: string, path = '/') =>
     ask(port, path, Authorization ? { headers: { Authorization } } : {})
-  const login = (user: string, password: string) => say(basic(`${user}:${password}`))
-  return { directory, file, say, login }
+  const login = (user: string, password: string) => send(basic(`${user}:${password}`))
+  return { directory, file, send, login }
 }
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
 
-/** Counts how often htpasswd is started from now on; `held` makes it wait for a file `go`. */
-async function counted(t: TestContext, directory: string, held = false) {
+/** Counts the runs of htpasswd from now on; `held` makes it wait for a file `go`. */
+async function countRuns(t: TestContext, directory: string, held = false) {
   const [path, calls] = [process.env.PATH, join(directory, 'calls')]
   const real = execFileSync('sh', ['-c', 'command -v htpasswd'], { encoding: 'utf8' }).trim()
   const wait = held ? `until [ -e '${directory}/go' ]; do sleep 0.01; done\n` : ''
@@ -58,10 +65,10 @@ async function counted(t: TestContext, directory: string, held = false) {
   return async () => (await readFile(calls, 'utf8')).split('\n').length - 1
 }
 
-test('every format of htpasswd lets its user in, with the right password only', needed, async t => {
-  const { file, login } = await serving(t)
+test('every format of htpasswd accepts the right password only', needed, async t => {
+  const { file, login } = await startServer(t)
   const formats = ['-m', '-B', '-s', '-d', '-2', '-5']
-  for (const [n, format] of formats.entries()) enter(file, `user${n}`, `pass${n}`, format)
+  for (const [n, format] of formats.entries()) setPassword(file, `user${n}`, `pass${n}`, format)
   const text = await readFile(file, 'utf8')
   const marks = [
     /^user0:\$apr1\$/m,
@@ -81,9 +88,9 @@ test('every format of htpasswd lets its user in, with the right password only', 
   }
 })
 
-test('who says no name and password is asked for them, except at /healthz', needed, async t => {
-  const { file, say } = await serving(t)
-  enter(file, 'bob', 'secret')
+test('a request without a valid name and password gets 401, except for /healthz', needed, async t => {
+  const { file, send } = await startServer(t)
+  setPassword(file, 'bob', 'secret')
   const headers = [
     undefined,
     'Basic',
@@ -95,37 +102,43 @@ test('who says no name and password is asked for them, except at /healthz', need
     basic('alice:secret'),
   ]
   for (const header of headers) {
-    const { status, headers, body } = await say(header)
+    const { status, headers, body } = await send(header)
     assert.deepEqual([header, status, body.toString()], [header, 401, 'Unauthorized\n'])
     assert.equal(headers['www-authenticate'], 'Basic realm="lxdocker", charset="UTF-8"')
   }
-  assert.equal((await say(basic('bob:secret').replace('Basic', 'bASIC '))).status, 200)
-  assert.equal((await say(undefined, '/healthz?x')).body.toString(), '-')
-  for (const path of ['/healthz/', '//healthz', '/x/../healthz']) assert.equal((await say(undefined, path)).status, 401)
+  assert.equal((await send(basic('bob:secret').replace('Basic', 'bASIC '))).status, 200)
+  assert.equal((await send(undefined, '/healthz?x')).body.toString(), '-')
+  for (const path of ['/healthz/', '//healthz', '/x/../healthz'])
+    assert.equal((await send(undefined, path)).status, 401)
 })
 
-test('any password that can be typed; names that htpasswd would misread are nobody', needed, async t => {
-  const { directory, file, login } = await serving(t)
-  const passwords = ['a:b', ':', '\'"$(id)`id`\\', 'pässwörd ☃', '-b', ' x ', 'x'.repeat(255)]
-  for (const [n, password] of passwords.entries()) {
-    enter(file, `ü ${n}`, password, '-s')
-    assert.equal((await login(`ü ${n}`, password)).status, 200, password)
-  }
-  enter(file, 'bob', 'secret')
-  const calls = await counted(t, directory)
-  const names = ['-b', '-D', '--', '-', '\0', 'bob\0', 'bob\n', 'bob\x7f', 'bob\u0085']
-  for (const name of names) assert.equal((await login(name, 'secret')).status, 401, JSON.stringify(name))
-  for (const end of ['\0', '\0x', '\n', '\r\n', '\nx']) assert.equal((await login('bob', `secret${end}`)).status, 401)
-  assert.equal(await calls(), 0)
-  for (const name of ['b'.repeat(300), '#', '../users', ' bob']) assert.equal((await login(name, 'secret')).status, 401)
-  assert.equal((await login('bob', 'x'.repeat(256))).status, 401)
-  assert.equal((await login('bob', 'x'.repeat(5000))).status, 401)
-})
+test(
+  'any password that can be typed works; names and passwords that htpasswd would misread are refused',
+  needed,
+  async t => {
+    const { directory, file, login } = await startServer(t)
+    const passwords = ['a:b', ':', '\'"$(id)`id`\\', 'pässwörd ☃', '-b', ' x ', 'x'.repeat(255)]
+    for (const [n, password] of passwords.entries()) {
+      setPassword(file, `ü ${n}`, password, '-s')
+      assert.equal((await login(`ü ${n}`, password)).status, 200, password)
+    }
+    setPassword(file, 'bob', 'secret')
+    const calls = await countRuns(t, directory)
+    const names = ['-b', '-D', '--', '-', '\0', 'bob\0', 'bob\n', 'bob\x7f', 'bob\u0085']
+    for (const name of names) assert.equal((await login(name, 'secret')).status, 401, JSON.stringify(name))
+    for (const end of ['\0', '\0x', '\n', '\r\n', '\nx']) assert.equal((await login('bob', `secret${end}`)).status, 401)
+    assert.equal(await calls(), 0)
+    for (const name of ['b'.repeat(300), '#', '../users', ' bob'])
+      assert.equal((await login(name, 'secret')).status, 401)
+    assert.equal((await login('bob', 'x'.repeat(256))).status, 401)
+    assert.equal((await login('bob', 'x'.repeat(5000))).status, 401)
+  },
+)
 
-test('a right password is checked once, a wrong one each time', needed, async t => {
-  const { directory, file, login } = await serving(t)
-  enter(file, 'bob', 'secret', '-B')
-  const calls = await counted(t, directory)
+test('htpasswd runs once for a right password, each time for a wrong one', needed, async t => {
+  const { directory, file, login } = await startServer(t)
+  setPassword(file, 'bob', 'secret', '-B')
+  const calls = await countRuns(t, directory)
   const answers = await Promise.all(Array.from({ length: 200 }, () => login('bob', 'secret')))
   assert.ok(answers.every(({ status }) => status === 200))
   assert.equal(await calls(), 1)
@@ -133,32 +146,32 @@ test('a right password is checked once, a wrong one each time', needed, async t 
   assert.equal(await calls(), 4)
 })
 
-test('a change of the file counts at once', needed, async t => {
-  const { file, login } = await serving(t)
-  enter(file, 'bob', 'old')
+test('a changed file takes effect at once', needed, async t => {
+  const { file, login } = await startServer(t)
+  setPassword(file, 'bob', 'old')
   assert.equal((await login('bob', 'old')).status, 200)
-  enter(file, 'bob', 'new')
+  setPassword(file, 'bob', 'new')
   assert.deepEqual([(await login('bob', 'old')).status, (await login('bob', 'new')).status], [401, 200])
   execFileSync('htpasswd', ['-D', file, 'bob'], { stdio: 'pipe' })
   assert.equal((await login('bob', 'new')).status, 401)
-  const said: string[] = []
-  t.mock.method(log, 'warn', (line: string) => said.push(line))
+  const warnings: string[] = []
+  t.mock.method(log, 'failure', (error: Error) => warnings.push(error.message))
   await rm(file)
   assert.equal((await login('bob', 'new')).status, 500)
   await writeFile(file, 'no htpasswd file\n')
   assert.equal((await login('bob', 'new')).status, 500)
-  assert.match(said.join('\n'), /no such file.*\n.*not appear to be a valid htpasswd file/)
-  assert.ok(!said.join().includes('new'))
-  enter(`${file}2`, 'bob', 'again', '-c')
+  assert.match(warnings.join('\n'), /no such file.*\n.*not appear to be a valid htpasswd file/)
+  assert.ok(!warnings.join().includes('new'))
+  setPassword(`${file}2`, 'bob', 'again', '-c')
   await rename(`${file}2`, file)
   assert.equal((await login('bob', 'again')).status, 200)
 })
 
-test('a flood of wrong passwords is checked one by one, what cannot wait is sent away', needed, async t => {
-  const { directory, file, login } = await serving(t, 5)
-  enter(file, 'bob', 'secret')
+test('wrong passwords are checked one at a time; 503 when too many wait', needed, async t => {
+  const { directory, file, login } = await startServer(t, 5)
+  setPassword(file, 'bob', 'secret')
   assert.equal((await login('bob', 'secret')).status, 200)
-  const calls = await counted(t, directory, true)
+  const calls = await countRuns(t, directory, true)
   const statuses: number[] = []
   const flood = Array.from({ length: 20 }, async (_, n) => statuses.push((await login('bob', `wrong ${n}`)).status))
   await eventually(() => assert.deepEqual(statuses, Array(15).fill(503)))
@@ -169,20 +182,23 @@ test('a flood of wrong passwords is checked one by one, what cannot wait is sent
   assert.deepEqual([(await login('bob', 'wrong')).status, await calls()], [401, 6])
 })
 
-test('a file that can let nobody in is a failure', needed, async t => {
+test('a missing or invalid htpasswd file is a failure', needed, async t => {
   const directory = await temporary(t)
   const [none, junk] = [join(directory, 'none'), join(directory, 'junk')]
   await writeFile(junk, 'junk\n')
   const missing = (error: Failure) =>
-    error instanceof Failure && error.place === none && /htpasswd/.test(String(error.hint))
-  await assert.rejects(usable(none), missing)
-  await assert.rejects(usable(directory), Failure)
-  await assert.rejects(usable(junk), (error: Failure) => error instanceof Failure && /not appear/.test(error.reason))
+    error instanceof Failure && error.place === none && /htpasswd/.test(String(error.details.hint))
+  await assert.rejects(checkAuthFile(run, none), missing)
+  await assert.rejects(checkAuthFile(run, directory), Failure)
+  await assert.rejects(
+    checkAuthFile(run, junk),
+    (error: Failure) => error instanceof Failure && /not appear/.test(error.reason),
+  )
   const path = process.env.PATH
   t.after(() => {
     process.env.PATH = path
   })
   process.env.PATH = directory
-  const lacking = (error: Failure) => error instanceof Failure && error.hint === 'apt-get install apache2-utils'
-  await assert.rejects(usable(junk), lacking)
+  const lacking = (error: Failure) => error instanceof Failure && error.details.hint === 'apt-get install apache2-utils'
+  await assert.rejects(checkAuthFile(run, junk), lacking)
 })

@@ -1,4 +1,4 @@
-// Starts serve.ts as people start it.
+// Starts serve.ts as a process of its own.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -16,7 +16,7 @@ export function start(t: TestContext, cwd: string, ...args: string[]) {
   return launch(t, cwd, [...NODE, ...args], { NODE_OPTIONS: '' })
 }
 
-/** Starts a program in a process group of its own. `said` waits for a text on its standard error. */
+/** Starts a program in a process group of its own. `printed` waits for text on its standard error. */
 export function launch(t: TestContext, cwd: string, argv: string[], env: Record<string, string>) {
   const [program = '', ...args] = argv
   const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, detached: true })
@@ -32,7 +32,7 @@ export function launch(t: TestContext, cwd: string, argv: string[], env: Record<
     child.kill('SIGKILL')
     await ended
   })
-  const said = async (pattern: RegExp): Promise<RegExpExecArray> => {
+  const printed = async (pattern: RegExp): Promise<RegExpExecArray> => {
     for (;;) {
       const found = pattern.exec(output.err)
       if (found) return found
@@ -45,10 +45,10 @@ export function launch(t: TestContext, cwd: string, argv: string[], env: Record<
     child,
     output,
     ended: ended.then(([code]) => ({ code, ...output })),
-    said,
-    /** The port that it says after a text. */
-    port: async (text = 'serving at \\S+:') => Number((await said(new RegExp(`^${text}(\\d+)$`, 'm')))[1]),
-    /** The processes that answer. */
+    printed,
+    /** The port that it prints after this text. */
+    port: async (text = 'serving at \\S+:') => Number((await printed(new RegExp(`^${text}(\\d+)$`, 'm')))[1]),
+    /** The process ids of the workers. */
     workers: () => children(pid).filter(one => commandLine(one).includes('/scripts/server/worker.ts')),
   }
 }
@@ -61,8 +61,8 @@ function commandLine(pid: number): string {
   return read(`/proc/${pid}/cmdline`)
 }
 
-/** The most memory that a process has ever used, in MB. */
-export function peak(pid: number): number {
+/** The peak memory of a process, in MB. */
+export function peakMegabytes(pid: number): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1]) / 1000
 }
 
@@ -74,7 +74,7 @@ function read(file: string): string {
   }
 }
 
-/** Tries until it succeeds; the test's own limit ends it. */
+/** Repeats until it succeeds; the test's own time-out ends it. */
 export async function eventually<T>(attempt: () => T | Promise<T>): Promise<T> {
   for (;;) {
     try {

@@ -1,4 +1,4 @@
-// What the server's tests share: a published tree in a directory of its own, a client.
+// Gives the server's tests a published tree with a client for it.
 
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -10,15 +10,15 @@ import type { TestContext } from 'node:test'
 
 export const IMAGE = 'images/web/amd64/20260101_0000'
 
-/** A new directory, which ends with the test. */
+/** A new directory, removed after the test. */
 export async function temporary(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'lxdocker-server-'))
   t.after(() => rm(directory, { recursive: true, force: true }))
   return directory
 }
 
-/** A published tree with one image, of `size` bytes; beside the tree lies a file `secret`. */
-export async function house(t: TestContext, size = 100_000): Promise<{ root: string; image: Buffer }> {
+/** A published tree with one image of `size` bytes. A file `secret` lies beside the tree. */
+export async function publishedTree(t: TestContext, size = 100_000): Promise<{ root: string; image: Buffer }> {
   const root = join(await temporary(t), 'public')
   const image = randomBytes(size)
   const files = {
@@ -46,7 +46,7 @@ export interface Answer {
   body: Buffer
 }
 
-/** One request on a connection of its own. The path goes out as it is. */
+/** Sends one request on a connection of its own. The path is sent unchanged. */
 export function ask(port: number, path: string, options: RequestOptions & { ca?: string } = {}): Promise<Answer> {
   const send = options.ca === undefined ? request : secureRequest
   return new Promise((resolve, reject) => {

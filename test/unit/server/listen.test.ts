@@ -1,8 +1,8 @@
-// How the HTTPS server treats its connections.
+// The connections of the server.
 
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
-import { type IncomingMessage, Agent as PlainAgent, type RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { Agent, get } from 'node:https'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -10,22 +10,21 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { connect as secureConnect } from 'node:tls'
 import { Failure, UsageFailure } from '../../../scripts/cli/errors.ts'
-import { log } from '../../../scripts/cli/log.ts'
-import { address, type LIMITS, listen } from '../../../scripts/server/listen.ts'
-import { published } from '../../../scripts/server/static.ts'
-import { kept } from '../../../scripts/server/tls.ts'
-import { ask, house, IMAGE, temporary } from './fixture.ts'
+import { listen, parseAddress, type TIMEOUT_SECONDS } from '../../../scripts/server/listen.ts'
+import { serveTree } from '../../../scripts/server/static.ts'
+import { loadOrCreate } from '../../../scripts/server/tls.ts'
+import { run, silentLog } from '../../world/run.ts'
+import { ask, IMAGE, publishedTree, temporary } from './fixture.ts'
 
-log.level = 'quiet'
-/** A limit that no test reaches. */
-const NEVER = 100_000
-const LONG = { silence: NEVER, idle: NEVER, stall: NEVER, grace: NEVER }
+const log = silentLog()
+/** Time-outs that no test reaches. */
+const LONG = { request: 100_000, idle: 100_000, stall: 100_000, shutdown: 100_000 }
 const ok: RequestListener = (_, response) => response.end('ok')
-const at = { host: '127.0.0.1', port: 0 }
+const address = { host: '127.0.0.1', port: 0 }
 
-async function serving(t: TestContext, answer = ok, limits: typeof LIMITS = LONG) {
-  const pair = await kept(join(await temporary(t), '.tls'), ['127.0.0.1'])
-  const server = await listen(answer, pair, at, limits)
+async function startServer(t: TestContext, handler = ok, timeoutSeconds: typeof TIMEOUT_SECONDS = LONG) {
+  const pair = await loadOrCreate(run, join(await temporary(t), '.tls'), ['127.0.0.1'])
+  const server = await listen({ log, handler, certificate: pair, address, timeoutSeconds })
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= server.stop()
@@ -35,27 +34,49 @@ async function serving(t: TestContext, answer = ok, limits: typeof LIMITS = LONG
   return { ...server, stop, pair, ca: pair.cert }
 }
 
-/** What a raw connection gets after it has sent something, until the server closes it. */
-async function raw(port: number, said: string | Buffer): Promise<string> {
+/** Sends bytes over a plain TCP connection. @returns what comes back until the server closes it */
+async function raw(port: number, bytes: string | Buffer): Promise<string> {
   const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => {}).write(said)
+  socket.on('error', () => {}).write(bytes)
   return Buffer.concat(await socket.toArray()).toString()
 }
 
-test('plain HTTP is answered at once', async t => {
-  const { port, ca } = await serving(t)
-  const plain = await ask(port, '/streams/v1/index.json')
-  assert.deepEqual([plain.status, plain.body.toString()], [400, 'this port speaks HTTPS\n'])
-  const posted = await raw(port, `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n${'x'.repeat(200_000)}`)
-  assert.match(posted, /^HTTP\/1\.1 400 Bad Request\r\n(.+\r\n)+\r\nthis port speaks HTTPS\n$/)
-  const agent = new PlainAgent({ keepAlive: true })
-  assert.equal((await ask(port, '/', { agent })).headers.connection, 'close')
-  agent.destroy()
+test('a plain HTTP request to the TLS port ends at once, without an answer', async t => {
+  const { port, ca } = await startServer(t)
+  await assert.rejects(ask(port, '/streams/v1/index.json'), { code: 'ECONNRESET' })
   assert.equal((await ask(port, '/', { ca })).body.toString(), 'ok')
 })
 
+test('pipelined requests are answered one after the other', async t => {
+  let running = 0
+  let most = 0
+  const handler: RequestListener = async ({ url }, response) => {
+    most = Math.max(most, ++running)
+    await setTimeout(1)
+    response.end(`<${url}>`)
+    running--
+  }
+  const { port, ca } = await startServer(t, handler)
+  const socket = secureConnect({ host: '127.0.0.1', port, ca })
+  const paths = Array.from({ length: 50 }, (_, n) => `/${n}`)
+  socket.write(paths.map(path => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''))
+  socket.write('GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  const text = Buffer.concat(await socket.toArray()).toString()
+  assert.deepEqual([text.match(/<.*?>/g), most], [[...paths, '/last'].map(path => `<${path}>`), 1])
+})
+
+test('pipelined requests whose client hangs up do not delay the stop', { timeout: 60_000 }, async t => {
+  const arrived = new EventEmitter()
+  const { port, ca, stop } = await startServer(t, () => arrived.emit('request'))
+  const socket = secureConnect({ host: '127.0.0.1', port, ca })
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100))
+  await once(arrived, 'request')
+  socket.destroy()
+  await stop()
+})
+
 test('a TLS handshake that arrives byte by byte succeeds', async t => {
-  const { port, ca } = await serving(t)
+  const { port, ca } = await startServer(t)
   const slow = createServer(client => {
     const server = connect(port, '127.0.0.1').setNoDelay(true)
     server.pipe(client)
@@ -76,47 +97,53 @@ test('a TLS handshake that arrives byte by byte succeeds', async t => {
   assert.equal(body.toString(), 'ok')
 })
 
-test('connections that say nothing, or stop in the middle, are dropped', { timeout: 60_000 }, async t => {
-  const { port, ca } = await serving(t, ok, { ...LONG, silence: 0.1 })
+test('connections that send nothing, or stop in the middle, are closed', { timeout: 60_000 }, async t => {
+  const { port, ca } = await startServer(t, ok, { ...LONG, request: 0.1 })
   assert.equal(await raw(port, ''), '')
   await raw(port, Buffer.from([22]))
-  for (const said of ['', 'GET / HTTP/1.1\r\n', 'GET / HTTP/1.1\r\nHost: x']) {
+  for (const text of ['', 'GET / HTTP/1.1\r\n', 'GET / HTTP/1.1\r\nHost: x']) {
     const socket = secureConnect({ host: '127.0.0.1', port, ca })
-    socket.write(said)
+    socket.write(text)
     await socket.toArray()
   }
 })
 
-test('plain HTTP, where it is asked for, has the same limits', { timeout: 60_000 }, async t => {
-  const { port, stop } = await listen(ok, undefined, at, { ...LONG, silence: 0.1, idle: 0.1 })
+test('plain HTTP, where it is wanted, has the same time-outs', { timeout: 60_000 }, async t => {
+  const { port, stop } = await listen({
+    log,
+    handler: ok,
+    certificate: undefined,
+    address,
+    timeoutSeconds: { ...LONG, request: 0.1, idle: 0.1 },
+  })
   t.after(stop)
   assert.equal((await ask(port, '/')).body.toString(), 'ok')
-  for (const said of ['', 'GET / HTTP/1.1\r\n']) await raw(port, said)
+  for (const text of ['', 'GET / HTTP/1.1\r\n']) await raw(port, text)
   assert.match(await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'), /\bok\b/)
 })
 
-test('a client that takes nothing of its answer is dropped', { timeout: 60_000 }, async t => {
+test('a client that takes nothing of its answer is disconnected', { timeout: 60_000 }, async t => {
   const dropped = new EventEmitter()
   const large: RequestListener = (_, response) => {
     response.once('close', () => dropped.emit('dropped'))
     response.write(Buffer.alloc(50_000_000))
   }
-  const { port, ca } = await serving(t, large, { ...LONG, stall: 0.1 })
-  const asked = get({ port, host: '127.0.0.1', ca, agent: false })
-  asked.on('error', () => {})
+  const { port, ca } = await startServer(t, large, { ...LONG, stall: 0.1 })
+  const request = get({ port, host: '127.0.0.1', ca, agent: false })
+  request.on('error', () => {})
   await once(dropped, 'dropped')
-  asked.destroy()
+  request.destroy()
 })
 
 test('a connection without a further request is closed', { timeout: 60_000 }, async t => {
-  const { port, ca } = await serving(t, ok, { ...LONG, idle: 0.1 })
+  const { port, ca } = await startServer(t, ok, { ...LONG, idle: 0.1 })
   const socket = secureConnect({ host: '127.0.0.1', port, ca })
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
   assert.match(Buffer.concat(await socket.toArray()).toString(), /\bok\b/)
 })
 
-test('rubbish after the first byte of a handshake harms nobody', async t => {
-  const { port, ca } = await serving(t)
+test('an invalid handshake does not affect other clients', async t => {
+  const { port, ca } = await startServer(t)
   await raw(port, Buffer.concat([Buffer.from([22]), Buffer.alloc(1000, 'x')]))
   const reset = connect(port, '127.0.0.1')
   await once(reset, 'connect')
@@ -125,12 +152,12 @@ test('rubbish after the first byte of a handshake harms nobody', async t => {
 })
 
 test('TLS before 1.2 is refused, after a renewal too', async t => {
-  const { port, ca, pair, renew } = await serving(t)
+  const { port, ca, pair, renew } = await startServer(t)
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
   const refused = () =>
     assert.rejects(once(secureConnect({ host: '127.0.0.1', port, ca, ...old }), 'secureConnect'), /alert/)
   await refused()
-  const other = await kept(join(await temporary(t), '.tls'), ['127.0.0.1'])
+  const other = await loadOrCreate(run, join(await temporary(t), '.tls'), ['127.0.0.1'])
   renew(other)
   await refused()
   await assert.rejects(ask(port, '/', { ca }))
@@ -139,36 +166,36 @@ test('TLS before 1.2 is refused, after a renewal too', async t => {
   assert.equal((await ask(port, '/', { ca })).status, 200)
 })
 
-test('20 downloads at the same time arrive whole', async t => {
-  const { root, image } = await house(t, 3_000_000)
-  const { port, ca } = await serving(t, published(root))
+test('20 downloads at the same time are correct', async t => {
+  const { root, image } = await publishedTree(t, 3_000_000)
+  const { port, ca } = await startServer(t, serveTree(root))
   const downloads = Array.from({ length: 20 }, () => ask(port, `/${IMAGE}/root.tar.zst`, { ca }))
   for (const { body } of await Promise.all(downloads)) assert.ok(body.equals(image))
 })
 
-test('when it is stopped, a running download is finished first, no new client is let in', async t => {
-  const { root, image } = await house(t, 30_000_000)
-  const { port, ca, stop } = await serving(t, published(root))
-  const asked = get({ port, host: '127.0.0.1', path: `/${IMAGE}/root.tar.zst`, ca, agent: false })
-  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+test('stop waits for a running download and accepts no new client', async t => {
+  const { root, image } = await publishedTree(t, 30_000_000)
+  const { port, ca, stop } = await startServer(t, serveTree(root))
+  const request = get({ port, host: '127.0.0.1', path: `/${IMAGE}/root.tar.zst`, ca, agent: false })
+  const [answer] = (await once(request, 'response')) as [IncomingMessage]
   const stopped = stop()
   await assert.rejects(ask(port, '/healthz', { ca }), { code: 'ECONNREFUSED' })
   assert.ok(Buffer.concat(await answer.toArray()).equals(image))
   await stopped
 })
 
-test('when it is stopped, an answer that is only waiting to be taken is not cut', async t => {
+test('stop does not cut an answer that is still being sent', async t => {
   const bytes = Buffer.alloc(30_000_000, 'x')
-  const { port, ca, stop } = await serving(t, (_, response) => void response.end(bytes))
-  const asked = get({ port, host: '127.0.0.1', ca, agent: false })
-  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  const { port, ca, stop } = await startServer(t, (_, response) => void response.end(bytes))
+  const request = get({ port, host: '127.0.0.1', ca, agent: false })
+  const [answer] = (await once(request, 'response')) as [IncomingMessage]
   const stopped = stop()
   assert.ok(Buffer.concat(await answer.toArray()).equals(bytes))
   await stopped
 })
 
-test('when it is stopped, silent and idle connections do not hold it up', { timeout: 60_000 }, async t => {
-  const { port, ca, stop } = await serving(t)
+test('stop does not wait for silent or idle connections', { timeout: 60_000 }, async t => {
+  const { port, ca, stop } = await startServer(t)
   const agent = new Agent({ keepAlive: true })
   await ask(port, '/', { ca, agent })
   const silent = connect(port, '127.0.0.1')
@@ -182,23 +209,23 @@ test('when it is stopped, silent and idle connections do not hold it up', { time
   agent.destroy()
 })
 
-test('when it is stopped, a client that takes nothing holds it up for the grace only', { timeout: 60_000 }, async t => {
+test('stop waits for a client that takes nothing until its time-out only', { timeout: 60_000 }, async t => {
   const endless: RequestListener = (_, response) => void response.write('x')
-  const { port, ca, stop } = await serving(t, endless, { ...LONG, grace: 0.1 })
-  const asked = get({ port, host: '127.0.0.1', ca, agent: false })
-  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  const { port, ca, stop } = await startServer(t, endless, { ...LONG, shutdown: 0.1 })
+  const request = get({ port, host: '127.0.0.1', ca, agent: false })
+  const [answer] = (await once(request, 'response')) as [IncomingMessage]
   const cut = assert.rejects(answer.toArray(), { code: 'ECONNRESET' })
   await stop()
   await cut
 })
 
-test('where to listen', () => {
-  assert.deepEqual(address(':8443'), { host: '', port: 8443 })
-  assert.deepEqual(address('0.0.0.0:1'), { host: '', port: 1 })
-  assert.deepEqual(address('[::]:1'), { host: '', port: 1 })
-  assert.deepEqual(address('192.0.2.7:65535'), { host: '192.0.2.7', port: 65535 })
-  assert.deepEqual(address('[2001:db8::7]:0'), { host: '2001:db8::7', port: 0 })
-  assert.deepEqual(address('images.lan:443'), { host: 'images.lan', port: 443 })
+test('the address to listen on', () => {
+  assert.deepEqual(parseAddress(':8443'), { host: '', port: 8443 })
+  assert.deepEqual(parseAddress('0.0.0.0:1'), { host: '', port: 1 })
+  assert.deepEqual(parseAddress('[::]:1'), { host: '', port: 1 })
+  assert.deepEqual(parseAddress('192.0.2.7:65535'), { host: '192.0.2.7', port: 65535 })
+  assert.deepEqual(parseAddress('[2001:db8::7]:0'), { host: '2001:db8::7', port: 0 })
+  assert.deepEqual(parseAddress('images.lan:443'), { host: 'images.lan', port: 443 })
   for (const text of [
     '',
     ':',
@@ -214,13 +241,13 @@ test('where to listen', () => {
     'a b:1',
     'a,b:1',
   ]) {
-    assert.throws(() => address(text), UsageFailure, text)
+    assert.throws(() => parseAddress(text), UsageFailure, text)
   }
 })
 
-test('a port that cannot be had is a failure', async t => {
-  const { port, pair } = await serving(t)
+test('a port that cannot be used is a failure', async t => {
+  const { port, pair } = await startServer(t)
   const used = (error: Failure) => error instanceof Failure && error.reason === `127.0.0.1:${port} is in use`
-  await assert.rejects(listen(ok, pair, { host: '127.0.0.1', port }), used)
-  await assert.rejects(listen(ok, pair, { host: '203.0.113.1', port }), Failure)
+  await assert.rejects(listen({ log, handler: ok, certificate: pair, address: { host: '127.0.0.1', port } }), used)
+  await assert.rejects(listen({ log, handler: ok, certificate: pair, address: { host: '203.0.113.1', port } }), Failure)
 })

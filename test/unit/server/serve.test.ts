@@ -1,4 +1,4 @@
-// The entry serve.ts, run as people run it.
+// The entry serve.ts, run as a process.
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -8,30 +8,30 @@ import { get } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { run } from '../../../scripts/system/run.ts'
+import { run } from '../../world/run.ts'
 import { needs } from '../../world/tools.ts'
 import { eventually, start } from './entry.ts'
-import { ask, house, IMAGE, temporary } from './fixture.ts'
+import { ask, IMAGE, publishedTree, temporary } from './fixture.ts'
 
-test('it says where it serves, how to trust it; logs every request; finishes downloads on SIGTERM', async t => {
-  const { root, image } = await house(t, 30_000_000)
+test('it prints its URL with the commands to trust it; logs every request; finishes downloads on SIGTERM', async t => {
+  const { root, image } = await publishedTree(t, 30_000_000)
   const cwd = dirname(root)
   const server = start(t, cwd, '--listen', '127.0.0.1:0')
-  const [, port] = await server.said(/^serving at https:\/\/127\.0\.0\.1:(\d+)$/m)
-  await server.said(
+  const [, port] = await server.printed(/^serving at https:\/\/127\.0\.0\.1:(\d+)$/m)
+  await server.printed(
     /install -m 644 \/\S+\/\.tls\/cert\.pem \/usr\/local\/share\/ca-certificates\/lxdocker\.crt && .*update-ca-certificates/,
   )
-  await server.said(new RegExp(`lxc remote add lxdocker https://127\\.0\\.0\\.1:${port} --protocol simplestreams`))
+  await server.printed(new RegExp(`lxc remote add lxdocker https://127\\.0\\.0\\.1:${port} --protocol simplestreams`))
   assert.equal((await stat(join(cwd, '.tls'))).mode & 0o777, 0o700)
 
   const ca = await readFile(join(cwd, '.tls/cert.pem'), 'utf8')
   assert.equal((await ask(Number(port), '/none', { ca })).status, 404)
-  await server.said(/^127\.0\.0\.1 GET \/none 404 \d+ B \d+ ms$/m)
+  await server.printed(/^127\.0\.0\.1 GET \/none 404 \d+ B \d+ ms$/m)
   const path = `/${IMAGE}/root.tar.zst`
-  const asked = get({ host: '127.0.0.1', port, path, ca, agent: false })
-  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  const request = get({ host: '127.0.0.1', port, path, ca, agent: false })
+  const [answer] = (await once(request, 'response')) as [IncomingMessage]
   server.child.kill('SIGTERM')
-  await server.said(/^waiting up to \d+ s for running downloads: 1$/m)
+  await server.printed(/^waiting up to \d+ s for running downloads: 1$/m)
   assert.ok(Buffer.concat(await answer.toArray()).equals(image))
   const { code, out, err } = await server.ended
   assert.deepEqual([code, out], [143, ''])
@@ -39,51 +39,67 @@ test('it says where it serves, how to trust it; logs every request; finishes dow
   assert.ok(Number(bytes) > image.length && Number(bytes) < image.length + 1000, err)
 })
 
-test('--quiet says nothing; SIGINT ends it with 130', { timeout: 60_000 }, async t => {
-  const { root } = await house(t)
+test('--quiet prints nothing; SIGINT ends it with 130', { timeout: 60_000 }, async t => {
+  const { root } = await publishedTree(t)
   const free = createServer().listen(0, '127.0.0.1')
   await once(free, 'listening')
   const { port } = free.address() as AddressInfo
   await once(free.close(), 'close')
   const server = start(t, dirname(root), '--quiet', '--workers', '1', '--listen', `127.0.0.1:${port}`)
-  await eventually(() => ask(port, '/'))
+  const ca = join(dirname(root), '.tls/cert.pem')
+  await eventually(async () => ask(port, '/', { ca: await readFile(ca, 'utf8') }))
   server.child.kill('SIGINT')
   assert.deepEqual(await server.ended, { code: 130, out: '', err: '' })
 })
 
-test('--auth-file: the log shows who asked, never a password; --http asks as well', needs('htpasswd'), async t => {
-  const { root } = await house(t)
-  const file = join(dirname(root), 'users')
-  const authorization = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` })
-  await run(['htpasswd', '-i', '-c', file, 'bob b'], { input: 's3cret' })
-  const flags = ['--auth-file', file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--verbose', '--workers', '1']
-  const server = start(t, dirname(root), ...flags)
-  const [port, plain] = [await server.port(), await server.port('plain HTTP on port ')]
-  await server.said(new RegExp(`lxc remote add lxdocker https://USER:PASSWORD@127\\.0\\.0\\.1:${port} --`))
-  const ca = await readFile(join(dirname(root), '.tls/cert.pem'), 'utf8')
-  for (const options of [{ port, ca }, { port: plain }]) {
-    const status = async (path: string, headers = {}) => (await ask(options.port, path, { ...options, headers })).status
-    assert.equal(await status('/', authorization('bob b:s3cret')), 200)
-    assert.equal(await status('/', authorization('bob b:wr0ng')), 401)
-    assert.equal(await status('/'), 401)
-    assert.equal(await status('/healthz'), 200)
-  }
-  server.child.kill('SIGTERM')
-  const { code, out, err } = await server.ended
-  assert.deepEqual([code, out], [143, ''])
-  const lines = [...err.matchAll(/^127\.0\.0\.1 (\S+ GET \S+ \d+) \d+ B \d+ ms$/gm)].map(([, line]) => line)
-  const asked = ['bob?b GET / 200', '- GET / 401', '- GET / 401', '- GET /healthz 200']
-  assert.deepEqual(lines.sort(), [...asked, ...asked].sort())
-  assert.ok(!/s3cret|wr0ng/.test(err), err)
-})
+test(
+  '--auth-file: the log shows the user, never a password; --http requires it as well',
+  needs('htpasswd'),
+  async t => {
+    const { root } = await publishedTree(t)
+    const file = join(dirname(root), 'users')
+    const authorization = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+    await run(['htpasswd', '-i', '-c', file, 'bob b'], { input: 's3cret' })
+    const flags = [
+      '--auth-file',
+      file,
+      '--listen',
+      '127.0.0.1:0',
+      '--http',
+      '127.0.0.1:0',
+      '--verbose',
+      '--workers',
+      '1',
+    ]
+    const server = start(t, dirname(root), ...flags)
+    const [port, plain] = [await server.port(), await server.port('plain HTTP on port ')]
+    await server.printed(new RegExp(`lxc remote add lxdocker https://USER:PASSWORD@127\\.0\\.0\\.1:${port} --`))
+    const ca = await readFile(join(dirname(root), '.tls/cert.pem'), 'utf8')
+    for (const options of [{ port, ca }, { port: plain }]) {
+      const status = async (path: string, headers = {}) =>
+        (await ask(options.port, path, { ...options, headers })).status
+      assert.equal(await status('/', authorization('bob b:s3cret')), 200)
+      assert.equal(await status('/', authorization('bob b:wr0ng')), 401)
+      assert.equal(await status('/'), 401)
+      assert.equal(await status('/healthz'), 200)
+    }
+    server.child.kill('SIGTERM')
+    const { code, out, err } = await server.ended
+    assert.deepEqual([code, out], [143, ''])
+    const lines = [...err.matchAll(/^127\.0\.0\.1 (\S+ GET \S+ \d+) \d+ B \d+ ms$/gm)].map(([, line]) => line)
+    const requests = ['bob?b GET / 200', '- GET / 401', '- GET / 401', '- GET /healthz 200']
+    assert.deepEqual(lines.sort(), [...requests, ...requests].sort())
+    assert.ok(!/s3cret|wr0ng/.test(err), err)
+  },
+)
 
-test('mistakes are told with an exit code', async t => {
+test('wrong options are reported with an exit code', async t => {
   const cwd = await temporary(t)
   const cases: [string[], number, RegExp][] = [
     [['--listen', 'nowhere'], 2, /^--listen: "nowhere" is not HOST:PORT\n {2}hint: /],
-    [['--cert', 'x'], 2, /^--cert: --cert and --key go together\n$/],
+    [['--cert', 'x'], 2, /^--cert: --cert and --key must be given together\n$/],
     [['--port', '1'], 2, /^command line: Unknown option '--port'\n {2}hint: /],
-    [['public'], 2, /^command line: "public" is no option\n {2}hint: /],
+    [['public'], 2, /^command line: unexpected argument "public"\n {2}hint: /],
     [['--http', '8080'], 2, /^--http: "8080" is not HOST:PORT\n {2}hint: /],
     [['--workers', '0'], 2, /^--workers: "0" is not a whole number of at least 1\n$/],
     [['--dir', 'none'], 1, /^none: no such directory\n {2}hint: /],

@@ -10,12 +10,12 @@ import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { published } from '../../../scripts/server/static.ts'
-import { ask, house, IMAGE } from './fixture.ts'
+import { serveTree } from '../../../scripts/server/static.ts'
+import { ask, IMAGE, publishedTree } from './fixture.ts'
 
 async function serving(t: TestContext, size?: number) {
-  const { root, image } = await house(t, size)
-  const server = createServer(published(root))
+  const { root, image } = await publishedTree(t, size)
+  const server = createServer(serveTree(root))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.after(() => {
     server.close()
@@ -24,7 +24,7 @@ async function serving(t: TestContext, size?: number) {
   return { root, image, port: (server.address() as AddressInfo).port }
 }
 
-test('a file comes with its type, its length, how long it may be kept, and never encoded', async t => {
+test('a file comes with its type, its length, how long it may be cached, and never encoded', async t => {
   const { port } = await serving(t)
   const forever = 'public, max-age=31536000, immutable'
   const kinds: [string, RegExp, string][] = [

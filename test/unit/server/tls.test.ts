@@ -1,4 +1,4 @@
-// Which certificate the server shows.
+// The server's certificate.
 
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
@@ -7,33 +7,33 @@ import type { NetworkInterfaceInfo } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Failure } from '../../../scripts/cli/errors.ts'
-import { addresses, kept, load, names } from '../../../scripts/server/tls.ts'
-import { run } from '../../../scripts/system/run.ts'
+import { certificateHosts, loadOrCreate, loadPair, localAddresses } from '../../../scripts/server/tls.ts'
+import { run } from '../../world/run.ts'
 import { temporary } from './fixture.ts'
 
 const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
-test('a self-signed pair is made once, for its owner only', async t => {
+test('a self-signed pair is created once, readable by its owner only', async t => {
   const parent = await temporary(t)
   const directory = join(parent, '.tls')
-  const first = await kept(directory, ['localhost', '127.0.0.1'])
+  const first = await loadOrCreate(run, directory, ['localhost', '127.0.0.1'])
   assert.deepEqual(await readdir(parent), ['.tls'])
   assert.deepEqual(await readdir(directory), ['cert.pem', 'key.pem'])
   assert.deepEqual([await mode(directory), await mode(join(directory, 'key.pem'))], ['700', '600'])
-  const again = await kept(directory, ['another.example'])
+  const again = await loadOrCreate(run, directory, ['another.example'])
   assert.deepEqual([again.cert, again.key], [first.cert, first.key])
 })
 
-test('servers that start at the same time agree on one pair', async t => {
+test('servers that start at the same time use one pair', async t => {
   const parent = await temporary(t)
-  const pairs = await Promise.all([1, 2, 3, 4].map(() => kept(join(parent, '.tls'), ['localhost'])))
+  const pairs = await Promise.all([1, 2, 3, 4].map(() => loadOrCreate(run, join(parent, '.tls'), ['localhost'])))
   assert.equal(new Set(pairs.map(({ cert }) => cert)).size, 1)
   assert.deepEqual(await readdir(parent), ['.tls'])
 })
 
-test('the certificate vouches for the given names only, for ten years, as a server, not as a CA', async t => {
+test('the certificate is valid for the given names only, for ten years, as a server, not as a CA', async t => {
   const listed = ['localhost', '127.0.0.1', '::1', 'images-1', 'images.example.org', '192.0.2.7', '2001:db8::7']
-  const pair = await kept(join(await temporary(t), '.tls'), listed)
+  const pair = await loadOrCreate(run, join(await temporary(t), '.tls'), listed)
   assert.deepEqual(listed.filter(pair.covers), listed)
   assert.deepEqual(['example.org', 'a.localhost', '192.0.2.8', '::'].filter(pair.covers), [])
   assert.deepEqual(pair.hosts, ['localhost', 'images-1', 'images.example.org'])
@@ -56,25 +56,26 @@ test('the certificate vouches for the given names only, for ten years, as a serv
   assert.match(verified, /OK/)
 })
 
-test('the names: this machine, its addresses that others reach, what it listens on', () => {
+test('a certificate lists this machine, the addresses that others reach, the listen address', () => {
   const one = (address: string, internal = false) => ({ address, internal }) as NetworkInterfaceInfo
   const interfaces = {
     lo: [one('127.0.0.1', true), one('::1', true)],
     eth0: [one('192.0.2.7'), one('2001:db8::7'), one('fe80::1'), one('169.254.1.1')],
     wlan0: [one('10.0.0.7')],
   }
-  assert.deepEqual(addresses(interfaces), ['192.0.2.7', '2001:db8::7', '10.0.0.7'])
+  const machine = { name: 'box', addresses: localAddresses(interfaces) }
+  assert.deepEqual(machine.addresses, ['192.0.2.7', '2001:db8::7', '10.0.0.7'])
   const all = ['localhost', '127.0.0.1', '::1', 'box', '192.0.2.7', '2001:db8::7', '10.0.0.7']
-  assert.deepEqual(names('', 'box', interfaces), all)
-  assert.deepEqual(names('192.0.2.7', 'box', interfaces), all)
-  assert.deepEqual(names('images.lan', 'box', interfaces), [...all, 'images.lan'])
+  assert.deepEqual(certificateHosts('', machine), all)
+  assert.deepEqual(certificateHosts('192.0.2.7', machine), all)
+  assert.deepEqual(certificateHosts('images.lan', machine), [...all, 'images.lan'])
 })
 
-test('what cannot be used is named', async t => {
+test('a file that cannot be used is named', async t => {
   const parent = await temporary(t)
   const [one, other] = [join(parent, 'one'), join(parent, 'other')]
-  await kept(one, ['localhost'])
-  await kept(other, ['localhost'])
+  await loadOrCreate(run, one, ['localhost'])
+  await loadOrCreate(run, other, ['localhost'])
   const [cert, key] = [join(one, 'cert.pem'), join(one, 'key.pem')]
   const locked = join(parent, 'locked.pem')
   await run(['openssl', 'pkcs8', '-topk8', '-v2', 'aes-256-cbc', '-passout', 'pass:x', '-in', key, '-out', locked])
@@ -82,28 +83,29 @@ test('what cannot be used is named', async t => {
     [join(parent, 'none'), key, join(parent, 'none'), /^no such file$/],
     [cert, join(parent, 'none'), join(parent, 'none'), /^no such file$/],
     [parent, key, parent, /^cannot be read: EISDIR/],
-    [key, key, key, /^is no certificate in PEM/],
-    [cert, cert, cert, /^is no private key in PEM/],
-    [cert, locked, locked, /^is no private key in PEM, or has a passphrase/],
+    [key, key, key, /^is not a certificate in PEM format/],
+    [cert, cert, cert, /^is not a private key in PEM format/],
+    [cert, locked, locked, /^is not a private key in PEM format without passphrase/],
     [cert, join(other, 'key.pem'), join(other, 'key.pem'), /^is not the key of .*one\/cert\.pem$/],
   ]
   for (const [certFile, keyFile, place, reason] of cases) {
     const failed = (error: Failure) => error instanceof Failure && error.place === place && reason.test(error.reason)
-    await assert.rejects(load(certFile, keyFile), failed, `${certFile} ${keyFile}`)
+    await assert.rejects(loadPair({ certFile, keyFile }), failed, `${certFile} ${keyFile}`)
   }
 })
 
-test('half of a kept pair is a failure that says what to do; an empty directory too', async t => {
+test('a pair of which a file is missing is a failure with a hint', async t => {
   const directory = join(await temporary(t), '.tls')
-  await kept(directory, ['localhost'])
+  await loadOrCreate(run, directory, ['localhost'])
   await rm(join(directory, 'key.pem'))
-  const advised = (error: Failure) => error instanceof Failure && String(error.hint).startsWith(`remove ${directory}`)
-  await assert.rejects(kept(directory, ['localhost']), advised)
+  const hinted = (error: Failure) =>
+    error instanceof Failure && String(error.details.hint).startsWith(`remove ${directory}`)
+  await assert.rejects(loadOrCreate(run, directory, ['localhost']), hinted)
   await rm(join(directory, 'cert.pem'))
-  await assert.rejects(kept(directory, ['localhost']), advised)
+  await assert.rejects(loadOrCreate(run, directory, ['localhost']), hinted)
 })
 
-test('a certificate of an authority, with its chain, is not self-signed', async t => {
+test('a certificate with its chain is not self-signed', async t => {
   const parent = await temporary(t)
   const path = (name: string) => join(parent, name)
   const config = '[req]\ndistinguished_name = dn\n[dn]\n'
@@ -135,17 +137,17 @@ test('a certificate of an authority, with its chain, is not self-signed', async 
   ]
   await run([...make, ...leaf, '-addext', 'subjectAltName=DNS:*.example.org,DNS:images.example.org'], { input: config })
   await writeFile(path('chain'), `${await readFile(path('leaf'), 'utf8')}${await readFile(path('ca.pem'), 'utf8')}`)
-  const pair = await load(path('chain'), path('key'))
+  const pair = await loadPair({ certFile: path('chain'), keyFile: path('key') })
   assert.deepEqual([pair.selfSigned, pair.hosts, pair.covers('x.example.org')], [false, ['images.example.org'], true])
 })
 
-test('without openssl nothing is left behind', async t => {
+test('without openssl no files are left behind', async t => {
   const parent = await temporary(t)
   const path = process.env.PATH
   t.after(() => {
     process.env.PATH = path
   })
   process.env.PATH = parent
-  await assert.rejects(kept(join(parent, '.tls'), ['localhost']), Failure)
+  await assert.rejects(loadOrCreate(run, join(parent, '.tls'), ['localhost']), Failure)
   assert.deepEqual(await readdir(parent), [])
 })

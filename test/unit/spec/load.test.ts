@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { UsageFailure } from '../../../scripts/cli/errors.ts'
-import { load } from '../../../scripts/spec/load.ts'
+import { loadSpecs } from '../../../scripts/spec/load.ts'
 
 async function specs(files: Record<string, string>, use: (directory: string) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'specs-'))
@@ -20,12 +20,12 @@ test('the file name is the image name; disable_supervisor is false unless it say
   specs(
     { 'web.yaml': '---\nimage: nginx\n', 'ha.yml': 'image: a/b\ndisable_supervisor: true\n', 'notes.txt': '' },
     async directory => {
-      const loaded = await load(directory)
+      const loaded = await loadSpecs(directory)
       assert.deepEqual(
-        loaded.map(({ name, keys }) => [name, keys]),
+        loaded.map(({ name, keys }) => [name, keys.image.text, keys.disable_supervisor]),
         [
-          ['ha', { image: 'a/b', disable_supervisor: true }],
-          ['web', { image: 'nginx', disable_supervisor: false }],
+          ['ha', 'a/b', true],
+          ['web', 'nginx', false],
         ],
       )
     },
@@ -35,7 +35,7 @@ test('command lines as lists or strings, numbers as texts, no is a restart polic
   specs(
     { 'a.yaml': 'image: a\ncommand: run "a b"\nentrypoint: [x, y z]\nuser: 1000\nenv: {N: 1, T: true}\nrestart: no\n' },
     async directory => {
-      const [spec] = await load(directory)
+      const [spec] = await loadSpecs(directory)
       const { command, entrypoint, user, env, restart } = spec?.keys ?? {}
       assert.deepEqual(
         [command, entrypoint, user, env, restart],
@@ -46,8 +46,9 @@ test('command lines as lists or strings, numbers as texts, no is a restart polic
 
 test('a relative path of an image starts at its spec', () =>
   specs({ 'web.yaml': 'image: oci:images/web:1\n' }, async directory => {
-    const [spec] = await load(directory)
-    assert.deepEqual(spec?.reference, { transport: 'oci', path: join(directory, 'images/web:1') })
+    const [spec] = await loadSpecs(directory)
+    const path = join(directory, 'images/web:1')
+    assert.deepEqual(spec?.keys.image, { text: 'oci:images/web:1', transport: 'oci', path })
   }))
 
 const bad: [string, Record<string, string>, RegExp][] = [
@@ -110,7 +111,7 @@ const bad: [string, Record<string, string>, RegExp][] = [
 for (const [what, files, complaint] of bad) {
   test(`${what}: file, line, column`, () =>
     specs(files, async directory => {
-      await assert.rejects(load(directory), error => {
+      await assert.rejects(loadSpecs(directory), error => {
         assert.ok(error instanceof UsageFailure)
         assert.match(error.message, complaint)
         return true
@@ -121,7 +122,7 @@ for (const [what, files, complaint] of bad) {
 test('the complaints of all files come at once', () =>
   specs({ 'a.yaml': 'x: 1\n', 'b.yaml': 'image: 1\n' }, async directory => {
     await assert.rejects(
-      load(directory),
+      loadSpecs(directory),
       /a\.yaml:1:1: the key "image".*a\.yaml:1:1: unknown key "x".*b\.yaml:1:8: image: expected string/s,
     )
   }))

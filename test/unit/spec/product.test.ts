@@ -1,22 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Spec } from '../../../scripts/spec/load.ts'
-import { ARCHITECTURES, architecture, type Defaults, products } from '../../../scripts/spec/product.ts'
-
-test('an architecture has the name that Debian gives it, or OCI', () => {
-  for (const name of ARCHITECTURES) assert.equal(architecture(name), name)
-  const oci = {
-    '386': 'i386',
-    ppc64le: 'ppc64el',
-    'arm/v6': 'armel',
-    'linux/arm/v7': 'armhf',
-    'arm64/v8': 'arm64',
-    'linux/amd64': 'amd64',
-  }
-  for (const [name, ours] of Object.entries(oci)) assert.equal(architecture(name), ours)
-  for (const name of ['arm', 'arm/v5', 'x86', '', 'windows/amd64', 'arm64/v9'])
-    assert.equal(architecture(name), undefined)
-})
+import { type Defaults, products } from '../../../scripts/spec/product.ts'
 
 const spec = (name: string, keys: object = {}) => ({ name, keys }) as Spec
 const specs = [spec('any'), spec('two', { architectures: ['amd64', 'arm64'], format: 'squashfs' })]

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { digestOf } from '../../../scripts/text/digest.ts'
 import { catalog } from '../../../scripts/tree/catalog.ts'
 import { nextSerial } from '../../../scripts/tree/layout.ts'
-import type { Item, Version } from '../../../scripts/tree/versions.ts'
+import type { Item, Version } from '../../../scripts/tree/version.ts'
 
 const METADATA: Item = { ftype: 'lxd.tar.xz', file: 'metadata.tar.xz', size: 10, sha256: 'aa' }
 
@@ -14,7 +14,7 @@ function version(name: string, serial: string, release = 'latest'): Version {
     serial,
     release,
     source: { image: name, digest: digestOf(name) },
-    about: { description: '', created: 1, ports: [], volumes: [], stopSignal: 'SIGTERM', supervised: true },
+    summary: { description: '', created: 1, ports: [], volumes: [], stopSignal: 'SIGTERM', supervised: true },
     recipe: {},
     items: [
       METADATA,

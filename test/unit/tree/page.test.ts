@@ -3,20 +3,28 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { digestOf } from '../../../scripts/text/digest.ts'
 import { page } from '../../../scripts/tree/page.ts'
-import type { About, Item, Version } from '../../../scripts/tree/versions.ts'
+import type { ImageSummary, Item, Version } from '../../../scripts/tree/version.ts'
 
 const MIB = 2 ** 20
 const METADATA: Item = { ftype: 'lxd.tar.xz', file: 'metadata.tar.xz', size: MIB, sha256: 'aa' }
 const ROOT: Item = { ftype: 'root.tar.xz', file: 'rootfs.tar.zst', size: 20 * MIB, sha256: 'bb' }
 
-function version(about: Partial<About> = {}, more: Partial<Version> = {}): Version {
+function version(summary: Partial<ImageSummary> = {}, more: Partial<Version> = {}): Version {
   return {
     name: 'web',
     architecture: 'amd64',
     serial: '20260102_0304',
     release: 'latest',
     source: { image: 'library/web:latest', digest: digestOf('') },
-    about: { description: '', created: 1, ports: [], volumes: [], stopSignal: 'SIGTERM', supervised: true, ...about },
+    summary: {
+      description: '',
+      created: 1,
+      ports: [],
+      volumes: [],
+      stopSignal: 'SIGTERM',
+      supervised: true,
+      ...summary,
+    },
     recipe: {},
     items: [METADATA, { ...ROOT, fingerprint: '0123456789abcdef' }],
     ...more,
@@ -44,7 +52,7 @@ function text(...versions: Version[]): string {
   return decoded(body.replace(/<[^>]+>/g, ''))
 }
 
-function devices(about: Partial<About>): string[] {
+function devices(about: Partial<ImageSummary>): string[] {
   const [, lines = []] = blocks('LXD', version(about))
   return lines.filter(line => line.startsWith('lxc config device add web ')).map(line => line.slice(26))
 }

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { expire } from '../../../scripts/tree/expire.ts'
 import { retain } from '../../../scripts/tree/retain.ts'
-import type { Version } from '../../../scripts/tree/versions.ts'
+import type { Version } from '../../../scripts/tree/version.ts'
+import { run } from '../../world/run.ts'
 
 const version = (name: string, serial: string, architecture = 'amd64') => ({ name, serial, architecture }) as Version
 const web = ['20260101_0000', '20260102_0000', '20260103_0000'].map(serial => version('web', serial))
@@ -27,14 +28,14 @@ test('what leaves the catalog leaves the disk six hours later; what comes back s
     const at = (hours: number) => new Date(Date.UTC(2026, 1, 1, hours))
     const there = () => [db, ...web].map(one => existsSync(path(one)))
 
-    await expire(tree, { listed: web.slice(1), dropped: [db, web[0] as Version] }, at(0))
-    await expire(tree, { listed: web.slice(1), dropped: [db, web[0] as Version] }, at(5))
+    await expire(run, tree, { listed: web.slice(1), dropped: [db, web[0] as Version] }, at(0))
+    await expire(run, tree, { listed: web.slice(1), dropped: [db, web[0] as Version] }, at(5))
     assert.deepEqual(there(), [true, true, true, true])
-    await expire(tree, { listed: [db, ...web.slice(1)], dropped: [web[0] as Version] }, at(7))
+    await expire(run, tree, { listed: [db, ...web.slice(1)], dropped: [web[0] as Version] }, at(7))
     assert.deepEqual(there(), [true, false, true, true])
-    await expire(tree, { listed: web.slice(1), dropped: [db] }, at(8))
+    await expire(run, tree, { listed: web.slice(1), dropped: [db] }, at(8))
     assert.deepEqual(there(), [true, false, true, true])
-    await expire(tree, { listed: web.slice(1), dropped: [db] }, at(15))
+    await expire(run, tree, { listed: web.slice(1), dropped: [db] }, at(15))
     assert.deepEqual(there(), [false, false, true, true])
   } finally {
     rmSync(tree, { recursive: true })

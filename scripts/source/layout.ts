@@ -1,0 +1,27 @@
+// Reads OCI layouts that hold one image each.
+
+import { join } from 'node:path'
+import { parsed } from '../cli/errors.ts'
+import { read } from '../system/files.ts'
+import type { Digest } from '../text/digest.ts'
+import { type Descriptor, manifestJson } from './manifest.ts'
+
+/** Where a blob lies in a layout. */
+export function blobPath(digest: Digest): string {
+  return join('blobs', digest.replace(':', '/'))
+}
+
+/**
+ * Every blob that a layout names: its manifests, their configs, their layers.
+ *
+ * @throws Failure when one of its files cannot be read, or says anything but a digest where one belongs
+ */
+export async function layoutBlobs(layout: string): Promise<Descriptor[]> {
+  const manifest = async (path: string) => parsed(manifestJson, await read(join(layout, path)), join(layout, path))
+  const { manifests = [] } = await manifest('index.json')
+  const named = manifests.map(async ({ digest }) => {
+    const { config, layers = [] } = await manifest(blobPath(digest))
+    return config ? [config, ...layers] : layers
+  })
+  return [...manifests, ...(await Promise.all(named)).flat()]
+}

@@ -1,0 +1,51 @@
+// Parses the manifests of images.
+
+import { z } from 'zod'
+import { Failure } from '../cli/errors.ts'
+import { digest } from '../text/digest.ts'
+import { exactStruct, unambiguousJson } from '../text/json.ts'
+import { printable } from '../text/printable.ts'
+
+/** More than any real image has: overlayfs, hence Docker, stops at 128. */
+const MAX_LAYERS = 500
+const MAX_PLATFORMS = 1000
+
+const text = z.string().default('')
+
+const platform = exactStruct({ os: text, architecture: text, variant: text })
+
+const descriptor = exactStruct({
+  mediaType: text,
+  digest,
+  /** Bytes. */
+  size: z.int().nonnegative().default(0),
+  platform: platform.optional(),
+})
+
+const manifest = exactStruct({
+  schemaVersion: z.number().default(2),
+  /** Of an index: one for each platform. */
+  manifests: z.array(descriptor).max(MAX_PLATFORMS, `has more than ${MAX_PLATFORMS} entries`).optional(),
+  config: descriptor.optional(),
+  layers: z.array(descriptor).max(MAX_LAYERS, `has more than ${MAX_LAYERS} layers`).optional(),
+}).refine(({ manifests, config, layers }) => !manifests || !(config || layers), 'is a manifest and an index at once')
+
+/** Media types of configs; other artifacts, e.g. Helm charts, have others. */
+const IMAGE_CONFIG = /^(application\/vnd\.(oci\.image\.config|docker\.container\.image)\.v1\+json)?$/
+
+export type Descriptor = z.infer<typeof descriptor>
+
+/** A manifest or an index, whatever its media type says: skopeo, too, goes by what it holds. */
+export const manifestJson = unambiguousJson(manifest)
+
+export type Manifest = z.infer<typeof manifest>
+
+/** @throws Failure when it is that of something else than an image */
+export function checkImage({ schemaVersion, config }: Manifest): void {
+  if (schemaVersion === 1) {
+    const hint = 'push it again with any Docker since 2017'
+    throw new Failure('manifest', 'it is of Docker schema 1', { hint })
+  }
+  if (config && !IMAGE_CONFIG.test(config.mediaType))
+    throw new Failure('manifest', `it is that of an artifact, ${printable(config.mediaType)}, not of an image`)
+}

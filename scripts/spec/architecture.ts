@@ -1,0 +1,43 @@
+// Knows the architectures by Debian's names, which LXD and Incus use.
+
+import { z } from 'zod'
+import { Failure } from '../cli/errors.ts'
+import type { Platform } from '../tools/skopeo.ts'
+
+/** What an image index calls each. */
+export const PLATFORMS = {
+  amd64: { os: 'linux', architecture: 'amd64' },
+  arm64: { os: 'linux', architecture: 'arm64', variant: 'v8' },
+  armel: { os: 'linux', architecture: 'arm', variant: 'v6' },
+  armhf: { os: 'linux', architecture: 'arm', variant: 'v7' },
+  i386: { os: 'linux', architecture: '386' },
+  ppc64el: { os: 'linux', architecture: 'ppc64le' },
+  riscv64: { os: 'linux', architecture: 'riscv64' },
+  s390x: { os: 'linux', architecture: 's390x' },
+} as const satisfies Record<string, Platform>
+
+export type Architecture = keyof typeof PLATFORMS
+
+export const ARCHITECTURES = Object.keys(PLATFORMS) as Architecture[]
+
+/** Parses an architecture as Debian names it (`armhf`) or as OCI does (`arm/v7`, `linux/arm/v7`). */
+export const architecture = z.string().transform((text, context) => {
+  const name = text.replace(/^linux\//, '')
+  const known = ARCHITECTURES.find(
+    one => one === name || oci(PLATFORMS[one]) === name || (PLATFORMS[one].architecture === name && name !== 'arm'),
+  )
+  if (!known) context.addIssue({ code: 'custom', message: `"${text}" is none of ${ARCHITECTURES.join(', ')}` })
+  return known ?? z.NEVER
+})
+
+function oci({ architecture, variant }: Platform): string {
+  return variant ? `${architecture}/${variant}` : architecture
+}
+
+/** The architecture of this machine. @throws Failure where LXD has no name for it */
+export function hostArchitecture(): Architecture {
+  const name = { x64: 'amd64', arm: 'armhf', ia32: 'i386', ppc64: 'ppc64el' }[process.arch as string] ?? process.arch
+  const known = architecture.safeParse(name).data
+  if (known) return known
+  throw new Failure('this machine', `its architecture ${process.arch} is none that LXD knows`)
+}

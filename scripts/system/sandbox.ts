@@ -1,0 +1,27 @@
+// Says how a tool is started so that it can harm nothing.
+
+export interface Sandbox {
+  /** Absolute paths of the directories that tools may write to. All else is read-only. */
+  writable: readonly string[]
+}
+
+/** What unpacking an image as root takes: owners, modes, device nodes, file capabilities. */
+const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP']
+
+/** What stands before a tool's own words: the tool dies with this process, even on kill -9. */
+export function launcher(sandbox: Sandbox | undefined, network: boolean): string[] {
+  if (!sandbox) return ['setpriv', '--pdeathsig', 'KILL', '--']
+  // biome-ignore format: a flag and its value on one line
+  return [
+    'bwrap',
+    '--die-with-parent',
+    '--ro-bind', '/', '/',
+    '--dev', '/dev',
+    ...sandbox.writable.flatMap(path => ['--bind', path, path]),
+    '--unshare-ipc',
+    ...(network ? [] : ['--unshare-net']),
+    '--cap-drop', 'ALL',
+    ...CAPABILITIES.flatMap(name => ['--cap-add', `CAP_${name}`]),
+    '--',
+  ]
+}

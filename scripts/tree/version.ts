@@ -1,0 +1,82 @@
+// One published image: what its build.json says.
+
+import { z } from 'zod'
+import { ARCHITECTURES } from '../spec/architecture.ts'
+import { digest } from '../text/digest.ts'
+import { json } from '../text/json.ts'
+
+/** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */
+const FTYPES = ['lxd.tar.xz', 'lxd_combined.tar.gz', 'squashfs', 'root.tar.xz', 'squashfs.vcdiff'] as const
+
+export type Ftype = (typeof FTYPES)[number]
+
+export type Daemon = 'LXD' | 'Incus'
+
+/** The patterns of what becomes part of a path. */
+export const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
+export const SERIAL = /^\d{8}_\d{4}$/
+const FILE = /^[A-Za-z0-9][\w.-]*$/
+const SHA256 = /^[0-9a-f]{64}$/
+
+/** A file of a version as LXD and Incus download it. */
+const item = z.object({
+  ftype: z.enum(FTYPES),
+  /** File name inside the version's directory. */
+  file: z.string().regex(FILE, 'is not a file name'),
+  /** Bytes. */
+  size: z.int().nonnegative(),
+  sha256: z.string().regex(SHA256, 'is not a SHA-256'),
+  /** Of what holds a root file system: sha256 of the metadata's bytes followed by its own, the image's name in LXD. */
+  fingerprint: z.string().regex(SHA256, 'is not a SHA-256').optional(),
+  /** Of a delta: the serial of the version that it starts from. */
+  base: z.string().regex(SERIAL, 'is not a serial').optional(),
+})
+
+/** What people want to know of an image before they launch it. */
+const imageSummary = z.object({
+  description: z.string(),
+  /** When the image was made, in seconds since 1970. */
+  created: z.number().min(0).max(253_402_300_799),
+  /** `80/tcp` */
+  ports: z.array(z.string()),
+  /** Absolute paths. */
+  volumes: z.array(z.string()),
+  /** `SIGTERM`, `SIGQUIT`, … */
+  stopSignal: z.string(),
+  /** false: the application itself is PID 1. */
+  supervised: z.boolean(),
+})
+
+/** One image, published or about to be; this is build.json. */
+const version = z.object({
+  name: z.string().regex(NAME, 'is not a name'),
+  architecture: z.enum(ARCHITECTURES),
+  serial: z.string().regex(SERIAL, 'is not a serial'),
+  /** The tag, or what else tells people the release. */
+  release: z.string(),
+  /** What the spec asked for and what the registry gave. */
+  source: z.object({ image: z.string(), digest }),
+  summary: imageSummary,
+  /** Inputs by name, each a short text or a digest; equal recipes make equal bytes. */
+  recipe: z.record(z.string(), z.string()),
+  items: z.array(item).min(1),
+})
+
+export type Item = z.infer<typeof item>
+export type ImageSummary = z.infer<typeof imageSummary>
+export type Version = z.infer<typeof version>
+export type Recipe = Version['recipe']
+
+/** Parses a build.json. Version 0.1 called the summary `about`. */
+export const buildJson = json(
+  z.preprocess(value => {
+    const { about, ...rest } = Object(value)
+    return about === undefined ? value : { ...rest, summary: about }
+  }, version),
+)
+
+/** The root file system that a daemon takes: of a version that has two, the squashfs is LXD's, the tar Incus'. */
+export function rootfsItem({ items }: Version, daemon: Daemon): Item | undefined {
+  const roots = items.filter(({ fingerprint }) => fingerprint)
+  return roots.find(({ ftype }) => (ftype === 'root.tar.xz') === (daemon === 'Incus')) ?? roots[0]
+}

@@ -1,0 +1,52 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { test } from 'node:test'
+import { decide, type Inputs } from '../../../scripts/plan/decide.ts'
+import { changes } from '../../../scripts/plan/recipe.ts'
+import type { Product } from '../../../scripts/spec/product.ts'
+import type { Keys } from '../../../scripts/spec/schema.ts'
+import { digest } from '../../../scripts/text/digest.ts'
+import type { Version } from '../../../scripts/tree/version.ts'
+
+const source = (digit: string) => digest.parse(`sha256:${digit.repeat(64)}`)
+const payload = {
+  templates: { 'init.sh.hbs': 'one', 'udhcpc.sh.hbs': '', 'hostname.tpl': '', 'hosts.tpl': '', 'prelaunch.tpl': '' },
+  busybox: new Uint8Array([1, 2]),
+  udhcpcScript: new Uint8Array(),
+}
+const made = (keys: Partial<Keys> = {}, inputs: Partial<Inputs> = {}) => {
+  const spec = { keys: { disable_supervisor: false, ...keys } }
+  const product = { spec, architecture: 'amd64', format: 'tar' } as Product
+  return decide(product, { source: source('a'), payload, newest: undefined, force: false, ...inputs })
+}
+const newest = { recipe: made().recipe } as Version
+
+test('equal inputs make equal recipes: keep', () => {
+  deepEqual(changes(newest.recipe, made().recipe), [])
+  const { action, why } = made({}, { newest })
+  deepEqual([action, why], ['keep', 'unchanged'])
+})
+
+test('every input is a reason to build, and is named', () => {
+  const other = { ...payload.templates, 'init.sh.hbs': 'two' }
+  const reasons = [
+    made({}, { newest, source: source('b') }),
+    made({ disable_supervisor: true }, { newest }),
+    made({}, { newest, payload: { ...payload, templates: other } }),
+    made({}, { newest, payload: { ...payload, busybox: new Uint8Array([3]) } }),
+  ]
+  deepEqual(
+    reasons.map(({ action, why }) => `${action}: ${why}`),
+    [
+      'build: source aaaaaaaaaaaa → bbbbbbbbbbbb',
+      'build: disable_supervisor false → true',
+      'build: init.sh.hbs 7692c3ad3540 → 3fc4ccfe7458',
+      'build: busybox a12871fee210 → 084fed08b978',
+    ],
+  )
+})
+
+test('nothing published, or --force: build', () => {
+  equal(made().why, 'not published yet')
+  const { action, why } = made({}, { newest, force: true })
+  deepEqual([action, why], ['build', '--force'])
+})
