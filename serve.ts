@@ -100,5 +100,6 @@ function printInstructions(log: Log, { pair, listenHost, port, login }: Instruct
   // The daemon reads the system's certificates at its start only, hence the restart. Instances go on running.
   log.info(`once on each LXD host (for Incus: incus instead of lxd and lxc):
   sudo install -m 644 ${resolve(pair.certFile)} ${trusted} && sudo update-ca-certificates && sudo systemctl restart lxd
-  lxc remote add lxdocker https://${login}${authority} --protocol simplestreams`)
+  lxc remote add lxdocker https://${login}${authority} --protocol simplestreams${login ? '' : `
+  (LXD 6.10 and later: lxc image registry create lxdocker url=https://${authority})`}`)
 }

@@ -1,4 +1,4 @@
-// Tests that nginx and Caddy, configured as the README says, serve a tree as serve.ts does.
+// Tests that nginx and Caddy, configured as docs/serve.md says, serve a tree as serve.ts does.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -8,14 +8,14 @@ import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { busyboxLayer } from '../world/busybox.ts'
 import { type Daemon, daemon } from '../world/daemon.ts'
+import { only } from '../world/documents.ts'
 import { image } from '../world/image.ts'
 import { type Lxd, lxd } from '../world/lxd.ts'
-import { type Lxdocker, lxdocker, PROJECT } from '../world/lxdocker.ts'
+import { type Lxdocker, lxdocker } from '../world/lxdocker.ts'
 import { freePort, type Registry, registry } from '../world/registry.ts'
 import { needs } from '../world/tools.ts'
 import { waitFor } from '../world/wait.ts'
 
-const README = process.env.LXDT_README ?? join(PROJECT, 'README.md')
 const needed = needs('lxd', 'nginx', 'caddy', 'docker-registry', 'skopeo', 'umoci', 'zstd', 'openssl')
 
 let hub: Registry
@@ -47,16 +47,16 @@ if (!needed.skip) {
   })
 }
 
-/** A block of the README, which names our tree, our certificate and a free port instead of its examples. */
+/** The documented configuration, which names our tree, our certificate and a free port instead of its examples. */
 function documented(language: string, places: Record<string, string>): string {
-  const blocks = [...readFileSync(README, 'utf8').matchAll(/^```(\w+)\n(.*?)^```$/gms)]
-  const found = blocks.find(([, name]) => name === language)?.[2]
-  ok(found, `no block in ${language} in ${README}`)
   const all = { '/etc/ssl/images.example.org': join(house.dir, '.tls'), '/opt/lxdocker': house.dir, ...places }
-  return Object.entries(all).reduce((text, [from, to]) => {
-    ok(text.includes(from), `${language}: ${from} is not in the README's block`)
-    return text.replaceAll(from, to)
-  }, found)
+  return Object.entries(all).reduce(
+    (text, [from, to]) => {
+      ok(text.includes(from), `${language}: ${from} is not in the example`)
+      return text.replaceAll(from, to)
+    },
+    only('docs/serve.md', language),
+  )
 }
 
 test('nginx', needed, async t => {

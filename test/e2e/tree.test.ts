@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { parse } from 'yaml'
 import { busyboxLayer } from '../world/busybox.ts'
+import { only } from '../world/documents.ts'
 import { type Image, image } from '../world/image.ts'
 import { type Lxdocker, lxdocker, PROJECT } from '../world/lxdocker.ts'
 import { type Registry, registry } from '../world/registry.ts'
@@ -155,11 +156,9 @@ test('--arch: for these only; an image that does not exist for one says so', nee
   match(wrong.stderr, /--arch: "x86" is none of amd64, arm64/)
 })
 
-/** The script of a step of the README's workflow. */
+/** The script of a step of the documented workflow. */
 function step(job: 'build' | 'merge', says: string): string {
-  const text =
-    /```yaml\n(# \.github\/workflows[\s\S]*?)```/.exec(readFileSync(join(PROJECT, 'README.md'), 'utf8'))?.[1] ?? ''
-  const { jobs } = parse(text)
+  const { jobs } = parse(only('docs/build.md', 'yaml'))
   const { run } = jobs[job].steps.find((step: { run?: string }) => step.run?.includes(says))
   return run.replaceAll(
     'sudo npx zx ',
@@ -167,7 +166,7 @@ function step(job: 'build' | 'merge', says: string): string {
   )
 }
 
-test("the README's workflow gives every spec to one shard", () => {
+test('the documented workflow gives every spec to one shard', () => {
   const house = lxdocker()
   const names = ['a', 'b', 'c', 'd', 'e', 'f']
   for (const name of names) house.spec(name, '')
@@ -180,7 +179,7 @@ test("the README's workflow gives every spec to one shard", () => {
   deepEqual(shards.flat().sort(), names)
 })
 
-test("the README's workflow merges trees; --index lists them", needed, async () => {
+test('the documented workflow merges trees; --index lists them', needed, async () => {
   const merged = lxdocker()
   for (const name of ['a', 'b']) {
     const house = lxdocker(hub.env)

@@ -6,6 +6,8 @@ import type { Argv } from '../../scripts/system/run.ts'
 import { waitFor } from './wait.ts'
 
 export interface Host {
+  /** How its client is started; its arguments follow. */
+  argv: Argv
   /** What a client needs to talk to it. */
   env: Record<string, string>
   /** Any command of the client; returns its standard output, throws with its standard error. */
@@ -48,15 +50,20 @@ export function client([program, ...before]: Argv, env: Record<string, string>):
     (await execa(program, [...before, ...args], { env, input, timeout: 300_000 })).stdout
 }
 
-/** @param end ends the daemon */
-export function host(client: Client, env: Record<string, string>, end: () => Promise<void>): Host {
-  const lxc = (...args: string[]) => client(args)
+/**
+ * @param argv how its client is started
+ * @param end ends the daemon
+ */
+export function host(argv: Argv, env: Record<string, string>, end: () => Promise<void>): Host {
+  const run = client(argv, env)
+  const lxc = (...args: string[]) => run(args)
   const clean = async () => {
     const names = (await lxc('list', '--format', 'csv', '--columns', 'n')).split('\n').filter(Boolean)
     // One that is just ending is busy.
     for (const name of names) await waitFor(`${name} is deleted`, async () => [await lxc('delete', '--force', name)])
   }
   return {
+    argv,
     env,
     lxc,
     async launch(image, name, { config = {}, devices = {} } = {}) {
@@ -64,7 +71,7 @@ export function host(client: Client, env: Record<string, string>, end: () => Pro
       const raw = [UNCONFINED, config['raw.lxc']].filter(Boolean).join('\n')
       const keys = Object.entries({ ...config, ...(raw ? { 'raw.lxc': raw } : {}) })
       try {
-        await client(['launch', image, real], JSON.stringify({ config: Object.fromEntries(keys), devices }))
+        await run(['launch', image, real], JSON.stringify({ config: Object.fromEntries(keys), devices }))
       } catch (error) {
         const log = await lxc('info', real, '--show-log').catch(() => '')
         throw new Error(`${(error as Error).message}\n${log}`)

@@ -34,7 +34,7 @@ export async function incus({ ca }: { ca?: string } = {}): Promise<Host> {
     // It ends the instances and dnsmasq too.
     signal: 'SIGPWR',
   })
-  const incus = client(inside(server.pid, '/usr/bin/incus'), env)
-  await incus(['admin', 'init', '--preseed'], preseed('inct', 118))
-  return host(incus, env, server.stop)
+  const argv = inside(server.pid, '/usr/bin/incus')
+  await client(argv, env)(['admin', 'init', '--preseed'], preseed('inct', 118))
+  return host(argv, env, server.stop)
 }
