@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the OCI image of specs/hello.yaml from a static busybox: hello.sh BUSYBOX ARCHITECTURE LAYOUT
+# Builds the OCI image of specs/hello.yaml around a static busybox: hello.sh BUSYBOX ARCHITECTURE LAYOUT
 set -eu
 busybox=$1 architecture=$2 layout=$3
 here=$(dirname "$0")

@@ -1,49 +1,53 @@
-# Puts the application's command line together.
+# Writes the application's command line.
 
-file_variables() {
+print_envfile_variables() {
 	[ -n "$LXDOCKER_ENVFILE" ] || return 0
-	[ -r "$LXDOCKER_ENVFILE" ] || say "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
+	[ -r "$LXDOCKER_ENVFILE" ] || log_line "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
 	while IFS= read -r pair || [ -n "$pair" ]; do
 		case $pair in
 		'' | '#'*) ;;
-		[!=]*=*) words "$pair" ;;
-		*) say "LXDOCKER_ENVFILE: left out, not NAME=value: ${pair%%=*}" ;;
+		[!=]*=*) print_words "$pair" ;;
+		*) log_line "LXDOCKER_ENVFILE: left out, not NAME=value: ${pair%%=*}" ;;
 		esac
 	done <"$LXDOCKER_ENVFILE"
 }
 
 default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
-instance_variables() {
-	# shellcheck disable=SC3045 # this sh knows -d
+# LXD sets that very PATH, which must not replace the image's own; a different one is the instance's.
+print_instance_variables() {
 	while IFS= read -r -d '' pair; do
-		case $pair in LXDOCKER_* | UDHCPC_NO_* | CREDENTIALS_DIRECTORY=* | "PATH=$default_path") ;; *) words "$pair" ;; esac
+		case $pair in LXDOCKER_* | UDHCPC_NO_* | CREDENTIALS_DIRECTORY=* | "PATH=$default_path") ;; *) print_words "$pair" ;; esac
 	done </proc/1/environ
 }
 
-# What stands before a program so that it runs as the application does. `env` takes the last of equal names.
-write_prefix() {
+# Writes the words that make a program run with the application's environment and user, and sets path to its PATH.
+write_launch_prefix() {
+	# `env` takes the last of equal names.
 	{
-		words "PATH=$default_path" "HOSTNAME=$(hostname)" "HOME=$home"
-		image_variables
-		file_variables
-		instance_variables
+		print_words "PATH=$default_path" "HOSTNAME=$(hostname)" "HOME=$home"
+		print_image_variables
+		print_envfile_variables
+		print_instance_variables
 	} >$state/variables
-	# shellcheck disable=SC3045
 	while IFS= read -r -d '' pair; do
 		case $pair in PATH=*) path=${pair#PATH=} ;; esac
 	done <$state/variables
 	{
-		words env -i
+		print_words env -i
 		cat $state/variables
-		# Of busybox's applets only su sets supplementary groups, only for a user of passwd.
-		if [ -n "$login" ]; then words su -m -s /busybox-lxd -- "$login" nsenter --; else words nsenter -S "$uid" -G "$gid" --; fi
-	} >$state/prefix
+		# Of busybox's applets only su sets supplementary groups, and only for a user of passwd.
+		if [ -n "$login" ]; then
+			print_words su -m -s /busybox-lxd -- "$login" nsenter --
+		else
+			print_words nsenter -S "$uid" -G "$gid" --
+		fi
+	} >$state/launch_prefix
 }
 
-# Passes words on. Instead of the image's program busybox would run its own applet of that name: the first gets its path.
+# Copies a command line from stdin to stdout. A program of the image that has the name of an applet gets its full path, or
+# busybox would run the applet.
 resolve_program() {
-	# shellcheck disable=SC3045
 	IFS= read -r -d '' program || return 0
 	case $program in
 	*/*) ;;
@@ -54,46 +58,45 @@ resolve_program() {
 			directory=
 		done
 		IFS=$old_ifs
-		[ -n "$directory" ] || fail "$program: not found in PATH=$path"
+		[ -n "$directory" ] || exit_with_error "$program: not found in PATH=$path"
 		! /busybox-lxd --list | grep -Fqx -e "$program" || program=$directory/$program
 		;;
 	esac
-	words "$program"
+	print_words "$program"
 	cat
 }
 
-# Prints the words of a text. Blanks separate them, quotes and backslashes hold them together as in a shell, nothing is
-# expanded.
-split() {
-	text=$1 word='' begun='' quote=''
+# Prints the words of a text. As in a shell, blanks separate words, and quotes and backslashes protect blanks; nothing is expanded.
+split_words() {
+	text=$1 word='' in_word='' quote=''
 	while [ -n "$text" ]; do
 		char=${text%"${text#?}"} text=${text#?}
 		if [ "$char" = "\\" ] && [ "$quote" != "'" ]; then
 			char=${text%"${text#?}"} text=${text#?}
 			case $quote$char in \"[!\"\\\$\`]) word=$word\\ ;; esac
-			word=$word$char begun=true
+			word=$word$char in_word=true
 		elif [ -n "$quote" ]; then
 			if [ "$char" = "$quote" ]; then quote=''; else word=$word$char; fi
 		else
 			case $char in
-			\' | \") quote=$char begun=true ;;
+			\' | \") quote=$char in_word=true ;;
 			[[:space:]])
-				[ -z "$begun" ] || words "$word"
-				word='' begun=''
+				[ -z "$in_word" ] || print_words "$word"
+				word='' in_word=''
 				;;
-			*) word=$word$char begun=true ;;
+			*) word=$word$char in_word=true ;;
 			esac
 		fi
 	done
-	[ -z "$begun" ] || words "$word"
+	[ -z "$in_word" ] || print_words "$word"
 }
 
-# As with `docker run --entrypoint`, another entrypoint does away with the image's command.
-application_words() {
-	if [ -n "$LXDOCKER_ENTRYPOINT" ]; then split "$LXDOCKER_ENTRYPOINT"; else image_entrypoint; fi
+# As with `docker run --entrypoint`, another entrypoint drops the image's command.
+print_application_words() {
+	if [ -n "$LXDOCKER_ENTRYPOINT" ]; then split_words "$LXDOCKER_ENTRYPOINT"; else print_image_entrypoint; fi
 	if [ -n "$LXDOCKER_COMMAND" ]; then
-		split "$LXDOCKER_COMMAND"
+		split_words "$LXDOCKER_COMMAND"
 	elif [ -z "$LXDOCKER_ENTRYPOINT" ]; then
-		image_command
+		print_image_command
 	fi
 }

@@ -1,56 +1,57 @@
-# Checks the health of the application.
+# Checks the application's health.
 
-say_health() {
-	[ "$1" != "$healthy" ] || return 0
-	healthy=$1
+# publish_health starting|healthy|unhealthy
+publish_health() {
+	[ "$1" != "$health" ] || return 0
+	health=$1
 	for directory in /run /dev/shm; do
 		[ -d $directory ] || continue
 		mkdir -p $directory/lxdocker 2>/dev/null && echo "$1" >$directory/lxdocker/health && break
 	done
-	say "health: $1"
+	log_line "health: $1"
 }
 
-# A process that runs a check for every line of the FIFO `ask`, so that checks ignore no signal; see spawn.
-spawn_checker() {
-	rm -f $state/ask $state/answer
-	mkfifo -m 600 $state/ask $state/answer
-	# shellcheck disable=SC2016
+# Starts the check runner: it runs one check for each line that it reads from the FIFO check_request. It is no background
+# job, so that checks ignore no signal; see start_application.
+start_check_runner() {
+	rm -f $state/check_request $state/check_result
+	mkfifo -m 600 $state/check_request $state/check_result
 	setsid setsid sh -c '
-		exec 3<>"$1/answer"
+		exec 3<>"$1/check_result"
 		while read -r _; do
-			timeout -s KILL "$3" sh -c "$2" "$1/check" >/dev/null 2>&1 </dev/null 3>&-
+			timeout -s KILL "$3" sh -c "$2" "$1/check_command" >/dev/null 2>&1 </dev/null 3>&-
 			echo $? >&3
-		done <"$1/ask"
-	' lxdocker $state "$become" "$health_timeout"
+		done <"$1/check_request"
+	' lxdocker $state "$exec_words" "$health_timeout"
 }
 
-check_health() {
+is_healthy() {
 	echo >&5
-	read -r answer <$state/answer
-	[ "$answer" = 0 ]
+	read -r check_status <$state/check_result
+	[ "$check_status" = 0 ]
 }
 
-# Runs beside the application, as long as that does.
+# The health watcher: a child of PID 1 that lives as long as the application does.
 watch_health() {
-	exec 5>$state/ask
-	begun=$(now) failures=0 healthy=''
-	say_health starting
+	exec 5>$state/check_request
+	watch_started=$(print_uptime_seconds) failures=0 health=''
+	publish_health starting
 	while :; do
-		if [ "$healthy" = starting ] && [ $(($(now) - begun)) -lt "$health_start_period" ]; then
-			early=true
+		if [ "$health" = starting ] && [ $(($(print_uptime_seconds) - watch_started)) -lt "$health_start_period" ]; then
+			failure_counts=false
 			sleep "$health_start_interval"
 		else
-			early=false
+			failure_counts=true
 			sleep "$health_interval"
 		fi
-		if check_health; then
+		if is_healthy; then
 			failures=0
-			say_health healthy
-		elif [ $early = false ]; then
+			publish_health healthy
+		elif [ $failure_counts = true ]; then
 			failures=$((failures + 1))
-			[ $failures -lt "$health_retries" ] || say_health unhealthy
+			[ $failures -lt "$health_retries" ] || publish_health unhealthy
 		fi
-		if [ "$healthy" = unhealthy ] && [ "$restart_unhealthy" = true ]; then
+		if [ "$health" = unhealthy ] && [ "$restart_unhealthy" = true ]; then
 			: >$state/unhealthy
 			kill -s "$stop_signal" "$application"
 			sleep 10

@@ -1,34 +1,35 @@
-# The boot, step by step.
+# Boots, step by step, then runs the application.
 
-stopping='' application='' pause=''
-[ "$supervised" = false ] || trap stop PWR TERM INT
+stopping='' application='' restart_pause=''
+[ "$supervised" = false ] || trap handle_stop PWR TERM INT
 mkdir -m 700 $state
 mount_shared_memory
-mount_runtime_directories
-give_back_init
-set_kernel_parameters
-configure_network
-[ ! -s /lxd-prelaunch ] || /lxd-prelaunch || say "/lxd-prelaunch ended with status $?"
+mount_tmp_and_run
+restore_init
+set_network_sysctls
+configure_interfaces
+[ ! -s /lxd-prelaunch ] || /lxd-prelaunch || log_line "/lxd-prelaunch ended with status $?"
 
 workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user} restart=${LXDOCKER_RESTART:-$restart}
 resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$stop_signal}"
 resolve_user
 chown "$uid" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2
 mkdir -p "$workdir"
-cd "$workdir" || fail "$workdir: cannot be the working directory"
-write_prefix
-application_words >$state/words
-resolve_program <$state/words >$state/application
-cat $state/prefix $state/application >$state/command
+cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
+write_launch_prefix
+# By way of a file: the last stage of a pipeline is a subshell, in which an error would not end PID 1.
+print_application_words >$state/words
+resolve_program <$state/words >$state/application_words
+cat $state/launch_prefix $state/application_words >$state/application_command
 [ -z "$stopping" ] || exit 0
 if [ "$supervised" = true ]; then
-	image_health >$state/words
-	[ ! -s $state/words ] || (resolve_program <$state/words | cat $state/prefix - >$state/check)
+	print_health_check >$state/words
+	[ ! -s $state/words ] || (resolve_program <$state/words | cat $state/launch_prefix - >$state/check_command)
 	for signal in HUP USR1 USR2 WINCH; do
 		# shellcheck disable=SC2064
-		trap "pass_on $signal" $signal
+		trap "forward_signal $signal" $signal
 	done
 	supervise
 else
-	exec sh -c "$become" $state/command
+	exec sh -c "$exec_words" $state/application_command
 fi

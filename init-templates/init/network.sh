@@ -1,14 +1,14 @@
 # Configures the network.
 
-# Forwarding off: an application is no router. Low ports for every user, as Docker has it.
-set_kernel_parameters() {
+# Forwarding off: an application is no router and has no firewall. Low ports for every user, as in Docker.
+set_network_sysctls() {
 	for name in ipv4/ip_forward ipv6/conf/all/forwarding ipv4/ip_unprivileged_port_start; do
 		[ ! -w /proc/sys/net/$name ] || echo 0 >/proc/sys/net/$name
 	done
 }
 
-# configure_static FAMILY ADDRESS/PREFIX[,GATEWAY]
-configure_static() {
+# add_static_address -4|-6 ADDRESS/PREFIX[,GATEWAY]
+add_static_address() {
 	ip link set dev eth0 up
 	ip "$1" address add "${2%%,*}" dev eth0
 	case $2 in
@@ -19,8 +19,8 @@ configure_static() {
 	esac
 }
 
-# Waits for leases for some seconds; udhcpc then goes on trying in the background.
-configure_network() {
+# Waits at most ten seconds for DHCP leases (udhcpc: 5 requests, 2 s apart); udhcpc then keeps trying in the background.
+configure_interfaces() {
 	ip link set dev lo up
 	[ -z "$LXDOCKER_DNS" ] || echo "$LXDOCKER_DNS" | tr , '\n' | sed 's/^/nameserver /' >/etc/resolv.conf
 	for interface in /sys/class/net/eth*; do
@@ -28,9 +28,9 @@ configure_network() {
 		case $interface in
 		'eth*') continue ;;
 		eth0)
-			[ -z "$LXDOCKER_IPV6" ] || configure_static -6 "$LXDOCKER_IPV6"
+			[ -z "$LXDOCKER_IPV6" ] || add_static_address -6 "$LXDOCKER_IPV6"
 			if [ -n "$LXDOCKER_IPV4" ]; then
-				configure_static -4 "$LXDOCKER_IPV4"
+				add_static_address -4 "$LXDOCKER_IPV4"
 				continue
 			fi
 			;;

@@ -1,30 +1,31 @@
 # Resolves the application's user as Docker does.
 
-# find_entry FILE FIELD VALUE: the first line of a passwd or group file whose field 1 (name) or 3 (id) has the value.
-find_entry() {
-	entry=$(VALUE=$3 awk -F : -v field="$2" '$field == ENVIRON["VALUE"] { print; exit }' "$1" 2>/dev/null)
-	[ -n "$entry" ]
+# find_account FILE FIELD VALUE: sets account to the first line of a passwd or group file with VALUE in FIELD: 1 name, 3 id.
+find_account() {
+	account=$(VALUE=$3 awk -F : -v field="$2" '$field == ENVIRON["VALUE"] { print; exit }' "$1" 2>/dev/null)
+	[ -n "$account" ]
 }
 
-field() { echo "$entry" | cut -d : -f "$1"; }
+print_account_field() { echo "$account" | cut -d : -f "$1"; }
 
+# Sets uid, gid, home and, for a user whose supplementary groups count, login.
 resolve_user() {
 	name=${user%%:*} group=${user#"${user%%:*}"}
 	name=${name:-0} group=${group#:}
 	uid=0 gid=0 home=/ login=
 	if is_number "$name"; then
 		uid=$name
-		find_entry /etc/passwd 3 "$name"
+		find_account /etc/passwd 3 "$name"
 	else
-		find_entry /etc/passwd 1 "$name" || fail "user $name: not in /etc/passwd"
+		find_account /etc/passwd 1 "$name" || exit_with_error "user $name: not in /etc/passwd"
 	fi
-	[ -z "$entry" ] || login=$(field 1) uid=$(field 3) gid=$(field 4) home=$(field 6)
+	[ -z "$account" ] || login=$(print_account_field 1) uid=$(print_account_field 3) gid=$(print_account_field 4) home=$(print_account_field 6)
 	[ -n "$group" ] || return 0
-	login= # su would add groups; next to an explicit group there are none
+	login= # Docker gives no supplementary groups next to an explicit group
 	if is_number "$group"; then
 		gid=$group
 	else
-		find_entry /etc/group 1 "$group" || fail "group $group: not in /etc/group"
-		gid=$(field 3)
+		find_account /etc/group 1 "$group" || exit_with_error "group $group: not in /etc/group"
+		gid=$(print_account_field 3)
 	fi
 }
