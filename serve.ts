@@ -97,9 +97,9 @@ function printInstructions(log: Log, { pair, listenHost, port, login }: Instruct
   log.info(`serving at https://${authority}`)
   if (!pair.selfSigned) return
   const trusted = '/usr/local/share/ca-certificates/lxdocker.crt'
+  const registry = login ? '' : `\n  (LXD 6.10 and later: lxc image registry create lxdocker url=https://${authority})`
   // The daemon reads the system's certificates at its start only, hence the restart. Instances go on running.
   log.info(`once on each LXD host (for Incus: incus instead of lxd and lxc):
   sudo install -m 644 ${resolve(pair.certFile)} ${trusted} && sudo update-ca-certificates && sudo systemctl restart lxd
-  lxc remote add lxdocker https://${login}${authority} --protocol simplestreams${login ? '' : `
-  (LXD 6.10 and later: lxc image registry create lxdocker url=https://${authority})`}`)
+  lxc remote add lxdocker https://${login}${authority} --protocol simplestreams${registry}`)
 }
