@@ -108,9 +108,10 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     log.info(`${listed.length} versions are listed`)
     return EXIT.ok
   }
-  const results = await carryOut(running, await plan(running, wanted), jobs)
+  const list = () => refresh(version => specs.some(spec => asksFor(spec, version)))
+  const results = await carryOut(running, { plans: await plan(running, wanted), jobs, list })
   await sweep(running)
-  const listed = await refresh(version => specs.some(spec => asksFor(spec, version)))
+  const listed = await list()
   // The next run goes on with what a failed image has downloaded.
   const failed = results.some(({ action }) => action === 'fail')
   if (!failed && listed.length > 0) await running.images.prune(new Set(listed.map(({ source }) => source.digest)))

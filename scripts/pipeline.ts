@@ -17,6 +17,7 @@ import { release } from './spec/reference.ts'
 import { glob, remove, UNFINISHED } from './system/files.ts'
 import { pool } from './system/pool.ts'
 import type { Run } from './system/run.ts'
+import { throttle } from './system/throttle.ts'
 import { sizeText } from './text/size.ts'
 import { umount } from './tools/mount.ts'
 import { nextSerial, versionPath, WORK } from './tree/layout.ts'
@@ -25,6 +26,8 @@ import { type Recipe, rootfsItem, type Version } from './tree/version.ts'
 
 /** Registries are asked about so many images at a time. */
 const CONCURRENT_QUESTIONS = 8
+
+const LIST_PAUSE_SECONDS = 5
 
 export interface BuildOptions {
   /** The published tree. */
@@ -86,13 +89,24 @@ export async function plan(context: BuildContext, products: readonly Product[]):
   return pool(products, CONCURRENT_QUESTIONS, product => planProduct(context, product))
 }
 
+export interface CarryOut {
+  plans: readonly Plan[]
+  /** Images at the same time. */
+  jobs: number
+  /** Lists what lies in the tree: a slow image does not keep a finished one back. */
+  list: () => Promise<unknown>
+}
+
 /** Carries plans out, as far as there is something to do; says what became of each. */
-export async function carryOut(context: BuildContext, plans: readonly Plan[], jobs: number): Promise<Result[]> {
-  return pool(plans, jobs, async plan => {
+export async function carryOut(context: BuildContext, { plans, jobs, list }: CarryOut): Promise<Result[]> {
+  const listing = throttle(list, LIST_PAUSE_SECONDS)
+  const results = pool(plans, jobs, async plan => {
     const result = await carryOutPlan(context, plan)
     printOutcome(context.log, outcome(result))
+    if (result.action === 'built') listing.soon()
     return result
   })
+  return results.finally(() => listing.stop())
 }
 
 function planProduct(context: BuildContext, product: Product): Promise<Plan> {

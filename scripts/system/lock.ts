@@ -1,6 +1,8 @@
 // Locks directories: one run at a time.
 
+import { constants } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, readlink, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
 import { makeDirectory } from './files.ts'
 import { type Run, ToolFailure } from './run.ts'
 
@@ -9,8 +11,11 @@ export interface Lock {
   release(): Promise<void>
 }
 
+/** An empty file that stays. */
+const LOCK = '.lock'
+
 /**
- * Locks directories. Nothing is written.
+ * Locks directories.
  *
  * @returns the lock of them all, or who holds one of them already
  */
@@ -21,24 +26,26 @@ export async function lock(run: Run, ...directories: string[]): Promise<Lock | {
   }
   for (const directory of directories) {
     await makeDirectory(directory)
-    const handle = await open(directory)
+    // Only who may write to it may lock it: others could keep every run out for ever.
+    const file = join(directory, LOCK)
+    const handle = await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     handles.push(handle)
     try {
       await run(['flock', '--nonblock', '3'], { fd3: handle.fd })
     } catch (error) {
       await release()
       if (!(error instanceof ToolFailure) || error.details.exitCode !== 1) throw error
-      return { directory, holder: await holder(await realpath(directory)) }
+      return { directory, holder: await holder(await realpath(file)) }
     }
   }
   return { release }
 }
 
-async function holder(directory: string): Promise<string> {
+async function holder(file: string): Promise<string> {
   for (const pid of (await readdir('/proc')).filter(name => /^\d+$/.test(name))) {
     const fds = await readdir(`/proc/${pid}/fd`).catch(() => [])
     const paths = await Promise.all(fds.map(fd => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
-    if (!paths.includes(directory)) continue
+    if (!paths.includes(file)) continue
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
     return `pid ${pid}: ${command.replaceAll('\0', ' ').trim()}`
   }

@@ -1,6 +1,7 @@
 // skopeo: asks registries, fetches images.
 
 import { type Run, type RunOptions, ToolFailure } from '../system/run.ts'
+import { printable } from '../text/printable.ts'
 
 /** What an image index calls a platform. */
 export interface Platform {
@@ -19,12 +20,14 @@ const ANSWER_SECONDS = 120
 /** Seconds without any bytes after which a copy is given up. */
 const SILENCE_SECONDS = 60
 
+const TOO_MANY = /toomanyrequests|too many requests/i
+
 const HINTS: [RegExp, string][] = [
   [
     /manifest unknown|name unknown|not found.*manifest|reading manifest .* not found/i,
     'no such image or tag: check its name in the registry',
   ],
-  [/toomanyrequests|429/i, "the registry's rate limit is reached: log in (skopeo login) or try again later"],
+  [TOO_MANY, "the registry's rate limit is reached: log in (skopeo login) or try again later"],
   [
     /unauthorized|denied|authentication required/i,
     'no such image, or it is private: skopeo login REGISTRY, or set REGISTRY_AUTH_FILE',
@@ -52,15 +55,19 @@ async function skopeo(run: Run, args: readonly string[], limits: RunOptions): Pr
   } catch (error) {
     if (!(error instanceof ToolFailure) || error.details.hint) throw error
     const hint = HINTS.find(([pattern]) => pattern.test(error.stderr))?.[1]
-    throw error.reworded(message(error.reason), hint)
+    throw error.reworded(message(error), hint)
   }
 }
 
-/** The end of skopeo's one-line log record, without time stamp and quotes. */
-function message(reason: string): string {
-  const text = /msg="(.*)"$/m.exec(reason)?.[1]
+/** The text of skopeo's last log record, without time stamp and quotes. */
+function message({ reason, stderr }: ToolFailure): string {
+  // It waits longer and longer between its attempts, and says so with --debug alone.
+  if (TOO_MANY.test(stderr)) return 'the registry answers "too many requests"'
+  const text = /level=fatal msg="(.*)"$/m.exec(stderr)?.[1]
   if (text === undefined) return reason
-  return text.replaceAll('\\"', '"').replace(/^Error (parsing image name|initializing source) /, '')
+  return printable(text.slice(-1000))
+    .replaceAll('\\"', '"')
+    .replace(/^Error (parsing image name|initializing source) /, '')
 }
 
 /** Selects one image of an index. */
@@ -75,13 +82,13 @@ function override({ os, architecture, variant }: Platform): string[] {
 
 /** The manifest or index as the registry has it, byte for byte: one request. */
 export function inspectManifest(run: Run, address: string): Promise<string> {
-  return skopeo(run, ['inspect', '--raw', '--retry-times', '2', address], { timeout: ANSWER_SECONDS })
+  return skopeo(run, ['--debug', 'inspect', '--raw', '--retry-times', '2', address], { timeout: ANSWER_SECONDS })
 }
 
 /** The image's config as the registry has it, byte for byte. */
 export function inspectConfig(run: Run, address: string, platform: Platform): Promise<string> {
   const args = ['inspect', '--raw', '--config', '--retry-times', '2', address]
-  return skopeo(run, [...override(platform), ...args], { timeout: ANSWER_SECONDS })
+  return skopeo(run, ['--debug', ...override(platform), ...args], { timeout: ANSWER_SECONDS })
 }
 
 export interface Copy {

@@ -30,10 +30,13 @@ function instance(name: string): string {
   return (/^[A-Za-z]/.test(text) ? text : `app-${text}`).slice(0, 63).replace(/-+$/, '')
 }
 
+/** An image may name any number of ports and volumes; nobody pastes more commands than this. */
+export const MAX_DEVICES = 20
+
 /** Starts an image with its ports, its volumes. They come before the first start, when the application fills them. */
 export function deviceCommands(daemon: Daemon, version: Version): string[] {
-  const ports = proxies(version.summary.ports)
-  const disks = mounts(version.summary.volumes, ['root', 'eth0', ...ports.keys()])
+  const ports = proxies(version.summary.ports.slice(0, MAX_DEVICES))
+  const disks = mounts(version.summary.volumes.slice(0, MAX_DEVICES), ['root', 'eth0', ...ports.keys()])
   if (ports.size + disks.size === 0) return []
   const it = instance(version.name)
   // Incus takes no more than 64 characters.

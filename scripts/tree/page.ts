@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
-import { deviceCommands, startCommand } from './launch.ts'
+import { sizeText } from '../text/size.ts'
+import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
 import { type Daemon, rootfsItem, type Version } from './version.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
@@ -42,15 +43,30 @@ function image(versions: Version[]): object {
   }))
   // 1: the image does not say.
   const made = summary.created > 1 ? time(new Date(summary.created * 1000).toISOString()) : undefined
-  const shown = { ...summary, name, source: source.image, description: summary.description.trim(), made, clients }
+  const [ports, volumes] = [summary.ports, summary.volumes].map(shortened)
+  const shown = {
+    ...summary,
+    ports,
+    volumes,
+    name,
+    source: source.image,
+    description: summary.description.trim(),
+    made,
+    clients,
+  }
   return { ...shown, latest: row(latest), architectures: rows.filter(isNewest).map(row), rows: rows.map(row) }
+}
+
+function shortened(list: readonly string[]): string[] {
+  const more = list.length - MAX_DEVICES
+  return more > 0 ? [...list.slice(0, MAX_DEVICES), `and ${more} more`] : [...list]
 }
 
 function row(version: Version): object {
   const { architecture, serial, source, items } = version
   const [fingerprint, incus] = [digits(version, 'LXD'), digits(version, 'Incus')]
   const downloads = [items.find(({ ftype }) => ftype === 'lxd.tar.xz'), rootfsItem(version, 'LXD')]
-  const size = human(downloads.reduce((sum, item) => sum + (item?.size ?? 0), 0))
+  const size = sizeText(downloads.reduce((sum, item) => sum + (item?.size ?? 0), 0))
   const shown = { architecture, serial, size, digest: source.digest, fingerprint }
   const made = time(serial.replace(/^(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)/, '$1-$2-$3T$4:$5Z'))
   return { ...shown, incus: incus === fingerprint ? undefined : incus, made }
@@ -64,10 +80,4 @@ function digits(version: Version, daemon: Daemon): string {
 /** The page's script makes an age of it. */
 function time(iso: string): object {
   return { iso, date: iso.slice(0, 10) }
-}
-
-function human(bytes: number): string {
-  const power = Math.min(3, Math.max(1, Math.floor(Math.log2(bytes) / 10)))
-  const value = bytes / 1024 ** power
-  return `${value.toFixed(value < 10 ? 1 : 0)} ${['KiB', 'MiB', 'GiB'][power - 1]}`
 }

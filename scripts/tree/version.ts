@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ARCHITECTURES } from '../spec/architecture.ts'
 import { digest } from '../text/digest.ts'
 import { json } from '../text/json.ts'
+import { printable } from '../text/printable.ts'
 
 /** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */
 const FTYPES = ['lxd.tar.xz', 'lxd_combined.tar.gz', 'squashfs', 'root.tar.xz', 'squashfs.vcdiff'] as const
@@ -17,6 +18,9 @@ export const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
 export const SERIAL = /^\d{8}_\d{4}$/
 const FILE = /^[A-Za-z0-9][\w.-]*$/
 const SHA256 = /^[0-9a-f]{64}$/
+
+/** Text that strangers may have written. */
+const line = z.string().transform(printable)
 
 /** A file of a version as LXD and Incus download it. */
 const item = z.object({
@@ -34,15 +38,15 @@ const item = z.object({
 
 /** What people want to know of an image before they launch it. */
 const imageSummary = z.object({
-  description: z.string(),
+  description: line,
   /** When the image was made, in seconds since 1970. */
   created: z.number().min(0).max(253_402_300_799),
   /** `80/tcp` */
-  ports: z.array(z.string()),
+  ports: z.array(line),
   /** Absolute paths. */
-  volumes: z.array(z.string()),
+  volumes: z.array(line),
   /** `SIGTERM`, `SIGQUIT`, … */
-  stopSignal: z.string(),
+  stopSignal: line,
   /** false: the application itself is PID 1. */
   supervised: z.boolean(),
 })
@@ -53,9 +57,9 @@ const version = z.object({
   architecture: z.enum(ARCHITECTURES),
   serial: z.string().regex(SERIAL, 'is not a serial'),
   /** The tag, or what else tells people the release. */
-  release: z.string(),
+  release: line,
   /** What the spec asked for and what the registry gave. */
-  source: z.object({ image: z.string(), digest }),
+  source: z.object({ image: line, digest }),
   summary: imageSummary,
   /** Inputs by name, each a short text or a digest; equal recipes make equal bytes. */
   recipe: z.record(z.string(), z.string()),

@@ -107,7 +107,7 @@ function start(house: Lxdocker, interruption: AbortSignal, udhcpcScript?: string
 async function build(house: Lxdocker, context: BuildContext) {
   const specs = await loadSpecs(join(house.dir, 'specs'))
   const all = products(specs, { architecture: hostArchitecture(), format: 'tar.zst' })
-  return carryOut(context, await plan(context, all), 1)
+  return carryOut(context, { plans: await plan(context, all), jobs: 1, list: async () => {} })
 }
 
 test('two runs in one process do not meet: one is interrupted, the other ends', needed, async () => {

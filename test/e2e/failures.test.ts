@@ -167,7 +167,7 @@ test('a tree that cannot be written: named, nothing lost', needed, async () => {
   await execa('mount', ['-o', 'remount,bind,ro', tree])
   const { exitCode, stderr } = await house.build()
   equal(exitCode, 1)
-  match(stderr, /public\/\.work\S*: EROFS: read-only file system.*\n {2}hint: it is mounted read-only/)
+  match(stderr, /public\/\.lock: EROFS: read-only file system.*\n {2}hint: it is mounted read-only/)
   deepEqual(published(house), good)
   await execa('umount', [tree])
   equal((await house.build()).exitCode, 0)
@@ -329,7 +329,7 @@ for (const [signal, code] of [
     const { exitCode, stderr } = await house.build()
     equal(exitCode, 0, stderr)
     equal(published(house).length, 2)
-    deepEqual(readdirSync(join(house.dir, 'public')).sort(), ['images', 'index.html', 'streams'])
+    deepEqual(readdirSync(join(house.dir, 'public')).sort(), ['.lock', 'images', 'index.html', 'streams'])
   })
 }
 

@@ -110,7 +110,7 @@ test('images stand in the order of their names, their architectures together', (
     ['db', 'web'],
   )
   assert.match(html, /<title>lxdocker: 2 images</)
-  assert.match(text(version(), arm), /Sizeamd64 21 MiB arm64 5.0 MiB/)
+  assert.match(text(version(), arm), /Sizeamd64 21 MiB arm64 5 MiB/)
 })
 
 test('the size is what LXD downloads: no deltas, one root file system', () => {
@@ -215,4 +215,11 @@ test('a path where no volume can be, or that looks other than it is, has none', 
     '/a\x1bb',
   ]
   assert.deepEqual(devices({ volumes }), [])
+})
+
+test('of many ports and volumes twenty are shown', () => {
+  const many = (prefix: string) => Array.from({ length: 30_000 }, (_, nth) => `${prefix}${nth}`)
+  const html = page([version({ ports: many('').map(port => `${Number(port) + 1}/tcp`), volumes: many('/v') })])
+  assert.ok(html.length < 100_000)
+  assert.equal(html.match(/and 29980 more/g)?.length, 2)
 })
