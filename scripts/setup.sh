@@ -54,10 +54,14 @@ if [ -n "$missing" ]; then
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
+# Install scripts of packages never run; what only the tests need is left out elsewhere.
+flags=--omit=dev
+[ -z "$test" ] || flags=--include=dev
 # shellcheck disable=SC3013 # every sh of Debian and Ubuntu knows -nt
-if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ] ||
+	{ [ -n "$test" ] && [ ! -d node_modules/typescript ]; }; then
 	say "npm ci"
-	npm ci --no-audit --no-fund --loglevel=error
+	npm ci $flags --ignore-scripts --no-audit --no-fund --loglevel=error
 fi
 
 # The static busybox of each architecture, and the demo image that is made of it.
