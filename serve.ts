@@ -1,5 +1,6 @@
 // npx zx serve.ts: serves a published tree to LXD and Incus over HTTPS.
 
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { watchFile } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -57,7 +58,16 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, level, log, int
   if (authFile !== undefined) await checkAuthFile(run, authFile)
   const pair = await findCertificate(run, https.host, flags)
 
-  const server = await startWorkers(log, processes, { level, dir: flags.dir, authFile, certificate: pair, https, http })
+  const secret = randomBytes(32).toString('hex')
+  const server = await startWorkers(log, processes, {
+    level,
+    dir: flags.dir,
+    authFile,
+    secret,
+    certificate: pair,
+    https,
+    http,
+  })
   if (!server) return EXIT.failed
   const reload = () => loadPair(pair).then(server.renew, log.failure)
   for (const file of [pair.certFile, pair.keyFile]) watchFile(file, { persistent: false }, reload)

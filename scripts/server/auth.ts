@@ -1,6 +1,6 @@
 // Requires a password that an htpasswd file holds.
 
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Failure } from '../cli/errors.ts'
@@ -9,11 +9,18 @@ import { read } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import * as htpasswd from '../tools/htpasswd.ts'
 import { type Handler, requestPath, sendText } from './answer.ts'
+import { fairQueue, QueueFull, type QueueLimits } from './queue.ts'
 
-/** Passwords that may wait to be checked; each process checks one at a time. */
-const MAX_WAITING_CHECKS = 100
+/** Passwords that may wait to be checked, each in its process's queue. */
+const LIMITS: QueueLimits = { lane: 5, owner: 50, total: 200 }
 
-class TooManyChecks extends Error {}
+/** Right passwords that the server's processes have seen, as keyed hashes: a core dump does not show them. */
+export interface KnownPasswords {
+  secret: string
+  hashes: Set<string>
+  /** Tells the other processes. */
+  share(hash: string): void
+}
 
 /** Checks that htpasswd can read the file. @throws Failure */
 export async function checkAuthFile(run: Run, file: string): Promise<void> {
@@ -31,27 +38,22 @@ export interface PasswordOptions {
   file: string
   /** Handles requests whose password is right. */
   handler: Handler
-  maxWaitingChecks?: number
+  known: KnownPasswords
+  limits?: QueueLimits
 }
 
 /** A request handler that requires a user and password (HTTP Basic), except for /healthz. */
-export function requirePassword({
-  run,
-  log,
-  file,
-  handler,
-  maxWaitingChecks = MAX_WAITING_CHECKS,
-}: PasswordOptions): Handler {
-  const check = passwordCheck(run, resolve(file), maxWaitingChecks)
+export function requirePassword({ log, handler, ...options }: PasswordOptions): Handler {
+  const check = passwordCheck(options)
   return async (request, response, client) => {
     client.user = '-'
     if (requestPath(request) === '/healthz') return handler(request, response, client)
     const login = parseBasicAuth(request.headers.authorization)
     let right = false
     try {
-      right = login !== undefined && (await check(login))
+      right = login !== undefined && (await check(login, String(request.socket.remoteAddress)))
     } catch (error) {
-      if (error instanceof TooManyChecks) return sendText(response.setHeader('Retry-After', '1'), 503)
+      if (error instanceof QueueFull) return sendText(response.setHeader('Retry-After', '1'), 503)
       log.failure(error)
       return sendText(response, 500)
     }
@@ -76,37 +78,39 @@ function parseBasicAuth(header = ''): Login | undefined {
 }
 
 /** Checks passwords. A right one is remembered until the file changes, a wrong one is checked each time. */
-function passwordCheck(run: Run, file: string, maxWaiting: number) {
-  const key = randomBytes(32)
-  let version = ''
-  let waiting = 0
-  let last: Promise<unknown> = Promise.resolve()
-  let results = new Map<string, Promise<boolean>>()
+function passwordCheck({ run, file: name, known, limits = LIMITS }: Omit<PasswordOptions, 'log' | 'handler'>) {
+  const file = resolve(name)
+  const enqueue = fairQueue(limits)
+  const pending = new Map<string, Promise<boolean>>()
+  let current = ''
 
-  /** Runs htpasswd after the earlier checks. */
-  const enqueue = ({ user, password }: Login): Promise<boolean> => {
-    if (waiting >= maxWaiting) throw new TooManyChecks()
-    waiting++
-    const result = last.then(() => htpasswd.verify(run, { file, user, password })).finally(() => waiting--)
-    last = result.catch(() => {})
-    return result
-  }
-
-  return async (login: Login): Promise<boolean> => {
+  return async (login: Login, address: string): Promise<boolean> => {
     const { ino, size, ctimeNs } = await stat(file, { bigint: true }).catch(error => {
       throw new Failure(file, error.message, { cause: error })
     })
-    if (version !== `${ino} ${size} ${ctimeNs}`) {
-      version = `${ino} ${size} ${ctimeNs}`
-      results = new Map()
+    const version = `${ino} ${size} ${ctimeNs}`
+    if (version !== current) known.hashes.clear()
+    current = version
+    const text = `${version} ${login.user}:${login.password}`
+    const hash = createHmac('sha256', known.secret).update(text).digest('base64')
+    if (known.hashes.has(hash)) return true
+    const check =
+      pending.get(hash) ??
+      enqueue(address, login.user, () => verify(run, file, login)).finally(() => pending.delete(hash))
+    pending.set(hash, check)
+    const right = await check
+    if (right && !known.hashes.has(hash)) {
+      known.hashes.add(hash)
+      known.share(hash)
     }
-    // A keyed hash instead of the password, so that a core dump does not show it.
-    const digest = createHmac('sha256', key).update(`${login.user}:${login.password}`).digest('base64')
-    const cache = results
-    const result = cache.get(digest) ?? enqueue(login)
-    cache.set(digest, result)
-    const right = await result.catch(() => false)
-    if (!right) cache.delete(digest)
-    return result
+    return right
   }
+}
+
+/** For an unknown name the first one's password is checked instead: the time tells nobody which names there are. */
+async function verify(run: Run, file: string, { user, password }: Login): Promise<boolean> {
+  const users = ((await read(file)) ?? '').split('\n').flatMap(line => /^([^#:][^:]*):/.exec(line)?.[1] ?? [])
+  const exists = users.includes(user)
+  const right = await htpasswd.verify(run, { file, user: exists ? user : (users[0] ?? user), password })
+  return right && exists
 }

@@ -7,12 +7,16 @@ import { listen } from './listen.ts'
 import { serveTree } from './static.ts'
 import type { Command, Report, Settings } from './workers.ts'
 
-async function start({ level, dir, authFile, certificate, https, http }: Settings) {
+/** Grows by what any of the workers has found right. */
+const hashes = new Set<string>()
+
+async function start({ level, dir, authFile, secret, certificate, https, http }: Settings) {
+  const known = { secret, hashes, share: (hash: string) => send({ known: hash }) }
   const log = await createLog(level)
   // The primary process stops the workers; a signal is for that one.
   const run = runner({ log, interruption: new AbortController().signal })
   const files = serveTree(dir)
-  const handler = authFile === undefined ? files : requirePassword({ run, log, file: authFile, handler: files })
+  const handler = authFile === undefined ? files : requirePassword({ run, log, file: authFile, handler: files, known })
   const secure = await listen({ log, handler, certificate, address: https })
   const plain = http && (await listen({ log, handler, certificate: undefined, address: http }))
   send({ https: secure.port, http: plain?.port })
@@ -27,6 +31,7 @@ let servers: ReturnType<typeof start> = Promise.resolve([])
 
 async function execute(command: Command): Promise<void> {
   if (typeof command === 'object' && 'start' in command) servers = start(command.start)
+  if (typeof command === 'object' && 'known' in command) return void hashes.add(command.known)
   const running = await servers
   if (command === 'stop') {
     await Promise.all(running.map(server => server.stop()))

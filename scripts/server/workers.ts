@@ -11,6 +11,8 @@ export interface Settings {
   level: Level
   dir: string
   authFile: string | undefined
+  /** For the hashes of passwords that the workers tell each other. */
+  secret: string
   certificate: CertificateAndKey
   https: ListenAddress
   /** undefined where plain HTTP is not wanted */
@@ -18,10 +20,10 @@ export interface Settings {
 }
 
 /** What a worker is told. It needs none when the primary process is killed: cluster then ends it. */
-export type Command = { start: Settings } | { renew: CertificateAndKey } | 'stop'
+export type Command = { start: Settings } | { renew: CertificateAndKey } | { known: string } | 'stop'
 
-/** What a worker tells: first that it receives commands (cluster drops earlier ones), then its ports. */
-export type Report = 'online' | Ports
+/** What a worker tells: first that it receives commands (cluster drops earlier ones), its ports, passwords' hashes. */
+export type Report = 'online' | Ports | { known: string }
 
 export interface Ports {
   https: number
@@ -58,6 +60,10 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
     alive.add(worker)
     worker.on('message', (report: Report) => {
       if (report === 'online') return send(worker, stopping.signal.aborted ? 'stop' : { start: current })
+      if ('known' in report) {
+        for (const other of alive) if (other !== worker) send(other, report)
+        return
+      }
       log.debug(`worker ${worker.process.pid}: ready`)
       listening(report)
     })

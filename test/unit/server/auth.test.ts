@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Failure } from '../../../scripts/cli/errors.ts'
 import { checkAuthFile, requirePassword } from '../../../scripts/server/auth.ts'
+import type { QueueLimits } from '../../../scripts/server/queue.ts'
 import { run, silentLog } from '../../world/run.ts'
 import { needs } from '../../world/tools.ts'
 import { eventually } from './entry.ts'
@@ -24,7 +25,7 @@ function setPassword(file: string, user: string, password: string, ...format: st
 }
 
 /** A server that answers with the user's name, with an empty htpasswd file. */
-async function startServer(t: TestContext, maxWaitingChecks?: number) {
+async function startServer(t: TestContext, limits?: QueueLimits) {
   const directory = await temporary(t)
   const file = join(directory, 'users')
   await writeFile(file, '')
@@ -33,7 +34,8 @@ async function startServer(t: TestContext, maxWaitingChecks?: number) {
     log,
     file,
     handler: (_, response, { user }) => response.end(user),
-    ...(maxWaitingChecks !== undefined && { maxWaitingChecks }),
+    known: { secret: 'x', hashes: new Set(), share: () => {} },
+    ...(limits !== undefined && { limits }),
   })
   const server = createServer((request, response) => handler(request, response, {}))
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -42,8 +44,8 @@ async function startServer(t: TestContext, maxWaitingChecks?: number) {
     server.closeAllConnections()
   })
   const { port } = server.address() as AddressInfo
-  const send = (Authorization?: string, path = '/') =>
-    ask(port, path, Authorization ? { headers: { Authorization } } : {})
+  const send = (Authorization?: string, path = '/', localAddress = '127.0.0.1') =>
+    ask(port, path, { localAddress, ...(Authorization && { headers: { Authorization } }) })
   const login = (user: string, password: string) => send(basic(`${user}:${password}`))
   return { directory, file, send, login }
 }
@@ -168,7 +170,7 @@ test('a changed file takes effect at once', needed, async t => {
 })
 
 test('wrong passwords are checked one at a time; 503 when too many wait', needed, async t => {
-  const { directory, file, login } = await startServer(t, 5)
+  const { directory, file, login } = await startServer(t, { lane: 4, owner: 10, total: 20 })
   setPassword(file, 'bob', 'secret')
   assert.equal((await login('bob', 'secret')).status, 200)
   const calls = await countRuns(t, directory, true)
@@ -201,4 +203,34 @@ test('a missing or invalid htpasswd file is a failure', needed, async t => {
   process.env.PATH = directory
   const lacking = (error: Failure) => error instanceof Failure && error.details.hint === 'apt-get install apache2-utils'
   await assert.rejects(checkAuthFile(run, junk), lacking)
+})
+
+test('many wrong passwords from one address keep nobody else out', needed, async t => {
+  const { directory, file, send } = await startServer(t)
+  setPassword(file, 'bob', 'secret')
+  await countRuns(t, directory, true)
+  const statuses: number[] = []
+  const flood = Array.from({ length: 200 }, async (_, n) =>
+    statuses.push((await send(basic(`bob:wrong ${n}`), '/', '127.0.0.2')).status),
+  )
+  await eventually(() => assert.equal(statuses.length, 194))
+  const others = Array.from({ length: 20 }, (_, n) => send(basic('bob:secret'), '/', `127.0.0.${n + 3}`))
+  await writeFile(join(directory, 'go'), '')
+  assert.deepEqual(
+    (await Promise.all(others)).map(({ status }) => status),
+    Array(20).fill(200),
+  )
+  await Promise.all(flood)
+  assert.deepEqual(statuses.sort(), [...Array(6).fill(401), ...Array(194).fill(503)])
+})
+
+test('an unknown name costs the same check as a known one', needed, async t => {
+  const { directory, file, login } = await startServer(t)
+  setPassword(file, 'bob', 'secret', '-B')
+  await countRuns(t, directory)
+  const checked = async () => (await readFile(join(directory, 'calls'), 'utf8')).trim().split('\n').at(-1)
+  assert.equal((await login('alice', 'secret')).status, 401)
+  const unknown = await checked()
+  assert.equal((await login('bob', 'wrong')).status, 401)
+  assert.equal(unknown, await checked())
 })

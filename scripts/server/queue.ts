@@ -1,0 +1,50 @@
+// Does one job at a time, so that nobody's many jobs keep another's few waiting.
+
+export class QueueFull extends Error {}
+
+export interface QueueLimits {
+  /** Waiting jobs of one owner for one thing, of one owner, of all. */
+  lane: number
+  owner: number
+  total: number
+}
+
+interface Lane {
+  owner: string
+  jobs: (() => Promise<unknown>)[]
+}
+
+/** @returns what does a job when it is its lane's turn; the lanes take turns. It throws QueueFull at once. */
+export function fairQueue(limits: QueueLimits) {
+  const lanes = new Map<string, Lane>()
+  let busy = false
+
+  const work = async () => {
+    busy = true
+    for (const [name, lane] of lanes) {
+      // Goes to the end of the row, unless it is empty now.
+      lanes.delete(name)
+      const job = lane.jobs.shift()
+      if (lane.jobs.length > 0) lanes.set(name, lane)
+      await job?.()
+    }
+    busy = false
+  }
+
+  return <T>(owner: string, thing: string, job: () => Promise<T>): Promise<T> => {
+    const name = `${owner} ${thing}`
+    const waiting = (some: (lane: Lane) => boolean) =>
+      [...lanes.values()].filter(some).reduce((sum, { jobs }) => sum + jobs.length, 0)
+    const lane = lanes.get(name) ?? { owner, jobs: [] }
+    const full =
+      lane.jobs.length >= limits.lane ||
+      waiting(one => one.owner === owner) >= limits.owner ||
+      waiting(() => true) >= limits.total
+    if (full) throw new QueueFull()
+    return new Promise<T>((done, failed) => {
+      lane.jobs.push(() => job().then(done, failed))
+      lanes.set(name, lane)
+      if (!busy) work()
+    })
+  }
+}
