@@ -23,8 +23,8 @@ const DISK_SHARE = 0.9
 /** A limit of bytes is one of files, too: each costs some memory, or an inode of the disk. */
 const BYTES_PER_FILE = 4096
 
-/** How often, in milliseconds, a look at the disk. */
-const LOOK = 200
+/** Between two looks at the disk. */
+const LOOK_MILLISECONDS = 200
 
 export interface Workspace {
   directory: string
@@ -131,7 +131,7 @@ async function watchDisk(run: Run, directory: string, limit: number, exceeded: (
     if (used.bytes > limit || used.inodes > files) exceeded()
     else ({ bavail, bsize, ffree } = now)
   }
-  const timer = setInterval(() => look().catch(() => {}), LOOK)
+  const timer = setInterval(() => look().catch(() => {}), LOOK_MILLISECONDS)
   return () => clearInterval(timer)
 }
 

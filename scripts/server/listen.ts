@@ -21,6 +21,9 @@ export const TIMEOUT_SECONDS = {
   shutdown: 30,
 }
 
+/** Of one process. Each takes some memory, whatever its client does. */
+const MAX_CONNECTIONS = 1000
+
 /** What TLS needs of a certificate. */
 export type CertificateAndKey = Pick<Pair, 'cert' | 'key'>
 
@@ -83,6 +86,7 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
   const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serveInTurn)
   const server = secure ?? createServer(timeouts, serveInTurn)
   server.timeout = timeoutSeconds.stall * 1000
+  server.maxConnections = MAX_CONNECTIONS
   server.on('connection', (socket: Socket) => {
     connections.add(socket)
     socket.once('close', () => connections.delete(socket))

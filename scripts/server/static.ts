@@ -7,12 +7,7 @@ import { promisify } from 'node:util'
 import fresh from 'fresh'
 import parseRange from 'range-parser'
 import { requestPath, sendText } from './answer.ts'
-
-/** Bytes per read, encryption and write: each such step costs as much as encrypting 100 KB. */
-const CHUNK_BYTES = 1 << 19
-
-/** Buffers that a process keeps for later answers: new ones cost half of a small answer in page faults and garbage. */
-const MAX_IDLE_BUFFERS = 16
+import { type Buffers, buffers } from './buffers.ts'
 
 const readAt = promisify(read)
 
@@ -34,7 +29,7 @@ const CONTENT_TYPES: Record<string, string> = {
  * no dot-file, nothing behind a symbolic link.
  */
 export function serveTree(directory: string): RequestListener {
-  const idleBuffers: Buffer[] = []
+  const lender = buffers()
   return async (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff')
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -46,7 +41,7 @@ export function serveTree(directory: string): RequestListener {
     // Refuses `..` as well.
     if (/(^|\/)\./.test(path)) return sendText(response, 404)
     try {
-      await sendFile({ directory, path: path === '/' ? '/index.html' : path, request, response, idleBuffers })
+      await sendFile({ directory, path: path === '/' ? '/index.html' : path, request, response, lender })
     } catch (error) {
       if (response.headersSent) response.destroy()
       else sendText(response, ABSENT.includes(String((error as NodeJS.ErrnoException).code)) ? 404 : 500)
@@ -69,14 +64,14 @@ interface FileAnswer {
   path: string
   request: IncomingMessage
   response: ServerResponse
-  idleBuffers: Buffer[]
+  lender: Buffers
 }
 
 /**
- * Everything is read from one open file: a rename during the answer mixes no two versions. The synchronous calls take
- * microseconds, a tenth of what asynchronous ones cost; only reading may wait for the disk.
+ * Metadata and bytes come from one open file, so that a rename during the answer cannot mix two versions. The synchronous
+ * calls take microseconds, a tenth of what asynchronous ones cost. Only the reads may wait for the disk.
  */
-async function sendFile({ directory, path, request, response, idleBuffers }: FileAnswer): Promise<unknown> {
+async function sendFile({ directory, path, request, response, lender }: FileAnswer): Promise<void> {
   const file = join(realpathSync.native(directory), path)
   const fd = openSync(file, OPEN_FLAGS)
   try {
@@ -90,7 +85,8 @@ async function sendFile({ directory, path, request, response, idleBuffers }: Fil
       'Last-Modified': modified,
       'Cache-Control': path.startsWith('/images/') ? 'public, max-age=31536000, immutable' : 'no-cache',
     }
-    if (fresh(request.headers, { etag, 'last-modified': modified })) return response.writeHead(304, validators).end()
+    if (fresh(request.headers, { etag, 'last-modified': modified }))
+      return void response.writeHead(304, validators).end()
 
     const range = byteRange(request.headers, stat, [etag, modified])
     if (range === 'unsatisfiable') {
@@ -105,13 +101,13 @@ async function sendFile({ directory, path, request, response, idleBuffers }: Fil
       ...(range && { 'Content-Range': `bytes ${start}-${end}/${stat.size}` }),
     })
     if (request.method === 'HEAD') response.end()
-    else await sendBytes({ fd, start, end: end + 1, response, idleBuffers })
+    else await sendBytes({ fd, start, end: end + 1, response, lender })
   } finally {
     closeSync(fd)
   }
 }
 
-/** Is an open file the one of this path, or was until it was replaced? Not where a directory on the way is a link. */
+/** Is this the path of an open file? Not where a directory of the path is a link. A file that was replaced meanwhile counts. */
 function isAt(fd: number, file: string): boolean {
   return [file, `${file} (deleted)`].includes(readlinkSync(`/proc/self/fd/${fd}`))
 }
@@ -122,12 +118,12 @@ function failsPrecondition(headers: IncomingHttpHeaders, etag: string, modified:
   return Date.parse(modified) > Date.parse(since)
 }
 
-/** The part that a request asks for; undefined for the whole file, which also answers several ranges or malformed ones. */
+/** The part that a request asks for. undefined: the whole file, also for a malformed range or several ranges. */
 function byteRange(headers: IncomingHttpHeaders, { size }: Stats, validators: string[]) {
   const { range = '', 'if-range': expected } = headers
   if (expected !== undefined && !validators.includes(String(expected))) return undefined
   const ranges = parseRange(size, range, { combine: true })
-  // range-parser finds nothing in a suffix that is longer than the file, which stands for all of it.
+  // range-parser 1 refuses a suffix that is longer than the file. RFC 9110 answers it with the whole file.
   if (ranges === -1) return /^bytes= *-/.test(range) ? undefined : 'unsatisfiable'
   return ranges !== -2 && ranges.type === 'bytes' && ranges.length === 1 ? ranges[0] : undefined
 }
@@ -138,24 +134,27 @@ interface Bytes {
   /** Exclusive. */
   end: number
   response: ServerResponse
-  idleBuffers: Buffer[]
+  lender: Buffers
 }
 
 /** Sends a part of a file through one buffer, whatever its length. */
-async function sendBytes({ fd, start, end, response, idleBuffers }: Bytes): Promise<void> {
-  const buffer = idleBuffers.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
+async function sendBytes({ fd, start, end, response, lender }: Bytes): Promise<void> {
+  const buffer = lender.lend()
   let resume = () => {}
   // Node does not call back for a write that it still holds when the client hangs up.
   response.once('close', () => resume())
-  for (let position = start; position < end && !response.destroyed; ) {
-    const { bytesRead } = await readAt(fd, buffer, 0, Math.min(end - position, CHUNK_BYTES), position)
-    if (bytesRead === 0) throw new Error('the file has become shorter')
-    position += bytesRead
-    await new Promise<void>(resolve => {
-      resume = resolve
-      response.write(buffer.subarray(0, bytesRead), () => resolve())
-    })
+  try {
+    for (let position = start; position < end && !response.destroyed; ) {
+      const { bytesRead } = await readAt(fd, buffer, 0, Math.min(end - position, buffer.length), position)
+      if (bytesRead === 0) throw new Error('the file has become shorter')
+      position += bytesRead
+      await new Promise<void>(resolve => {
+        resume = resolve
+        response.write(buffer.subarray(0, bytesRead), () => resolve())
+      })
+    }
+  } finally {
+    lender.giveBack(buffer, !response.destroyed)
   }
-  if (!response.destroyed && idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(buffer)
   response.end()
 }

@@ -8,9 +8,10 @@ import { get } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { connect, type TLSSocket } from 'node:tls'
 import { run } from '../../world/run.ts'
 import { needs } from '../../world/tools.ts'
-import { eventually, start } from './entry.ts'
+import { eventually, peakMegabytes, start } from './entry.ts'
 import { ask, IMAGE, publishedTree, temporary } from './fixture.ts'
 
 test('it prints its URL with the commands to trust it; logs every request; finishes downloads on SIGTERM', async t => {
@@ -114,4 +115,24 @@ test('wrong options are reported with an exit code', async t => {
   })
   await Promise.all(tried)
   assert.deepEqual(await readdir(cwd), [])
+})
+
+test('500 readers that take nothing cost a bounded amount of memory; others are served meanwhile', async t => {
+  const { root, image } = await publishedTree(t, 5_000_000)
+  const server = start(t, dirname(root), '--workers', '1', '--listen', '127.0.0.1:0')
+  const port = await server.port()
+  const ca = await readFile(join(dirname(root), '.tls/cert.pem'), 'utf8')
+  const path = `/${IMAGE}/root.tar.zst`
+  const before = peakMegabytes(Number(server.workers()[0]))
+  const stalled: TLSSocket[] = []
+  t.after(() => stalled.forEach(socket => void socket.destroy()))
+  for (let count = 0; count < 500; count++) {
+    const socket = connect({ host: '127.0.0.1', port, ca })
+    stalled.push(socket.on('error', () => {}))
+    await once(socket, 'secureConnect')
+    socket.pause().write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  }
+  assert.ok((await ask(port, path, { ca })).body.equals(image))
+  const grown = peakMegabytes(Number(server.workers()[0])) - before
+  assert.ok(grown < 300, `${grown} MB`)
 })

@@ -1,0 +1,35 @@
+// Lends the buffers through which files are sent.
+
+/** Bytes per read, encryption and write: each such step costs as much as encrypting 100 KB. */
+const LARGE_BYTES = 1 << 19
+
+/** What all get beyond this number of answers at once: readers that stall do not fill the memory. */
+const SMALL_BYTES = 1 << 14
+const MAX_LARGE = 64
+
+/** What is kept for later answers: a new buffer costs as much as the rest of a small answer. */
+const MAX_IDLE = 16
+
+export interface Buffers {
+  lend(): Buffer
+  /** @param reusable false: somebody else may still read it */
+  giveBack(buffer: Buffer, reusable: boolean): void
+}
+
+/** The buffers of one process. */
+export function buffers(): Buffers {
+  const idle: Buffer[] = []
+  let lent = 0
+  return {
+    lend() {
+      if (lent >= MAX_LARGE) return Buffer.allocUnsafeSlow(SMALL_BYTES)
+      lent++
+      return idle.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES)
+    },
+    giveBack(buffer, reusable) {
+      if (buffer.length !== LARGE_BYTES) return
+      lent--
+      if (reusable && idle.length < MAX_IDLE) idle.push(buffer)
+    },
+  }
+}
