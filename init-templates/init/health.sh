@@ -11,38 +11,49 @@ publish_health() {
 	log_line "health: $1"
 }
 
-# Starts the check runner: it runs one check for each line that it reads from the FIFO check_request. It is no background
-# job, so that checks ignore no signal; see start_application.
-start_check_runner() {
-	rm -f $state/check_request $state/check_result
-	mkfifo -m 600 $state/check_request $state/check_result
+open_check_pipes() {
+	mkfifo -m 600 $state/requests $state/results
+	exec 5<>$state/requests 7<>$state/results
+	exec 6<$state/requests 8<$state/results
+	rm $state/requests $state/results
+}
+
+# Starts the check runner, which is no background job, so that checks ignore no signal (see start_application), and the
+# health watcher, which asks it for checks; sets health_watcher to its process id. The check runner ends with the watcher.
+start_health_watcher() {
+	open_check_pipes
 	setsid setsid sh -c '
-		exec 3<>"$1/check_result"
-		while read -r _; do
-			timeout -s KILL "$3" sh -c "$2" "$1/check_command" >/dev/null 2>&1 </dev/null 3>&-
-			echo $? >&3
-		done <"$1/check_request"
-	' lxdocker $state "$exec_words" "$health_timeout"
+		while read -r _ <&6; do
+			timeout -s KILL "$1" sh -c "$2" "$3" >/dev/null 2>&1 </dev/null 6<&- 7>&-
+			echo $? >&7
+		done
+	' lxdocker "$health_timeout" "$exec_words" $state/check_command 5>&- 8<&-
+	watch_health &
+	health_watcher=$!
+	exec 5>&- 6<&- 7>&- 8<&-
 }
 
 is_healthy() {
 	echo >&5
-	read -r check_status <$state/check_result
+	read -r check_status <&8
 	[ "$check_status" = 0 ]
 }
 
-# The health watcher: a child of PID 1 that lives as long as the application does.
+# A sleep survives the watcher and must not keep the check runner alive.
+sleep_without_pipes() { sleep "$1" 5>&- 8<&-; }
+
+# Runs until PID 1 kills it.
 watch_health() {
-	exec 5>$state/check_request
+	exec 6<&- 7>&-
 	watch_started=$(print_uptime_seconds) failures=0 health=''
 	publish_health starting
 	while :; do
 		if [ "$health" = starting ] && [ $(($(print_uptime_seconds) - watch_started)) -lt "$health_start_period" ]; then
 			failure_counts=false
-			sleep "$health_start_interval"
+			sleep_without_pipes "$health_start_interval"
 		else
 			failure_counts=true
-			sleep "$health_interval"
+			sleep_without_pipes "$health_interval"
 		fi
 		if is_healthy; then
 			failures=0
@@ -54,7 +65,7 @@ watch_health() {
 		if [ "$health" = unhealthy ] && [ "$restart_unhealthy" = true ]; then
 			: >$state/unhealthy
 			kill -s "$stop_signal" "$application"
-			sleep 10
+			sleep_without_pipes 10
 			kill -s KILL "$application"
 		fi
 	done

@@ -1,11 +1,11 @@
 # Runs the application until it is to end.
 #
-# Who talks to whom, by FIFOs in $state. The application and its checks get the descriptors 0 to 2 only.
-#   application_pid     runner → PID 1 (its descriptor 4): the application's process id
-#   application_status  runner (its descriptor 3) → a child of PID 1, which exits with it: the application's exit status
-#   check_request       health watcher (its descriptor 5) → check runner: an empty line asks for one check
-#   check_result        check runner (its descriptor 3) → health watcher: the check's exit status
-# The runner is the application's parent; a file `unhealthy` says that the health watcher wants a restart.
+# Descriptors 0 to 2 are the console, and the only ones that the application and its checks get. Behind these are FIFOs:
+#   3 → 4  from the runner, which is the application's parent: first the application's process id, which PID 1 reads,
+#          then its exit status, which the status reader reads, a child of PID 1 that ends with it
+#   5 → 6  from the health watcher, a child of PID 1, to the check runner: an empty line asks for a check
+#   7 → 8  from the check runner to the health watcher: the check's exit status
+# A reader whose writers are all gone reads an end of file, so a process closes what it does not use.
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …
 resolve_stop_signal() {
@@ -17,54 +17,63 @@ resolve_stop_signal() {
 	esac
 }
 
+# Opened for reading and writing, a FIFO does not wait for its other end. A signal would interrupt that wait, and the shell would
+# not try again.
+open_application_pipe() {
+	mkfifo -m 600 $state/pipe
+	exec 3<>$state/pipe
+	exec 4<$state/pipe
+	rm $state/pipe
+}
+
+# Starts the application and its status reader; sets application and status_reader to their process ids.
+#
 # A background job of a shell ignores SIGINT and SIGQUIT for ever. Two setsid in a row instead: the second has to fork, since
 # the first made it a group leader. The runner below it is in a session of its own and ignores nothing.
 start_application() {
+	open_application_pipe
 	setsid setsid sh -c '
-		(read -r pid _ </proc/self/stat; echo "$pid" >"$1/application_pid"; exec sh -c "$2" "$1/application_command" 3>&-)
+		(read -r pid _ </proc/self/stat; echo "$pid" >&3; exec sh -c "$1" "$2" 3>&-)
 		echo $? >&3
-	' lxdocker $state "$exec_words" 3>$state/application_status 4>&-
+	' lxdocker "$exec_words" $state/application_command 4<&-
+	until read -r application <&4; do :; done
+	exec 3>&-
+	(read -r status <&4; echo "${status:-137}" >$state/status) &
+	status_reader=$!
+	exec 4<&-
 }
 
+# Sends the stop signal; a stop that comes before the application has a process id is noted as early.
 handle_stop() {
-	stopping=true
-	[ -z "$application" ] || kill -s "$stop_signal" "$application"
-	[ -z "$restart_pause" ] || kill "$restart_pause"
+	stopping=${application:-early}
+	forward_signal "$stop_signal"
+	[ -z "$restart_pause" ] || kill_child "$restart_pause"
 }
 
-forward_signal() { [ -z "$application" ] || kill -s "$1" "$application"; }
+# SIGKILL, since a child that has just been forked still has the traps of PID 1, and loses any other signal.
+kill_child() { kill -s KILL "$1" 2>/dev/null; }
 
-# Waits for a child through any number of signals and sets status. PID 1 reaps orphans meanwhile.
+forward_signal() { [ -z "$application" ] || kill -s "$1" "$application" 2>/dev/null; }
+
+# Waits for the end of a child, which a signal does not hide: what `wait` returns may be the signal's number or the status, and
+# nobody could tell. PID 1 reaps orphans meanwhile.
 wait_for_child() {
 	while
 		wait "$1"
-		status=$?
 		kill -0 "$1" 2>/dev/null
 	do :; done
-	# A signal may have ended that wait although the child had ended, too; the shell still knows the status.
-	wait "$1" 2>/dev/null
-	remembered_status=$?
-	[ $remembered_status = 127 ] || status=$remembered_status
 }
 
 # Runs the application once and sets status.
 run_application() {
-	(read -r reported_status <$state/application_status; exit "${reported_status:-137}") &
-	status_reader=$!
-	exec 4<>$state/application_pid
 	start_application
-	until read -r application <&4; do :; done
-	exec 4>&-
-	[ -z "$stopping" ] || handle_stop
+	[ "$stopping" != early ] || handle_stop
 	health_watcher=''
-	if [ -s $state/check_command ]; then
-		start_check_runner
-		watch_health &
-		health_watcher=$!
-	fi
+	[ ! -s $state/check_command ] || start_health_watcher
 	wait_for_child $status_reader
+	read -r status <$state/status
 	application=
-	[ -z "$health_watcher" ] || kill $health_watcher
+	[ -z "$health_watcher" ] || kill_child "$health_watcher"
 	# A shell cannot tell a signal from an exit status above 128.
 	if [ "$status" -gt 128 ]; then signal=", as by signal $((status - 128))"; else signal=''; fi
 	log_line "the application ended with status $status$signal"
@@ -84,7 +93,6 @@ should_restart() {
 
 # Runs the application again and again as the restart policy says, then exits with its last status.
 supervise() {
-	mkfifo -m 600 $state/application_pid $state/application_status
 	restarts=0 delay=1
 	while :; do
 		rm -f $state/unhealthy
