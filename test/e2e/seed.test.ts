@@ -110,7 +110,7 @@ const rows: Record<string, Row> = {
 const built: Record<string, { fingerprint: string; digest: string }> = {}
 
 /** Each looks at instances of its own. */
-const { test: seen, run } = together()
+const { test: seen, runTogether } = together()
 
 let hub: Registry
 let host: Lxd
@@ -344,7 +344,7 @@ seen('--udhcpc-script lays another script in, run by lxdocker’s busybox', need
   equal(await pull(name, '/own-script'), 'own script')
 })
 
-run('seen side by side', 4)
+runTogether('seen side by side', 4)
 
 test(
   'cron and auto-update: a new tag reaches new instances, a run with nothing new changes no byte',

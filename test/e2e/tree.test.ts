@@ -16,7 +16,7 @@ import { needs } from '../world/tools.ts'
 
 const needed = needs('root', 'docker-registry', 'skopeo', 'umoci', 'zstd')
 /** Each has a tree and images of its own. */
-const { test, run } = together()
+const { test, runTogether } = together()
 let hub: Registry
 
 if (!needed.skip) {
@@ -229,4 +229,4 @@ test('verify names what is wrong; --repair serves the rest, the next run builds 
   deepEqual(products(house), ['a:amd64', 'b:amd64', 'c:amd64'])
 })
 
-run('a tree', 3)
+runTogether('a tree', 3)

@@ -3,9 +3,9 @@
 import { describe, type TestContext, test } from 'node:test'
 
 type Work = (t: TestContext) => void | Promise<void>
-type Options = { skip?: string }
+type Options = { skip?: string; timeout?: number }
 
-/** `const { test, run } = together()`: what this `test` is given runs once `run`, after the last of them, has been called. */
+/** `const { test, runTogether } = together()`: what this `test` is given runs once `runTogether`, after the last, is called. */
 export function together() {
   const all: [title: string, options: Options, work: Work][] = []
   return {
@@ -13,7 +13,7 @@ export function together() {
       all.push(rest.length === 1 ? [title, {}, rest[0]] : [title, ...rest])
     },
     /** @param atOnce so many at a time */
-    run(group: string, atOnce: number): void {
+    runTogether(group: string, atOnce: number): void {
       describe(group, { concurrency: atOnce }, () => {
         for (const one of all) test(...one)
       })
