@@ -14,7 +14,6 @@ import { type Lxd, lxd } from '../world/lxd.ts'
 import { type Lxdocker, lxdocker } from '../world/lxdocker.ts'
 import { freePort, type Registry, registry } from '../world/registry.ts'
 import { needs } from '../world/tools.ts'
-import { waitFor } from '../world/wait.ts'
 
 const needed = needs('lxd', 'nginx', 'caddy', 'docker-registry', 'skopeo', 'umoci', 'zstd', 'openssl')
 
@@ -129,10 +128,10 @@ async function equals(t: { after(end: () => Promise<void>): void }, port: number
   }
   equal((await theirs('/images/')).status, 404)
 
-  await host.lxc('remote', 'add', 'theirs', `https://127.0.0.1:${port}`, '--protocol', 'simplestreams')
+  await host.remote('theirs', `https://127.0.0.1:${port}`)
   t.after(async () => void (await host.lxc('remote', 'remove', 'theirs')))
   const name = await host.launch('theirs:web', 'it')
-  await waitFor('the application', async () => (await host.console(name)).includes('up'))
+  await host.says(name, /up/)
   match(await host.lxc('info', name), /^Status: RUNNING$/im)
   const [{ fingerprint }] = JSON.parse(await host.lxc('image', 'list', '--format', 'json'))
   await host.lxc('image', 'delete', fingerprint)

@@ -38,9 +38,14 @@ const APP = { content: '#!/bin/sh\nwhile :; do sleep 1; done\n', mode: 0o755 }
 /** Nothing in it can be compressed. */
 const LARGE: Entries[] = ['a', 'b', 'c'].map(name => ({ [name]: randomBytes(10_000_000) }))
 
-for (const [daemon, { need, start, patches }] of Object.entries(hosts)) {
+// Each daemon has a registry, a tree, a server of its own.
+describe('clients', { ...needed, concurrency: 2 }, () => {
+  for (const [daemon, host] of Object.entries(hosts)) clientsOf(daemon, host)
+})
+
+function clientsOf(daemon: string, { need, start, patches }: (typeof hosts)['LXD']): void {
   const lacking = { ...needed, ...needs(need) }
-  describe(daemon, lacking, () => {
+  describe(daemon, { ...lacking, concurrency: 1 }, () => {
     if (lacking.skip) return
     let hub: Registry
     let house: Lxdocker
@@ -54,7 +59,7 @@ for (const [daemon, { need, start, patches }] of Object.entries(hosts)) {
       first = await publish('web', '1', [])
       server = await house.serve()
       host = await start({ ca: server.cert })
-      await host.lxc('remote', 'add', 'ours', server.url, '--protocol', 'simplestreams')
+      await host.remote('ours', server.url)
     })
     after(async () => {
       await host?.shutdown()
@@ -80,8 +85,9 @@ for (const [daemon, { need, start, patches }] of Object.entries(hosts)) {
 
     /** Daemons believe their copy of the catalog for an hour, Incus' client its own for minutes. */
     async function forget(): Promise<void> {
-      const { LXD_DIR: dir = host?.env.INCUS_DIR ?? '/none' } = host?.env ?? {}
-      const places = [join(dir, 'cache'), join(homedir(), '.cache/incus')].filter(existsSync)
+      const { LXD_DIR, INCUS_DIR } = host?.env ?? {}
+      const places = [LXD_DIR, INCUS_DIR].flatMap(dir => (dir ? join(dir, 'cache') : []))
+      if (INCUS_DIR) places.push(join(homedir(), '.cache/incus'))
       if (places.length > 0) await execa('find', [...places, '-exec', 'touch', '--date=@0', '{}', '+'])
     }
 
@@ -105,7 +111,7 @@ for (const [daemon, { need, start, patches }] of Object.entries(hosts)) {
     async function launched(name: string): Promise<string[]> {
       const it = await host.launch(name, 'it', { devices: { eth0: { type: 'none' } } })
       const found = [await host.pull(it, '/release'), await host.lxc('config', 'get', it, 'volatile.base_image')]
-      await host.lxc('delete', '--force', it)
+      await host.remove(it)
       return found
     }
 

@@ -4,7 +4,6 @@ import { deepEqual, equal } from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { execa } from 'execa'
 import { DEFAULT_FORMAT, FORMATS, type Format } from '../../scripts/spec/format.ts'
 import { rootfsItem, type Version } from '../../scripts/tree/version.ts'
 import { versions } from '../../scripts/tree/versions.ts'
@@ -13,7 +12,7 @@ import type { Host } from '../world/host.ts'
 import { image } from '../world/image.ts'
 import { incus } from '../world/incus.ts'
 import { lxd } from '../world/lxd.ts'
-import { type Lxdocker, lxdocker, PROJECT } from '../world/lxdocker.ts'
+import { type Lxdocker, lxdocker } from '../world/lxdocker.ts'
 import { type Event, events, probe, probeLayer, RECORD, status } from '../world/probe.ts'
 import { silentLog } from '../world/run.ts'
 import { capability } from '../world/tarball.ts'
@@ -101,16 +100,21 @@ test('a format is a set of files', needed, t => {
     t.diagnostic(`${name}: ${items.map(({ file, size }) => `${file} ${size}`).join(', ')}`)
 })
 
-test('on one processor, by --format instead of the key: the same bytes', needed, async () => {
+// The daemons mostly wait, while one processor builds.
+describe('formats', { ...needed, concurrency: 3 }, () => {
+  test('on one processor, by --format instead of the key: the same bytes', sameBytesOnOneProcessor)
+  for (const [daemon, host] of Object.entries(hosts)) launchedBy(daemon, host)
+})
+
+async function sameBytesOnOneProcessor(): Promise<void> {
   const other = lxdocker()
   const layout = `oci:${join(house.dir, 'capable')}`
   for (const format of FORMATS) other.spec(nameOf(format), `image: ${layout}\n`)
-  const places = ['specs', 'out', 'cache'].flatMap(flag => [`--${flag}`, join(other.dir, flag)])
   for (const format of FORMATS) {
-    const argv = ['-c', '0', 'node', '--import=tsx', 'build.ts', ...places, '--format', format, nameOf(format)]
-    await execa('taskset', argv, { cwd: PROJECT, env: { NODE_OPTIONS: undefined } })
+    const { exitCode, stderr } = await other.buildOnOneProcessor('--format', format, nameOf(format))
+    equal(exitCode, 0, stderr)
   }
-  const again = await versions(join(other.dir, 'out'), silentLog())
+  const again = await versions(join(other.dir, 'public'), silentLog())
   equal(again.length, FORMATS.length)
   for (const { name, recipe, items } of again) deepEqual([recipe, items], [of(name).recipe, of(name).items])
 
@@ -118,16 +122,16 @@ test('on one processor, by --format instead of the key: the same bytes', needed,
   byDefault.spec(nameOf(DEFAULT_FORMAT), `image: ${layout}\n`)
   equal((await byDefault.build()).exitCode, 0)
   deepEqual((await versions(join(byDefault.dir, 'public'), silentLog()))[0]?.items, of(nameOf(DEFAULT_FORMAT)).items)
-})
+}
 
-for (const [daemon, { need, start }] of Object.entries(hosts)) {
+function launchedBy(daemon: string, { need, start }: (typeof hosts)['LXD']): void {
   const lacking = { ...needed, ...needs(need) }
   describe(daemon, { ...lacking, concurrency: 2 }, () => {
     if (lacking.skip) return
     let host: Host
     before(async () => {
       host = await start({ ca: server.cert })
-      await host.lxc('remote', 'add', 'ours', server.url, '--protocol', 'simplestreams')
+      await host.remote('ours', server.url)
     })
     after(() => host?.shutdown())
 
@@ -151,7 +155,7 @@ for (const [daemon, { need, start }] of Object.entries(hosts)) {
       const it = await host.launch(`ours:${name}`, name, { devices: { eth0: { type: 'none' } } })
       equal(await host.lxc('config', 'get', it, 'volatile.base_image'), taken(name)?.fingerprint)
       return waitFor(`the record of ${name}`, async () => {
-        const all = events(await host.pull(it, RECORD))
+        const all = events(host.read(it, RECORD))
         return all.some(({ event }) => event === 'ready') && all
       })
     }

@@ -1,6 +1,6 @@
 // Tests the world that the other tests live in.
 
-import { deepEqual, equal, match } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, throws } from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { execa } from 'execa'
 import { busyboxLayer } from '../world/busybox.ts'
 import { ARCHITECTURE, image } from '../world/image.ts'
 import { lxd } from '../world/lxd.ts'
-import { registry } from '../world/registry.ts'
+import { freePort, registry } from '../world/registry.ts'
 import { capability, type Entries, tarball } from '../world/tarball.ts'
 import { needs } from '../world/tools.ts'
 import { waitFor } from '../world/wait.ts'
@@ -25,6 +25,18 @@ test('the same image gives the same bytes', () => {
     return readdirSync(join(at, 'blobs/sha256'))
   })
   deepEqual(one, two)
+})
+
+test('ports that are chosen side by side are different, and no outgoing connection gets one', async () => {
+  const ports = await Promise.all(Array.from({ length: 10 }, freePort))
+  equal(new Set(ports).size, 10)
+  const [first] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split('\t')
+  ok(Math.max(...ports) < Number(first), String(ports))
+})
+
+test('nothing outside of TMPDIR can be written to, no process outside is seen', needs('test/run.sh'), () => {
+  for (const dir of ['/', '/etc']) throws(() => writeFileSync(join(dir, 'lxdt'), ''), { code: 'EROFS' })
+  match(readFileSync('/proc/1/cmdline', 'utf8'), /run\.sh\0--inside/)
 })
 
 test('an image holds what the table says', needs('root', 'umoci'), async () => {
@@ -107,9 +119,9 @@ test('LXD runs an instance', needs('lxd'), async t => {
   const name = await host.launch('tiny', 'it', { config: { 'environment.A': 'b c' } })
   match(await host.address(name), /^10\.117\./)
   equal(await host.exec(name, '/bin/sh', '-c', 'echo "$A"'), 'b c')
-  await waitFor('it to be up', async () => (await host.console(name)).includes('up'))
+  await host.says(name, /up/)
   await host.stop(name)
-  match(await host.console(name), /asked to end/)
+  await host.says(name, /asked to end/)
   await host.launch('tiny', 'left-over')
 })
 

@@ -9,7 +9,6 @@ import { incus } from '../world/incus.ts'
 import { lxdocker } from '../world/lxdocker.ts'
 import { registry } from '../world/registry.ts'
 import { needs } from '../world/tools.ts'
-import { waitFor } from '../world/wait.ts'
 
 /** It takes its time to end. */
 const APP = `#!/bin/sh
@@ -36,16 +35,16 @@ test('an image is listed, launched, reached, entered, stopped', needed, async t 
   const host = await incus({ ca: server.cert })
   t.after(() => host.shutdown())
   match(await host.lxc('version'), /^Server version: 7\./m)
-  await host.lxc('remote', 'add', 'ours', server.url, '--protocol', 'simplestreams')
+  await host.remote('ours', server.url)
   const [listed] = JSON.parse(await host.lxc('image', 'list', 'ours:', 'web', '--format', 'json'))
   ok(listed.aliases.some((alias: { name: string }) => alias.name === 'web'))
 
   const name = await host.launch('ours:web', 'it', { config: { 'environment.A': 'b c' } })
   match(await host.address(name), /^10\.118\./)
-  await waitFor('it to be up', async () => (await host.console(name)).includes('up'))
+  await host.says(name, /up/)
   equal(await host.exec(name, '/bin/sh', '-c', 'echo "$A"'), 'b c')
   await host.stop(name)
-  match(await host.console(name), /asked to end/)
+  await host.says(name, /asked to end/)
   equal(await host.pull(name, '/saved'), 'saved')
   await host.launch('ours:web', 'left-over')
 })

@@ -121,7 +121,7 @@ describe('the page', needed, () => {
     const commands = await copied(page, 'article:not([hidden]) details .LXD')
     const host = await lxd({ ca: server.cert })
     t.after(() => host.shutdown())
-    await host.lxc('remote', 'add', 'lxdocker', server.url, '--protocol', 'simplestreams')
+    await host.remote('lxdocker', server.url)
 
     await execa('sh', ['-ec', commands.replace(/raw\.lxc=\S+/, `'$&\n${UNCONFINED}'`)], {
       env: host.env,

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { execa } from 'execa'
 import { busyboxLayer } from '../world/busybox.ts'
 import { image } from '../world/image.ts'
-import { type Lxdocker, lxdocker, PROJECT } from '../world/lxdocker.ts'
+import { type Lxdocker, lxdocker } from '../world/lxdocker.ts'
 import { capability, type Entries } from '../world/tarball.ts'
 import { needs } from '../world/tools.ts'
 
@@ -36,16 +36,8 @@ test('two builds of the same image are byte-identical', needed, async () => {
 
   const first = await one.build('--json')
   equal(first.exitCode, 0, first.stderr)
-  const places = [
-    '--specs',
-    join(two.dir, 'specs'),
-    '--out',
-    join(two.dir, 'public'),
-    '--cache',
-    join(two.dir, 'cache'),
-  ]
-  const argv = ['-c', '0', 'node', '--import=tsx', 'build.ts', ...places, '--json']
-  const second = await execa('taskset', argv, { cwd: PROJECT, env: { NODE_OPTIONS: undefined } })
+  const second = await two.buildOnOneProcessor('--json')
+  equal(second.exitCode, 0, second.stderr)
 
   equal(JSON.parse(second.stdout).fingerprint, JSON.parse(first.stdout).fingerprint)
   deepEqual(artefacts(two, second.stdout), artefacts(one, first.stdout))

@@ -1,10 +1,10 @@
 // Every row of the founding document, seen from inside instances of a real LXD.
 
-import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, notDeepEqual, ok } from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, afterEach, before, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { execa } from 'execa'
 import { busyboxLayer } from '../world/busybox.ts'
 import { type Config, image } from '../world/image.ts'
@@ -12,6 +12,7 @@ import { type Lxd, lxd } from '../world/lxd.ts'
 import { type Lxdocker, lxdocker } from '../world/lxdocker.ts'
 import { type Registry, registry } from '../world/registry.ts'
 import type { Entries } from '../world/tarball.ts'
+import { together } from '../world/together.ts'
 import { needs } from '../world/tools.ts'
 import { waitFor } from '../world/wait.ts'
 
@@ -105,6 +106,12 @@ const rows: Record<string, Row> = {
   },
 }
 
+/** Image name → what the build says of it. */
+const built: Record<string, { fingerprint: string; digest: string }> = {}
+
+/** Each looks at instances of its own. */
+const { test: seen, runTogether } = together()
+
 let hub: Registry
 let host: Lxd
 let house: Lxdocker
@@ -119,13 +126,13 @@ if (!needed.skip) {
       await hub.push(image(join(house.dir, 'images', name), { config, layers: [layer] }), `library/${name}:latest`)
       house.spec(name, `image: library/${name}:latest\n${spec}`)
     }
-    const { exitCode, stderr } = await house.build()
+    const { exitCode, stdout, stderr } = await house.build('--json')
     equal(exitCode, 0, stderr)
+    for (const line of stdout.split('\n')) built[JSON.parse(line).name] = JSON.parse(line)
     server = await house.serve()
     host = await lxd({ ca: server.cert })
-    await host.lxc('remote', 'add', 'ours', server.url, '--protocol', 'simplestreams')
+    await host.remote('ours', server.url)
   })
-  afterEach(() => host?.clean())
   after(async () => {
     await host?.shutdown()
     await server?.stop()
@@ -136,7 +143,7 @@ if (!needed.skip) {
 /** Launches an image of the table and waits until its application runs. */
 async function running(name: string, config: Record<string, string> = {}, instance = name): Promise<string> {
   const real = await host.launch(`ours:${name}`, instance, { config })
-  await waitFor(`the application of ${name}`, () => pull(real, '/cwd')).catch(async error => {
+  await waitFor(`the application of ${name}`, () => host.read(real, '/cwd')).catch(async error => {
     throw new Error(`${error.message}\n${await host.console(real)}`)
   })
   return real
@@ -146,10 +153,9 @@ const pull = (name: string, path: string) => host.lxc('file', 'pull', `${name}${
 const lines = async (name: string, path: string) => (await pull(name, path)).split('\0').slice(0, -1)
 const inside = (name: string, script: string) => host.exec(name, '/busybox-lxd', 'sh', '-c', script)
 
-test('a spec becomes an image of its file name; LXD verifies its checksums and its fingerprint', needed, async () => {
+seen('a spec becomes an image of its file name; LXD verifies its checksums and its fingerprint', needed, async () => {
   const [listed] = JSON.parse(await host.lxc('image', 'list', 'ours:web', '--format', 'json'))
-  const built = JSON.parse((await house.build('--json', 'web')).stdout)
-  equal(listed.fingerprint, built.fingerprint)
+  equal(listed.fingerprint, built.web?.fingerprint)
   match(listed.properties.description, /^web latest amd64 /)
   deepEqual(
     listed.aliases.map((alias: { name: string }) => alias.name),
@@ -158,10 +164,10 @@ test('a spec becomes an image of its file name; LXD verifies its checksums and i
   await running('web')
 })
 
-test('images by registry host and by digest, not only from Docker Hub', needed, async () => {
+seen('images by registry host and by digest, not only from Docker Hub', needed, async () => {
   const other = lxdocker(hub.env)
   await hub.push(`oci:${join(house.dir, 'images/web')}`, 'a/b:tag')
-  const { digest } = JSON.parse((await house.build('--json', 'web')).stdout)
+  const digest = built.web?.digest
   other.spec('hosted', `image: ${hub.host}/a/b:tag\n`)
   other.spec('pinned', `image: web@${digest}\n`)
   const { exitCode, stdout, stderr } = await other.build('--json')
@@ -169,12 +175,12 @@ test('images by registry host and by digest, not only from Docker Hub', needed, 
   for (const line of stdout.split('\n')) equal(JSON.parse(line).digest, digest)
 })
 
-test('disable_supervisor: the entrypoint is PID 1', needed, async () => {
+seen('disable_supervisor: the entrypoint is PID 1', needed, async () => {
   const name = await running('pid1')
   deepEqual((await inside(name, 'cat /proc/1/cmdline')).split('\0'), ['/bin/sh', '/app', 'as', 'PID 1', ''])
 })
 
-test(
+seen(
   'supervised: busybox sh is PID 1, the stop signal reaches the application, which gets the time it needs',
   needed,
   async () => {
@@ -183,23 +189,20 @@ test(
       match(await inside(name, 'cat /proc/1/cmdline'), /^\/busybox-lxd\0sh\0\/sbin\/init\0/)
       await host.stop(name)
       equal(await pull(name, '/saved'), 'saved')
-      match(await host.console(name), /the application ended with status 0/)
+      await host.says(name, /the application ended with status 0/)
     }
   },
 )
 
-test('an application that ends by itself ends the instance, orphans are reaped before', needed, async () => {
+seen('an application that ends by itself ends the instance, orphans are reaped before', needed, async () => {
   const name = await running('web')
-  await inside(name, '(sleep 0.2 &) ; sleep 0.5')
-  equal(await inside(name, "ps -o stat,args | grep '^Z' || true"), '')
+  await inside(name, "(sleep 0.2 &); sleep 0.5; while ps -o stat | grep -q '^Z'; do sleep 0.1; done")
   await inside(name, 'kill -KILL $(cat /pid)')
-  await waitFor('the instance to end', async () =>
-    /stopped/i.test(await host.lxc('list', name, '--format', 'csv', '--columns', 's')),
-  )
-  match(await host.console(name), /the application ended with status 137, as by signal 9/)
+  await waitFor('the instance to end', async () => (await host.status(name)) === 'Stopped')
+  await host.says(name, /the application ended with status 137, as by signal 9/)
 })
 
-test('lxdocker’s own files; /sbin/init is the image’s own again', needed, async () => {
+seen('lxdocker’s own files; /sbin/init is the image’s own again', needed, async () => {
   const none = await running('web')
   match(await inside(none, '/busybox-lxd | head -n 1'), /^BusyBox v/)
   match(await pull(none, '/lxd-udhcpc-default.script'), /exec \/busybox-lxd sh '\/lxd-udhcpc-default\.script\.real'/)
@@ -218,7 +221,7 @@ test('lxdocker’s own files; /sbin/init is the image’s own again', needed, as
   }
 })
 
-test('the environment: the image’s, byte for byte, under the instance’s', needed, async () => {
+seen('the environment: the image’s, byte for byte, under the instance’s', needed, async () => {
   const name = await running('environment', { 'environment.BOTH': 'instance', 'environment.MORE': 'x=`y`' })
   const environment = Object.fromEntries(
     (await lines(name, '/environ')).map(pair => [pair.split('=')[0], pair.slice(pair.indexOf('=') + 1)]),
@@ -236,7 +239,7 @@ test('the environment: the image’s, byte for byte, under the instance’s', ne
   equal(await inside(name, 'ls /executed 2>/dev/null || echo nothing executed'), 'nothing executed')
 })
 
-test('the command line: exact words, found through PATH or from the working directory', needed, async () => {
+seen('the command line: exact words, found through PATH or from the working directory', needed, async () => {
   const argv = await running('argv')
   deepEqual(await lines(argv, '/cmdline'), ['/bin/sh', '/opt/bin/own-app', '', "it's", '$HOME', 'a b', '`id`', 'x\ny'])
   equal(await pull(argv, '/cwd'), '/srv/made when/missing')
@@ -250,7 +253,7 @@ test('the command line: exact words, found through PATH or from the working dire
   )
 })
 
-test('shared memory, no forwarding, an address from DHCP under the instance’s name, DNS', needed, async () => {
+seen('shared memory, no forwarding, an address from DHCP under the instance’s name, DNS', needed, async () => {
   const name = await running('web')
   const address = await host.address(name)
   match(await inside(name, 'grep " /dev/shm " /proc/mounts'), /^shm \/dev\/shm tmpfs/)
@@ -267,12 +270,12 @@ async function bridge(): Promise<string> {
   return devices.eth0.network
 }
 
-test('an instance without a NIC starts as well', needed, async () => {
+seen('an instance without a NIC starts as well', needed, async () => {
   const name = await host.launch('ours:web', 'alone', { devices: { eth0: { type: 'none' } } })
-  await waitFor('the application', () => pull(name, '/cwd'))
+  await waitFor('the application', () => host.read(name, '/cwd'))
 })
 
-test('/etc/hostname and /etc/hosts, on create and on copy', needed, async () => {
+seen('/etc/hostname and /etc/hosts, on create and on copy', needed, async () => {
   const name = await running('web')
   for (const instance of [name, `${name}-copy`]) {
     if (instance !== name) {
@@ -287,14 +290,14 @@ test('/etc/hostname and /etc/hosts, on create and on copy', needed, async () => 
   }
 })
 
-test('tmpfs over /tmp and /run only where the image ships nothing there', needed, async () => {
+seen('tmpfs over /tmp and /run only where the image ships nothing there', needed, async () => {
   const name = await running('directories')
   equal(await pull(name, '/tmp/shipped'), 'kept')
   equal(await inside(name, 'grep -c " /tmp " /proc/mounts || true'), '0')
   equal(await inside(name, 'grep -c " /run tmpfs" /proc/mounts; stat -c "%a %u:%g" /run'), '1\n1775 33:33')
 })
 
-test('user.lxdocker_init_script runs before the application, LXDOCKER_ENVFILE is data', needed, async () => {
+seen('user.lxdocker_init_script runs before the application, LXDOCKER_ENVFILE is data', needed, async () => {
   const script =
     '#!/busybox-lxd sh\nprintf \'%s\\n\' "# comment" "" "FROM=file" "BOTH=file" "EVIL=$(echo \'$(touch /executed)\')" "no pair" >/variables\ntouch /prelaunched'
   const name = await running('environment', {
@@ -307,10 +310,10 @@ test('user.lxdocker_init_script runs before the application, LXDOCKER_ENVFILE is
   ok(environment.includes('FROM=file') && environment.includes('EVIL=$(touch /executed)'), environment.join('\n'))
   equal(environment.filter(pair => pair.startsWith('BOTH=')).at(-1), 'BOTH=instance')
   equal(environment.filter(pair => pair.startsWith('LXDOCKER_')).length, 0)
-  match(await host.console(name), /LXDOCKER_ENVFILE: left out, not NAME=value: no pair/)
+  await host.says(name, /LXDOCKER_ENVFILE: left out, not NAME=value: no pair/)
 })
 
-test('UDHCPC_NO_DNS, UDHCPC_NO_DEFAULT_ROUTE, LXDOCKER_UDHCPC_NOPREFIXROUTE', needed, async () => {
+seen('UDHCPC_NO_DNS, UDHCPC_NO_DEFAULT_ROUTE, LXDOCKER_UDHCPC_NOPREFIXROUTE', needed, async () => {
   const bare = await running(
     'web',
     { 'environment.UDHCPC_NO_DNS': '1', 'environment.UDHCPC_NO_DEFAULT_ROUTE': '1' },
@@ -325,7 +328,7 @@ test('UDHCPC_NO_DNS, UDHCPC_NO_DEFAULT_ROUTE, LXDOCKER_UDHCPC_NOPREFIXROUTE', ne
   ok(!/^10\.117\.\d+\.0\/24/m.test(routes), routes)
 })
 
-test('--udhcpc-script lays another script in, run by lxdocker’s busybox', needed, async () => {
+seen('--udhcpc-script lays another script in, run by lxdocker’s busybox', needed, async () => {
   const other = lxdocker(hub.env)
   other.spec('web', 'image: web\n')
   const script =
@@ -340,6 +343,8 @@ test('--udhcpc-script lays another script in, run by lxdocker’s busybox', need
   await host.address(name)
   equal(await pull(name, '/own-script'), 'own script')
 })
+
+runTogether('seen side by side', 4)
 
 test(
   'cron and auto-update: a new tag reaches new instances, a run with nothing new changes no byte',
@@ -359,7 +364,7 @@ test(
     match(check.stderr, /^to build {2}web\/amd64.*source [0-9a-f]{12} → [0-9a-f]{12}$/m)
     deepEqual(await tree(), before)
     equal((await house.build()).exitCode, 0)
-    notEqual(await tree(), before)
+    notDeepEqual(await tree(), before)
 
     const [cached] = JSON.parse(await host.lxc('image', 'list', '--format', 'json')).filter(
       (one: { update_source?: { alias: string } }) => one.update_source?.alias === 'web',

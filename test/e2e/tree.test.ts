@@ -4,16 +4,19 @@ import { deepEqual, equal, match } from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 import { parse } from 'yaml'
 import { busyboxLayer } from '../world/busybox.ts'
 import { only } from '../world/documents.ts'
 import { type Image, image } from '../world/image.ts'
 import { type Lxdocker, lxdocker, PROJECT } from '../world/lxdocker.ts'
 import { type Registry, registry } from '../world/registry.ts'
+import { together } from '../world/together.ts'
 import { needs } from '../world/tools.ts'
 
 const needed = needs('root', 'docker-registry', 'skopeo', 'umoci', 'zstd')
+/** Each has a tree and images of its own. */
+const { test, runTogether } = together()
 let hub: Registry
 
 if (!needed.skip) {
@@ -55,17 +58,14 @@ test('a run with nothing to do: one request for each image, no byte written', ne
   }
   equal((await house.build()).exitCode, 0)
   const before = state(house, 'public', '.cache')
-  const requests = () =>
-    hub
-      .log()
-      .split('\n')
-      .filter(line => / "(GET|HEAD) \/v2\/library\/still-/.test(line))
-  const asked = requests().length
+  const requests = async () =>
+    (await hub.log()).split('\n').filter(line => / "(GET|HEAD) \/v2\/library\/still-/.test(line))
+  const asked = (await requests()).length
   const { exitCode, stderr, stdout } = await house.build('--quiet')
   deepEqual([exitCode, stderr, stdout], [0, '', ''])
   deepEqual(state(house, 'public', '.cache'), before)
   deepEqual(
-    requests()
+    (await requests())
       .slice(asked)
       .map(line => /"(GET \S+)/.exec(line)?.[1])
       .sort(),
@@ -138,11 +138,10 @@ test('--arch: for these only; an image that does not exist for one says so', nee
   const { exitCode, stderr } = await house.build('--arch', 'armhf,armel')
   equal(exitCode, 0, stderr)
   deepEqual(products(house), ['any:armel', 'any:armhf', 'own:armhf'])
-  const versions = readdirSync(join(house.dir, 'public/images/any/armel'))
-  const about = (architecture: string) =>
-    JSON.parse(
-      readFileSync(join(house.dir, 'public/images/any', architecture, String(versions[0]), 'build.json'), 'utf8'),
-    )
+  const about = (architecture: string) => {
+    const product = join(house.dir, 'public/images/any', architecture)
+    return JSON.parse(readFileSync(join(product, String(readdirSync(product)[0]), 'build.json'), 'utf8'))
+  }
   equal(about('armel').source.digest === about('armhf').source.digest, false)
   const bad = await house.build()
   equal(bad.exitCode, 1)
@@ -229,3 +228,5 @@ test('verify names what is wrong; --repair serves the rest, the next run builds 
   match(all.stderr, /nothing in it is whole\n {2}hint: npx zx build\.ts --force/)
   deepEqual(products(house), ['a:amd64', 'b:amd64', 'c:amd64'])
 })
+
+runTogether('a tree', 3)

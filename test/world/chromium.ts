@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { execa } from 'execa'
+import { waitFor } from './wait.ts'
 
 export interface Page {
   /** Errors that its console shows. */
@@ -38,6 +39,7 @@ export function chromium() {
   const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] as const
   const child = execa('chromium', [...FLAGS, `--user-data-dir=${profile}`], { stdio, buffer: false, reject: false })
   const [, , , input, output] = child.stdio as unknown as [null, null, null, Writable, Readable]
+  input.on('error', () => {}) // its end is seen below
   const listeners = new Set<(message: Message) => void>()
   let last = 0
   let rest = ''
@@ -46,22 +48,26 @@ export function chromium() {
     rest = texts.pop() ?? ''
     for (const text of texts) for (const listener of listeners) listener(JSON.parse(text))
   })
-  const heard = (wanted: (message: Message) => boolean) =>
+  const heard = (id: number) =>
     new Promise<Message>(resolve => {
       const listener = (message: Message) => {
-        if (!wanted(message)) return
+        if (message.id !== id) return
         listeners.delete(listener)
         resolve(message)
       }
       listeners.add(listener)
     })
+  const ended = child.then(({ message }) => {
+    throw new Error(message ?? 'chromium ended')
+  })
+  ended.catch(() => {})
   // biome-ignore lint/suspicious/noExplicitAny: each method answers something else
   const send = async (method: string, params: object = {}, sessionId?: string): Promise<any> => {
     last += 1
     const id = last
-    const answer = heard(message => message.id === id)
+    const answer = heard(id)
     input.write(`${JSON.stringify({ id, method, params, sessionId })}\0`)
-    const { result, error } = await answer
+    const { result, error } = await Promise.race([answer, ended])
     if (error) throw new Error(`${method}: ${JSON.stringify(error)}`)
     return result
   }
@@ -84,9 +90,15 @@ export function chromium() {
       await tab('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] })
       await tab('Emulation.setScriptExecutionDisabled', { value: !scripts })
       await tab('Emulation.setFocusEmulationEnabled', { enabled: true })
-      const loaded = heard(({ sessionId: from, method }) => from === sessionId && method === 'Page.loadEventFired')
-      await tab('Page.navigate', { url })
-      await loaded
+      // The empty page before it may end its own loading only now.
+      const loaded = new Set<unknown>()
+      listeners.add(({ sessionId: from, method, params }) => {
+        if (from === sessionId && method === 'Page.lifecycleEvent' && params?.name === 'load')
+          loaded.add(params.loaderId)
+      })
+      await tab('Page.setLifecycleEventsEnabled', { enabled: true })
+      const { loaderId } = await tab('Page.navigate', { url })
+      await waitFor('the page', () => loaded.has(loaderId))
       return {
         complaints,
         async run(expression) {
@@ -104,7 +116,8 @@ export function chromium() {
       }
     },
     async close() {
-      await send('Browser.close')
+      // It may be gone before it has answered.
+      await send('Browser.close').catch(() => {})
       await child
     },
   }

@@ -1,6 +1,10 @@
 // What the tests do with a daemon that runs instances, be it LXD or Incus.
 
+import { rejects } from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
+import { basename, join } from 'node:path'
 import { execa } from 'execa'
 import type { Argv } from '../../scripts/system/run.ts'
 import { waitFor } from './wait.ts'
@@ -12,17 +16,27 @@ export interface Host {
   env: Record<string, string>
   /** Any command of the client; returns its standard output, throws with its standard error. */
   lxc(...args: string[]): Promise<string>
-  /** Starts an instance of `image`, e.g. `ours:nginx`. @returns its real name, which the other functions take */
+  /** Adds a remote of images, whose catalog client and daemon have from then on. */
+  remote(name: string, url: string): Promise<void>
+  /** Starts an instance of `image`, e.g. `ours:nginx`. @returns its real name, which no other has */
   launch(image: string, name: string, options?: LaunchOptions): Promise<string>
   exec(name: string, ...argv: string[]): Promise<string>
   /** The content of a file; works while the instance is stopped, too. */
   pull(name: string, path: string): Promise<string>
+  /** The content of a file of the root file system, where no link leads to it, without asking anybody. @throws where there is none */
+  read(name: string, path: string): string
+  /** `Running`, `Stopped`, … */
+  status(name: string): Promise<string>
   /** Asks the instance to end, as `lxc stop` does, and waits; throws after `seconds`. */
   stop(name: string, seconds?: number): Promise<void>
-  /** All that PID 1 and its children wrote to the console. */
+  /** All that PID 1 and its children have written to the console since the instance was launched. */
   console(name: string): Promise<string>
+  /** Waits until the console shows it. */
+  says(name: string, what: RegExp): Promise<RegExpExecArray>
   /** Its IPv4 address, once it has one. */
   address(name: string): Promise<string>
+  /** Deletes an instance. */
+  remove(name: string): Promise<void>
   /** Deletes every instance; for `afterEach`. */
   clean(): Promise<void>
   /** Deletes every instance, then ends the daemon. */
@@ -37,7 +51,7 @@ export interface LaunchOptions {
 }
 
 /** Without AppArmor in the daemon, liblxc still asks for its default profile where the kernel has AppArmor. */
-export const UNCONFINED = /^Y/.test(read('/sys/module/apparmor/parameters/enabled'))
+export const UNCONFINED = /^Y/.test(contentOf('/sys/module/apparmor/parameters/enabled'))
   ? 'lxc.apparmor.profile=unconfined'
   : ''
 
@@ -50,6 +64,21 @@ export function client([program, ...before]: Argv, env: Record<string, string>):
     (await execa(program, [...before, ...args], { env, input, timeout: 300_000 })).stdout
 }
 
+/** `/1.0/instances/NAME?project=PROJECT` */
+function instance(path: string): { name: string; project: string } {
+  const { pathname, searchParams } = new URL(path, 'http://daemon')
+  return { name: basename(pathname), project: searchParams.get('project') ?? 'default' }
+}
+
+/** What a daemon answers on its socket: many times cheaper than a client's process, for whoever asks again and again. */
+async function asked(dir: string, path: string): Promise<string> {
+  const question = request({ socketPath: join(dir, 'unix.socket'), path }).end()
+  const [answer] = (await once(question, 'response')) as [IncomingMessage]
+  const text = Buffer.concat(await answer.toArray()).toString()
+  if (answer.statusCode !== 200) throw new Error(`${path}: ${text}`)
+  return text
+}
+
 /**
  * @param argv how its client is started
  * @param end ends the daemon
@@ -57,17 +86,49 @@ export function client([program, ...before]: Argv, env: Record<string, string>):
 export function host(argv: Argv, env: Record<string, string>, end: () => Promise<void>): Host {
   const run = client(argv, env)
   const lxc = (...args: string[]) => run(args)
-  const clean = async () => {
-    const names = (await lxc('list', '--format', 'csv', '--columns', 'n')).split('\n').filter(Boolean)
-    // One that is just ending is busy.
-    for (const name of names) await waitFor(`${name} is deleted`, async () => [await lxc('delete', '--force', name)])
+  const dir = String(env.LXD_DIR ?? env.INCUS_DIR)
+  const ask = async (path: string) => JSON.parse(await asked(dir, path)).metadata
+  const all = async () => ((await ask('/1.0/instances?all-projects=true')) as string[]).map(instance)
+  /** Where the daemon answers about an instance. */
+  const about = async (name: string, what = '') => {
+    const found = (await all()).find(one => one.name === name)
+    if (!found) throw new Error(`${name}: no such instance`)
+    return `/1.0/instances/${name}${what}?project=${found.project}`
   }
+  let launched = 0
+  /** Of each instance, what its console has shown. */
+  const shown = new Map<string, string>()
+  const console = async (name: string) => {
+    // A running instance's console is read once, later there is only what is new; one without anything new is an error.
+    const log = await asked(dir, await about(name, '/console')).catch(() => '')
+    const [before, more] = [shown.get(name) ?? '', log.replaceAll('\r', '')]
+    const text = more.startsWith(before) ? more : before + more
+    shown.set(name, text)
+    return text
+  }
+  // One that is just ending is busy; one that deletes itself is not there any more.
+  const remove = (name: string) =>
+    waitFor(`${name} is deleted`, async () => {
+      const found = (await all()).find(one => one.name === name)
+      if (found) await lxc('delete', '--force', '--project', found.project, name)
+      return true
+    })
+  const clean = async () => void (await Promise.all((await all()).map(({ name }) => remove(name))))
   return {
     argv,
     env,
     lxc,
+    async remote(name, url) {
+      await lxc('remote', 'add', name, url, '--protocol', 'simplestreams')
+      // Client and daemon each make a directory for a catalog when they first ask for it, with a bare mkdir: of two
+      // that do so at the same moment one fails. So each asks alone, for an image that does not exist.
+      await lxc('image', 'list', `${name}:`)
+      const source = { type: 'image', mode: 'pull', protocol: 'simplestreams', server: url, alias: 'no-such-image' }
+      const answer = lxc('query', '--wait', '--request', 'POST', '--data', JSON.stringify({ source }), '/1.0/images')
+      await rejects(answer, /found/)
+    },
     async launch(image, name, { config = {}, devices = {} } = {}) {
-      const real = `lxdt-${process.env.LXDT_RUN}-${name}`
+      const real = `lxdt-${process.env.LXDT_RUN}-${name}-${++launched}`
       const raw = [UNCONFINED, config['raw.lxc']].filter(Boolean).join('\n')
       const keys = Object.entries({ ...config, ...(raw ? { 'raw.lxc': raw } : {}) })
       try {
@@ -80,14 +141,17 @@ export function host(argv: Argv, env: Record<string, string>, end: () => Promise
     },
     exec: (name, ...argv) => lxc('exec', name, '--force-noninteractive', '--', ...argv),
     pull: (name, path) => lxc('file', 'pull', `${name}${path}`, '-'),
+    read: (name, path) => readFileSync(join(dir, 'storage-pools/default/containers', name, 'rootfs', path), 'utf8'),
+    status: async name => (await ask(await about(name))).status,
     stop: async (name, seconds = 120) => void (await lxc('stop', name, '--timeout', String(seconds))),
-    // Only LXD puts a heading above it.
-    console: async name => (await lxc('console', name, '--show-log')).replace(/^\nConsole log:\n\n/, ''),
+    console,
+    says: (name, what) => waitFor(`the console of ${name} shows ${what}`, async () => what.exec(await console(name))),
     address: name =>
       waitFor(`an address of ${name}`, async () => {
-        const { network } = JSON.parse(await lxc('query', `/1.0/instances/${name}/state`))
+        const { network } = await ask(await about(name, '/state'))
         return network.eth0.addresses.find((one: { family: string }) => one.family === 'inet')?.address as string
       }),
+    remove: async name => void (await remove(name)),
     clean,
     async shutdown() {
       await clean()
@@ -113,6 +177,8 @@ export function preseed(name: string, net: number): string {
           'ipv4.address': `10.${net}.${own}.1/24`,
           'ipv4.nat': 'false',
           'ipv4.firewall': 'false',
+          // The addresses that tests choose lie outside.
+          'ipv4.dhcp.ranges': `10.${net}.${own}.100-10.${net}.${own}.199`,
           'ipv6.address': `fd42:${net}:${own}::1/64`,
           'ipv6.nat': 'false',
           'ipv6.firewall': 'false',
@@ -132,6 +198,6 @@ export function preseed(name: string, net: number): string {
   })
 }
 
-function read(file: string): string {
+function contentOf(file: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }

@@ -1,12 +1,11 @@
 // The product under test: specs of our own, a tree of our own, served over HTTPS.
 
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { type Daemon, daemon } from './daemon.ts'
-import { freePort } from './registry.ts'
 
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -17,6 +16,8 @@ export interface Lxdocker {
   spec(name: string, text: string): void
   /** Runs build.ts; a failure is a result like any other. */
   build(...args: string[]): Promise<Built>
+  /** Like `build`, on one processor. */
+  buildOnOneProcessor(...args: string[]): Promise<Built>
   /** Runs verify.ts over the tree. */
   verify(...args: string[]): Promise<Built>
   /** Like `build`, without waiting for its end. */
@@ -36,7 +37,7 @@ export function lxdocker(env: Record<string, string> = {}): Lxdocker {
   const dir = mkdtempSync(join(tmpdir(), 'lxdocker-'))
   mkdirSync(join(dir, 'specs'))
   const places = ['--specs', join(dir, 'specs'), '--out', join(dir, 'public'), '--cache', join(dir, '.cache')]
-  const start = (...args: string[]) => command(env, 'build.ts', ...places, ...args)
+  const start = (...args: string[]) => command(env, ['build.ts', ...places, ...args])
   const ended = async (running: ReturnType<typeof command>) => {
     const { exitCode, stdout, stderr } = await running
     return { exitCode, stdout, stderr }
@@ -46,24 +47,28 @@ export function lxdocker(env: Record<string, string> = {}): Lxdocker {
     spec: (name, text) => writeFileSync(join(dir, 'specs', `${name}.yaml`), text),
     start,
     build: (...args) => ended(start(...args)),
-    verify: (...args) => ended(command(env, 'verify.ts', '--dir', join(dir, 'public'), ...args)),
+    buildOnOneProcessor(...args) {
+      const allowed = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+      return ended(command(env, ['build.ts', ...places, ...args], ['taskset', '--cpu-list', String(allowed)]))
+    },
+    verify: (...args) => ended(command(env, ['verify.ts', '--dir', join(dir, 'public'), ...args])),
     async serve(...args) {
-      const port = await freePort()
-      const url = `https://127.0.0.1:${port}`
       const entry = [
         'node',
         '--import',
         join(PROJECT, 'node_modules/tsx/dist/esm/index.mjs'),
         join(PROJECT, 'serve.ts'),
       ] as const
-      const argv = [...entry, '--dir', join(dir, 'public'), '--listen', `127.0.0.1:${port}`, ...args] as const
-      const server = await daemon([...argv], { cwd: dir, ready: ({ log }) => log().includes('serving at') })
-      return { ...server, url, cert: join(dir, '.tls/cert.pem') }
+      const argv = [...entry, '--dir', join(dir, 'public'), '--listen', '127.0.0.1:0', ...args] as const
+      const address = /^serving at (https:.*:\d+)$/m
+      const server = await daemon([...argv], { cwd: dir, ready: ({ log }) => address.test(log()) })
+      return { ...server, url: String(address.exec(server.log())?.[1]), cert: join(dir, '.tls/cert.pem') }
     },
   }
 }
 
-function command(env: Record<string, string>, entry: string, ...args: string[]) {
+function command(env: Record<string, string>, argv: string[], before: string[] = []) {
+  const [program = '', ...args] = [...before, 'node', '--import=tsx', ...argv]
   const options = { cwd: PROJECT, env: { ...env, NODE_OPTIONS: undefined }, reject: false, stdin: 'ignore' } as const
-  return execa('node', ['--import=tsx', entry, ...args], options)
+  return execa(program, args, options)
 }

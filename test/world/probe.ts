@@ -16,6 +16,8 @@ interface Any {
 /** A probe as it starts, or as a healthcheck. */
 export interface Start extends Any {
   event: 'start' | 'check'
+  /** 1: it is a check, which fails. */
+  sick: number
   parent: number
   session: number
   argv: string[]
@@ -90,11 +92,11 @@ export function probeLayer(): Entries {
   return { 'probe/': { mode: 0o777 }, 'probe/probe': { content: probe(), mode: 0o755 } }
 }
 
-/** A record as far as it is written. */
+/** A record as far as it is written: a line is whole once it has its end. */
 export function events(record: string): Event[] {
   return record
     .split('\n')
-    .filter(line => line.endsWith('}'))
+    .slice(0, -1)
     .map(line => JSON.parse(line))
 }
 

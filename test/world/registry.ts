@@ -1,11 +1,12 @@
 // A registry of our own that stands in for Docker Hub.
 
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { daemon } from './daemon.ts'
 import { run } from './run.ts'
+import { waitFor } from './wait.ts'
 
 export interface Registry {
   /** 127.0.0.1:PORT */
@@ -14,8 +15,8 @@ export interface Registry {
   env: { HOME: string; CONTAINERS_REGISTRIES_CONF: string }
   /** Copies an image, a whole index included, e.g. `push(layout, 'library/nginx:latest')`. */
   push(image: string, name: string, options?: PushOptions): Promise<void>
-  /** The requests so far, one a line. */
-  log(): string
+  /** The requests that are answered so far, one a line. */
+  log(): Promise<string>
   /** Ends the daemon; `start` brings it back on the same port with the same content. */
   stop(): Promise<void>
   start(): Promise<void>
@@ -39,6 +40,7 @@ export async function registry(): Promise<Registry> {
     daemon(['docker-registry', 'serve', config], { ready: async () => (await fetch(`http://${host}/v2/`)).ok })
   let server = await start()
   let past = ''
+  let marks = 0
   return {
     host,
     env: { HOME: dir, CONTAINERS_REGISTRIES_CONF: conf },
@@ -46,7 +48,13 @@ export async function registry(): Promise<Registry> {
       const how = ['--quiet', '--all', '--dest-tls-verify=false', ...(format ? ['--format', format] : [])]
       await run(['skopeo', 'copy', ...how, image, `docker://${host}/${name}`])
     },
-    log: () => past + server.log(),
+    async log() {
+      // A request is answered before it stands in the log; when one that came later does, so do those before it.
+      const mark = `/v2/?mark=${++marks}`
+      await fetch(`http://${host}${mark}`)
+      await waitFor('the log', () => server.log().includes(`${mark} `))
+      return past + server.log()
+    },
     stop: () => server.stop(),
     async start() {
       past += server.log()
@@ -78,11 +86,29 @@ insecure = true
 `
 }
 
-/** A port that nobody listens on. */
+/** Below the ports that the kernel gives to outgoing connections. */
+const FIRST_PORT = 20_000
+
+const claims: string[] = []
+process.once('exit', () => {
+  for (const claim of claims) rmdirSync(claim)
+})
+
+/** A port that nobody listens on, nor gets from here: a directory claims it until this process ends. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
+  for (let port = FIRST_PORT; ; port++) {
+    const claim = join(tmpdir(), `port-${port}`)
+    try {
+      mkdirSync(claim)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue
+      throw error
+    }
+    claims.push(claim)
+    const server = createServer()
+    const free = await new Promise<boolean>(resolve => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    })
+    if (free) return port
+  }
 }

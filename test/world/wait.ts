@@ -11,9 +11,9 @@ type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>
  * @throws after `seconds`, which are generous: they bound a hang, they measure nothing
  */
 export async function waitFor<T>(what: string, condition: () => T | Promise<T>, seconds = 120): Promise<Truthy<T>> {
-  const end = Date.now() + seconds * 1000
+  const end = performance.now() + seconds * 1000
   let why = ''
-  while (Date.now() < end) {
+  while (performance.now() < end) {
     try {
       const answer = await condition()
       if (answer) return answer as Truthy<T>

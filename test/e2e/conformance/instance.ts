@@ -5,11 +5,8 @@ import { type Event, events, RECORD } from '../../world/probe.ts'
 import { waitFor } from '../../world/wait.ts'
 import type { Net } from './row.ts'
 
-/** They bound a hang. */
-const SECONDS = 60
-
-/** An instance that has ended may still have something to show. */
-const LATE = 5000
+/** Milliseconds: an instance that has ended may still have something to show. */
+const LATE = 30_000
 
 type Kind<K> = Event & { event: K }
 
@@ -34,34 +31,22 @@ export interface Instance {
 }
 
 export function instance(host: Lxd, name: string, net: Net): Instance {
-  const status = async () => JSON.parse(await host.lxc('query', `/1.0/instances/${name}`)).status
-  const pull = () =>
-    host.lxc('file', 'pull', `${name}${RECORD}`, '-').catch(error => {
-      if (/not found|does not exist|no such file/i.test(error.message)) return ''
+  const record = async () => {
+    try {
+      return events(host.read(name, RECORD))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
       throw error
-    })
-  // An instance that is just ending is busy.
-  const record = async () => events((await waitFor('the record', async () => [await pull()], SECONDS))[0] as string)
-  // A running instance's console is read once, later there is only what is new; one without anything new is an error.
-  let read = ''
-  const text = async () => {
-    const shown = await host.console(name).catch(() => '')
-    const more = shown.replaceAll('\r', '').replace(/^\s*Console log:\n\n/, '')
-    read = more.startsWith(read) ? more : read + more
-    return read
+    }
   }
   /** Asks until there is an answer, or the instance has ended without one. */
   const answer = async <T>(what: string, ask: () => Promise<T | undefined>): Promise<T> => {
     let since: number | undefined
-    const { value } = await waitFor(
-      what,
-      async () => {
-        if ((await status()) === 'Stopped') since ??= Date.now()
-        const value = await ask()
-        return (value !== undefined || Date.now() - (since ?? Date.now()) > LATE) && { value }
-      },
-      SECONDS,
-    )
+    const { value } = await waitFor(what, async () => {
+      if ((await host.status(name)) === 'Stopped') since ??= performance.now()
+      const value = await ask()
+      return (value !== undefined || performance.now() - (since ?? Infinity) > LATE) && { value }
+    })
     if (value === undefined) throw new Error(`${what}: not so before the instance ended`)
     return value
   }
@@ -79,10 +64,9 @@ export function instance(host: Lxd, name: string, net: Net): Instance {
     inside,
     // Where that ends the instance, the client says that it was killed.
     signal: async signal => void (await inside('kill', '-s', signal, '1').catch(() => '')),
-    console: text,
-    says: what => answer(`the console shows ${what}`, async () => what.exec(await text()) ?? undefined),
+    console: () => host.console(name),
+    says: what => answer(`the console shows ${what}`, async () => what.exec(await host.console(name)) ?? undefined),
     stop: seconds => host.stop(name, seconds),
-    ended: async () =>
-      void (await waitFor('the instance has ended', async () => (await status()) === 'Stopped', SECONDS)),
+    ended: async () => void (await waitFor('the end', async () => (await host.status(name)) === 'Stopped')),
   }
 }

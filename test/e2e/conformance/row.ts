@@ -44,7 +44,7 @@ export interface Made {
 /** The daemon's bridges. */
 export interface Net {
   bridge: string
-  /** Of 10.217.0.0/16, without IPv6. */
+  /** Of 10.217.0.0/16 or 10.218.0.0/16, without IPv6. */
   second: string
   /** `10.117.3.` */
   prefix4: string
