@@ -8,14 +8,14 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { init } from '../../scripts/image/init.ts'
-import { ingredients } from '../../scripts/plan/payload.ts'
-import { hostArchitecture } from '../../scripts/spec/product.ts'
+import { payloads } from '../../scripts/plan/payload.ts'
+import { hostArchitecture } from '../../scripts/spec/architecture.ts'
 import { waitFor } from '../world/wait.ts'
 
 const home = fileURLToPath(new URL('../..', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'supervisor-'))
 const busybox = join(home, 'busybox', hostArchitecture(), 'busybox')
-const { templates } = await ingredients(home, hostArchitecture())
+const { templates } = await payloads(home)(hostArchitecture())
 const health = { test: [], interval: 3, timeout: 1, startPeriod: 0, startInterval: 1, retries: 1 }
 const script = init(
   templates['init.sh.hbs'],
