@@ -1,6 +1,6 @@
 # Boots, step by step, then runs the application.
 
-stopping='' application='' restart_pause=''
+stopping='' application='' health_watcher='' restart_pause=''
 [ "$supervised" = false ] || trap handle_stop PWR TERM INT
 mkdir -m 700 $state
 mount_shared_memory
@@ -19,12 +19,17 @@ cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
 write_launch_prefix
 # By way of a file: the last stage of a pipeline is a subshell, in which an error would not end PID 1.
 print_application_words >$state/words
-resolve_program <$state/words >$state/application_words
-cat $state/launch_prefix $state/application_words >$state/application_command
+cp $state/launch_prefix $state/application_command
+resolve_program <$state/words >>$state/application_command
 [ -z "$stopping" ] || exit 0
 if [ "$supervised" = true ]; then
 	print_health_check >$state/words
-	[ ! -s $state/words ] || (resolve_program <$state/words | cat $state/launch_prefix - >$state/check_command)
+	if [ -s $state/words ]; then
+		create_health_directory
+		cp $state/launch_prefix $state/check_command
+		# A check whose program is not there fails each time.
+		(resolve_program <$state/words >>$state/check_command) || print_words false >$state/check_command
+	fi
 	for signal in HUP USR1 USR2 WINCH; do
 		# shellcheck disable=SC2064
 		trap "forward_signal $signal" $signal

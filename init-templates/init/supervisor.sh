@@ -4,7 +4,7 @@
 #   3 → 4  from the runner, which is the application's parent: first the application's process id, which PID 1 reads,
 #          then its exit status, which the status reader reads, a child of PID 1 that ends with it
 #   5 → 6  from the health watcher, a child of PID 1, to the check runner: an empty line asks for a check
-#   7 → 8  from the check runner to the health watcher: the check's exit status
+#   7 → 8  from the check runner to the health watcher: the check's process id and exit status
 # A reader whose writers are all gone reads an end of file, so a process closes what it does not use.
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …
@@ -46,12 +46,13 @@ start_application() {
 # Sends the stop signal; a stop that comes before the application has a process id is noted as early.
 handle_stop() {
 	stopping=${application:-early}
+	stop_health_watcher
 	forward_signal "$stop_signal"
-	[ -z "$restart_pause" ] || kill_child "$restart_pause"
+	kill_child "$restart_pause"
 }
 
 # SIGKILL, since a child that has just been forked still has the traps of PID 1, and loses any other signal.
-kill_child() { kill -s KILL "$1" 2>/dev/null; }
+kill_child() { [ -z "$1" ] || kill -s KILL "$1" 2>/dev/null; }
 
 forward_signal() { [ -z "$application" ] || kill -s "$1" "$application" 2>/dev/null; }
 
@@ -68,12 +69,12 @@ wait_for_child() {
 run_application() {
 	start_application
 	[ "$stopping" != early ] || handle_stop
-	health_watcher=''
 	[ ! -s $state/check_command ] || start_health_watcher
+	[ -z "$stopping" ] || stop_health_watcher
 	wait_for_child $status_reader
 	read -r status <$state/status
 	application=
-	[ -z "$health_watcher" ] || kill_child "$health_watcher"
+	stop_health_watcher
 	# A shell cannot tell a signal from an exit status above 128.
 	if [ "$status" -gt 128 ]; then signal=", as by signal $((status - 128))"; else signal=''; fi
 	log_line "the application ended with status $status$signal"
