@@ -26,7 +26,7 @@ open_check_pipes() {
 # `sh -c "$exec_check" FILE` reports its process id, which is its process group's, too, and executes the check.
 exec_check='printf "%d " $$ >&7; exec 7>&-; '$exec_words
 
-# Starts the check runner, which is no background job, so that checks ignore no signal (see start_application), and the
+# Starts the check runner, which is no background job, so that checks ignore no signal (see start_program), and the
 # health watcher, which asks it for checks; sets health_watcher to its process id. The check runner ends with the watcher.
 start_health_watcher() {
 	open_check_pipes
@@ -80,9 +80,9 @@ watch_health() {
 		fi
 		if [ "$health" = unhealthy ] && [ "$restart_unhealthy" = true ]; then
 			: >$state/unhealthy
-			kill -s "$stop_signal" "$application"
+			kill -s "$stop_signal" "$program"
 			sleep_without_pipes 10
-			kill -s KILL "$application"
+			kill -s KILL "$program"
 		fi
 	done
 }

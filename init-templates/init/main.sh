@@ -1,17 +1,16 @@
 # Boots, step by step, then runs the application.
 
-stopping='' application='' health_watcher='' restart_pause=''
-[ "$supervised" = false ] || trap handle_stop PWR TERM INT
+stopping='' program='' health_watcher='' restart_pause=''
 mkdir -m 700 $state
 mount_shared_memory
 mount_tmp_and_run
 restore_init
 set_network_sysctls
 configure_interfaces
-[ ! -s /lxd-prelaunch ] || /lxd-prelaunch || log_line "/lxd-prelaunch ended with status $?"
+run_prelaunch_script
 
 workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user} restart=${LXDOCKER_RESTART:-$restart}
-resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$stop_signal}"
+resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$image_stop_signal}"
 resolve_user
 chown "$uid" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2
 mkdir -p "$workdir"
@@ -21,7 +20,6 @@ write_launch_prefix
 print_application_words >$state/words
 cp $state/launch_prefix $state/application_command
 resolve_program <$state/words >>$state/application_command
-[ -z "$stopping" ] || exit 0
 if [ "$supervised" = true ]; then
 	print_health_check >$state/words
 	if [ -s $state/words ]; then
@@ -30,10 +28,6 @@ if [ "$supervised" = true ]; then
 		# A check whose program is not there fails each time.
 		(resolve_program <$state/words >>$state/check_command) || print_words false >$state/check_command
 	fi
-	for signal in HUP USR1 USR2 WINCH; do
-		# shellcheck disable=SC2064
-		trap "forward_signal $signal" $signal
-	done
 	supervise
 else
 	exec sh -c "$exec_words" $state/application_command
