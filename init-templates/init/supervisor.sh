@@ -1,8 +1,8 @@
 # Runs the application until it is to end, before that the prelaunch script.
 #
 # Descriptors 0 to 2 are the console, and the only ones that the application and its checks get. Behind these are FIFOs:
-#   3 → 4  from the runner, which is the program's parent: first the program's process id, which PID 1 reads,
-#          then its exit status, which the status reader reads, a child of PID 1 that ends with it
+#   3 → 4  from the runner, which is the program's parent: first the program's process id and its session, which
+#          PID 1 reads, then its exit status, which the status reader reads, a child of PID 1 that ends with it
 #   5 → 6  from the health watcher, a child of PID 1, to the check runner: an empty line asks for a check
 #   7 → 8  from the check runner to the health watcher: the check's process id and exit status
 # A reader whose writers are all gone reads an end of file, so a process closes what it does not use.
@@ -27,17 +27,17 @@ open_program_pipe() {
 	rm $state/pipe
 }
 
-# start_program COMMAND_FILE also starts its status reader; sets program and status_reader to their process ids.
+# start_program COMMAND_FILE also starts its status reader; sets program and status_reader to their process ids, and session.
 #
 # A background job of a shell ignores SIGINT and SIGQUIT for ever. Two setsid in a row instead: the second has to fork, since
 # the first made it a group leader. The runner below it is in a session of its own and ignores nothing.
 start_program() {
 	open_program_pipe
 	setsid setsid sh -c '
-		(read -r pid _ </proc/self/stat; echo "$pid" >&3; exec sh -c "$1" "$2" 3>&-)
+		(read -r pid _ </proc/self/stat; echo "$pid $$" >&3; exec sh -c "$1" "$2" 3>&-)
 		echo $? >&3
 	' lxdocker "$exec_words" "$1" 4<&-
-	until read -r program <&4; do :; done
+	until read -r program session <&4; do :; done
 	exec 3>&-
 	(read -r status <&4; echo "${status:-137}" >$state/status) &
 	status_reader=$!
@@ -99,6 +99,13 @@ run_application() {
 	log_line "the application ended with status $status$signal"
 }
 
+# What the last run left behind may hold a port or a lock that the next one needs.
+kill_session() {
+	ps -o pid,sid | while read -r pid sid; do
+		[ "$sid" != "$session" ] || kill -s KILL "$pid" 2>/dev/null
+	done
+}
+
 print_uptime_seconds() { cut -d . -f 1 /proc/uptime; }
 
 should_restart() {
@@ -125,6 +132,7 @@ supervise() {
 		run_application
 		[ $(($(print_uptime_seconds) - started)) -lt 10 ] || restarts=0 delay=1
 		if [ -n "$stopping" ] || ! should_restart; then exit "$status"; fi
+		kill_session
 		log_line "restarting it in $delay s"
 		sleep $delay &
 		restart_pause=$!
