@@ -27,8 +27,10 @@ export class ToolFailure extends Failure<ToolDetails> {
   }
 }
 
+/** More than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
+const MAX_OUTPUT_CHARACTERS = 8 << 20
+
 export interface RunOptions {
-  cwd?: string
   /** Text for standard input, which is empty otherwise. */
   input?: string
   /** Gets standard input, at once, instead: whoever takes it has to end it. */
@@ -78,38 +80,54 @@ export interface Runner {
 /** What starts the tools of one run of the program, and ends them when that is interrupted. */
 export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
   return async (argv, options = {}) => {
-    const { timeout = 0, limit, fileBytes, fd3 } = options
+    const { timeout, silence, limit, fileBytes, fd3 } = options
     if (interruption.aborted) throw new Interrupted()
     log.debug(`$ ${argv.map(word).join(' ')}`)
-    const [program, ...args] = [
+    const [program = '', ...args] = [
       ...(fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]),
       ...launcher(options.privileged ? undefined : sandbox, options.network ?? false),
       ...argv,
     ]
-    const silence = new AbortController()
-    const running = execa(String(program), args, {
-      cwd: options.cwd,
+    const overdue = new AbortController()
+    const ending = AbortSignal.any([interruption, overdue.signal, ...(limit ? [limit] : [])])
+    const running = execa(program, args, {
+      // In a session of its own it has no terminal that it could type into.
+      detached: true,
       extendEnv: false,
       env: { ...environment(options.variables), ...(temporary ? { TMPDIR: temporary } : {}) },
       ...(options.stdin ? {} : { input: options.input ?? '' }),
       stdio: ['pipe', options.output ?? 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])] as Options['stdio'],
       stripFinalNewline: false,
-      timeout: timeout * 1000,
-      cancelSignal: AbortSignal.any([interruption, silence.signal, ...(limit ? [limit] : [])]),
+      maxBuffer: MAX_OUTPUT_CHARACTERS,
+      cancelSignal: ending,
       reject: false,
     })
     if (running.stdin) options.stdin?.(running.stdin.on('error', () => {}))
-    const { pid = 0 } = running
-    const unlisten = options.silence && onSilence(pid, options.silence, () => silence.abort())
+    const { pid } = running
+    if (pid) ending.addEventListener('abort', () => killGroup(pid))
+    const late = () => overdue.abort(`no answer within ${timeout} s`)
+    const timer = timeout ? setTimeout(late, timeout * 1000) : undefined
+    const silent = () => overdue.abort(`nothing has come for ${silence} s`)
+    const unlisten = pid && silence ? onSilence(pid, silence, silent) : undefined
     const result = await running
-    if (unlisten) unlisten()
+    clearTimeout(timer)
+    unlisten?.()
     if (interruption.aborted) throw new Interrupted()
     if (limit?.aborted) throw limit.reason
     const details = { argv, stderr: String(result.stderr ?? ''), exitCode: result.exitCode, cause: result.cause }
-    if (silence.signal.aborted) throw new ToolFailure(argv[0], `nothing has come for ${options.silence} s`, details)
-    if (result.timedOut) throw new ToolFailure(argv[0], `no answer within ${timeout} s`, details)
-    if (result.failed || options.refuse?.test(details.stderr)) throw failure(argv[0], result, details)
+    if (overdue.signal.aborted) throw new ToolFailure(argv[0], overdue.signal.reason, details)
+    if (result.isMaxBuffer) throw new ToolFailure(argv[0], 'it has written too much', details)
+    if (result.failed || options.refuse?.test(details.stderr)) throw failure(program, result, details)
     return String(result.stdout ?? '')
+  }
+}
+
+/** Kills a tool with its children: one that outlived it would hold its output open. */
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended.
   }
 }
 
@@ -119,10 +137,15 @@ function environment(more?: RegExp): Record<string, string | undefined> {
   return { ...Object.fromEntries(passed), LC_ALL: 'C', TZ: 'UTC' }
 }
 
-function failure(tool: string, result: Omit<Result, 'stdout'>, details: ToolDetails): ToolFailure {
-  const { stderr = '' } = details
-  if (result.code === 'ENOENT' || new RegExp(`^(setpriv|bwrap): .*${tool}: No such file`).test(stderr)) {
-    return new ToolFailure(tool, 'not found', { ...details, hint: 'scripts/setup.sh installs what is missing' })
+/** What setpriv, prlimit and bwrap say. */
+const NOT_FOUND = /^\w+: (?:failed to execute|execvp) (.*): No such file/
+
+function failure(program: string, result: Omit<Result, 'stdout'>, details: ToolDetails): ToolFailure {
+  const { stderr = '', argv: [tool = program] = [] } = details
+  const missing = result.code === 'ENOENT' ? program : NOT_FOUND.exec(stderr)?.[1]
+  if (missing) {
+    const hint = 'scripts/setup.sh installs what is missing'
+    return new ToolFailure(tool, missing === tool ? 'not found' : `${missing} not found`, { ...details, hint })
   }
   // The sandbox tells of a signal as shells do.
   const signal = result.signal ?? signalName((result.exitCode ?? 0) - 128)

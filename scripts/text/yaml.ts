@@ -14,6 +14,9 @@ export interface Yaml {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are the ones to find
 const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/
 
+/** One mistake, e.g. a bracket that is never closed, can have thousands of consequences. */
+const MAX_ERRORS = 5
+
 /** @param bytes of the file; those that are not UTF-8 are an error like any other */
 export function parseYaml(bytes: Uint8Array): Yaml {
   const lines = new LineCounter()
@@ -49,7 +52,7 @@ export function parseYaml(bytes: Uint8Array): Yaml {
   }
   return {
     value,
-    errors,
+    errors: errors.slice(0, MAX_ERRORS),
     at(path, what = 'value') {
       const parent = path.length > 0 ? node(path.slice(0, -1)) : undefined
       const pair = isMap(parent) ? parent.items.find(({ key }) => String(key) === String(path.at(-1))) : undefined

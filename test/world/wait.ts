@@ -1,5 +1,6 @@
 // Waits until something is so.
 
+import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>
@@ -23,4 +24,10 @@ export async function waitFor<T>(what: string, condition: () => T | Promise<T>, 
     await sleep(50)
   }
   throw new Error(`${what}: not so after ${seconds} s${why}`)
+}
+
+/** Waits until a process has ended; nobody needs to have asked for its exit code. */
+export function ended(pid: number): Promise<true> {
+  const state = () => readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '')[0]
+  return waitFor(`the end of process ${pid}`, () => !existsSync(`/proc/${pid}`) || state() === 'Z')
 }

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { UsageFailure } from '../../../scripts/cli/errors.ts'
 import { loadSpecs } from '../../../scripts/spec/load.ts'
+import { run } from '../../world/run.ts'
 
-async function specs(files: Record<string, string>, use: (directory: string) => Promise<void>): Promise<void> {
+async function specs(
+  files: Record<string, string | Uint8Array>,
+  use: (directory: string) => Promise<void>,
+): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'specs-'))
   try {
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text)
@@ -51,7 +55,10 @@ test('a relative path of an image starts at its spec', () =>
     assert.deepEqual(spec?.keys.image, { text: 'oci:images/web:1', transport: 'oci', path })
   }))
 
-const bad: [string, Record<string, string>, RegExp][] = [
+/** Nine times nine times nine … words. */
+const BOMB = [...'bcdefghij'].map((name, n) => `${name}: &${name} [${`*${'abcdefghi'[n]}, `.repeat(9)}]\n`).join('')
+
+const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
   ['malformed YAML', { 'web.yaml': 'image: [nginx\n' }, /web\.yaml:2:1: .*\]/],
   [
     'an unknown key',
@@ -105,7 +112,29 @@ const bad: [string, Record<string, string>, RegExp][] = [
     /web\.yaml:2:14: working_dir: must be an absolute path/,
   ],
   ['a variable without a name', { 'web.yaml': 'image: a\nenv: { "": x }\n' }, /web\.yaml:2:\d+: env\..*: .*/],
+  [
+    'bytes that are not UTF-8',
+    { 'web.yaml': Buffer.from('image: a\nuser: \xe4\n', 'latin1') },
+    /web\.yaml:2:7: not UTF-8/,
+  ],
+  ['UTF-16', { 'web.yaml': Buffer.from('image: a\n', 'utf16le') }, /web\.yaml:1:2: a control character/],
+  ['a NUL', { 'web.yaml': 'image: a\nuser: b\0\n' }, /web\.yaml:2:8: a control character/],
+  ['a NUL that is escaped', { 'web.yaml': 'image: a\nuser: "\\0"\n' }, /web\.yaml:2:7: a NUL character/],
+  ['an alias to nothing', { 'web.yaml': 'image: a\nuser: *nobody\n' }, /web\.yaml:2:7: \*nobody has no anchor/],
+  ['an alias to itself', { 'web.yaml': 'image: a\nenv: &a {X: *a}\n' }, /web\.yaml:2:\d+: env\.X: expected /],
+  ['an alias bomb', { 'web.yaml': `a: &a [x]\n${BOMB}` }, /web\.yaml:2:8: Excessive alias count/],
+  [
+    'code',
+    { 'web.yaml': 'image: a\ncommand: !!js/function "function () {}"\n' },
+    /web\.yaml:2:10: Unresolved tag: .*js\/function/,
+  ],
+  ['a tag of its own', { 'web.yaml': 'image: !mine a\n' }, /web\.yaml:1:8: Unresolved tag: !mine/],
+  ['two documents', { 'web.yaml': 'image: a\n---\nimage: b\n' }, /web\.yaml:2:1: .*multiple documents/],
+  ['a merge key', { 'web.yaml': 'image: a\n<<: {user: b}\n' }, /web\.yaml:2:1: unknown key "<<"/],
+  ['the key __proto__', { 'web.yaml': 'image: a\n__proto__: {user: b}\n' }, /web\.yaml:2:1: unknown key "__proto__"/],
+  ['an extension in capitals', { 'web.YAML': 'image: a\nx: 1\n' }, /web\.YAML:2:1: unknown key "x"/],
   ['no specs', {}, /no specs here/],
+  ['hidden files alone', { '.web.yaml': 'image: a\n' }, /no specs here/],
 ]
 
 for (const [what, files, complaint] of bad) {
@@ -124,5 +153,40 @@ test('the complaints of all files come at once', () =>
     await assert.rejects(
       loadSpecs(directory),
       /a\.yaml:1:1: the key "image".*a\.yaml:1:1: unknown key "x".*b\.yaml:1:8: image: expected string/s,
+    )
+  }))
+
+/** What else can have a spec's name. */
+const IN_THE_WAY: [string, RegExp, (path: string) => Promise<unknown>][] = [
+  ['a link to nothing', /is a link to nothing/, path => symlink('nothing', path)],
+  ['a link to itself', /cannot be read: ELOOP/, path => symlink('web.yaml', path)],
+  ['a directory', /is not a regular file/, path => mkdir(path)],
+  ['a named pipe that nobody writes to', /is not a regular file/, path => run(['mkfifo', path])],
+  ['a device', /is not a regular file/, path => symlink('/dev/zero', path)],
+]
+
+for (const [what, complaint, make] of IN_THE_WAY)
+  test(`${what} is no spec, and none that is left out`, () =>
+    specs({ 'db.yaml': 'image: a\n' }, async directory => {
+      const path = join(directory, 'web.yaml')
+      await make(path)
+      await assert.rejects(loadSpecs(directory), error => {
+        assert.ok(error instanceof UsageFailure)
+        assert.ok(error.message.includes(`${path}:1:1: `), error.message)
+        assert.match(error.message, complaint)
+        return true
+      })
+    }))
+
+test('extensions in capitals, a byte order mark, a link to a file', () =>
+  specs({ 'web.YAML': '\ufeffimage: a\n', 'db.Yml': 'image: b\n', 'target.txt': 'image: c\n' }, async directory => {
+    await symlink('target.txt', join(directory, 'link.yaml'))
+    assert.deepEqual(
+      (await loadSpecs(directory)).map(({ name, keys }) => [name, keys.image.text]),
+      [
+        ['db', 'b'],
+        ['link', 'c'],
+        ['web', 'a'],
+      ],
     )
   }))

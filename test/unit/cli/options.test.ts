@@ -1,0 +1,107 @@
+import { deepEqual, equal, match, throws } from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { UsageFailure } from '../../../scripts/cli/errors.ts'
+import { choice, count, noArguments, options } from '../../../scripts/cli/options.ts'
+import { temporary } from '../../world/directory.ts'
+import { PROJECT } from '../../world/lxdocker.ts'
+
+const ENTRY = new URL('../../../build.ts', import.meta.url)
+const FLAGS = { out: { type: 'string', default: 'public' }, arch: { type: 'string', multiple: true } } as const
+
+/** Reads words the way an entry does that was started with them. */
+function read(t: TestContext, words: string[], before = [process.execPath, ENTRY.pathname]) {
+  const argv = process.argv
+  process.argv = [...before, ...words]
+  t.after(() => {
+    process.argv = argv
+  })
+  return options(ENTRY.href, 'usage', FLAGS)
+}
+
+test('flags, names, the level of the log', t => {
+  const { flags, names, level } = read(t, [
+    'web',
+    '--out=there',
+    '--arch',
+    'amd64',
+    '--arch',
+    'arm64',
+    'db',
+    '--verbose',
+  ])
+  deepEqual([flags.out, flags.arch, names, level], ['there', ['amd64', 'arm64'], ['web', 'db'], 'verbose'])
+  const plain = read(t, [])
+  deepEqual([plain.flags.out, plain.flags.arch, plain.names, plain.level], ['public', undefined, [], 'normal'])
+  equal(read(t, ['--quiet']).level, 'quiet')
+  deepEqual(read(t, ['--', '--out']).names, ['--out'])
+})
+
+test('the words begin after the entry, however it was started', t => {
+  for (const before of [
+    ['node', '/bin/zx', '--quiet', ENTRY.pathname],
+    ['node', ENTRY.pathname],
+  ]) {
+    const { names, level } = read(t, ['web'], before)
+    deepEqual([names, level], [['web'], 'normal'])
+  }
+})
+
+for (const [words, reason] of [
+  [['--ot', 'x'], /^Unknown option '--ot'$/],
+  [['--out'], /^Option '--out <value>' argument missing/],
+  [['--quiet=yes'], /^Option '--quiet' does not take an argument/],
+  [['-x'], /^Unknown option '-x'$/],
+  [['--quiet', '--verbose'], /^--quiet and --verbose contradict each other$/],
+] as const)
+  test(`refused: ${words.join(' ')}`, t => {
+    throws(
+      () => read(t, [...words]),
+      error => error instanceof UsageFailure && error.place === 'command line' && reason.test(error.reason),
+    )
+  })
+
+test('numbers are whole, plain, not too small', () => {
+  equal(count('jobs', '12', 1), 12)
+  equal(count('keep', '0', 0), 0)
+  for (const text of ['0', '-1', '1.5', '1e3', '0x10', ' 1', '', 'many', '99999999999999999999'])
+    throws(() => count('jobs', text, 1), { place: '--jobs', reason: `"${text}" is not a whole number of at least 1` })
+})
+
+test('a choice is one of those that there are', () => {
+  equal(choice('format', 'tar', ['tar', 'squashfs']), 'tar')
+  throws(() => choice('format', 'zip', ['tar', 'squashfs']), {
+    place: '--format',
+    reason: '"zip" is none of tar, squashfs',
+  })
+})
+
+test('entries that take flags alone', () => {
+  noArguments([])
+  throws(() => noArguments(['web']), { name: 'UsageFailure', reason: 'unexpected argument "web"' })
+})
+
+test('--help and --version print to standard output; a wrong word ends with 2', async t => {
+  const entry = join(await temporary(t), 'entry.mts')
+  const source = (file: string) => JSON.stringify(join(PROJECT, 'scripts/cli', file))
+  writeFileSync(join(entry, '../package.json'), readFileSync(join(PROJECT, 'package.json')))
+  writeFileSync(
+    entry,
+    `import { main } from ${source('main.ts')}
+await main(import.meta.url, 'usage: entry', {}, async ({ names }) => names.length)\n`,
+  )
+  const start = (...words: string[]) => {
+    const options = { encoding: 'utf8', cwd: PROJECT } as const
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import=tsx', entry, ...words], options)
+    return { status, stdout, stderr }
+  }
+  deepEqual(start('--help'), { status: 0, stdout: 'usage: entry\n', stderr: '' })
+  const { version } = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8'))
+  deepEqual(start('--version'), { status: 0, stdout: `${version}\n`, stderr: '' })
+  const { status, stdout, stderr } = start('--no')
+  deepEqual([status, stdout], [2, ''])
+  match(stderr, /^command line: Unknown option '--no'\n {2}hint: --help lists the options\n$/)
+  equal(start('a', 'b', 'c').status, 3)
+})
