@@ -88,7 +88,7 @@ async function disturb(fault: string): Promise<void> {
     at('before')
     const failure = at('fail')
     const child = failure
-      ? spawn('sh', ['-c', `echo '${ERRORS[failure]}' >&2; exit 1`], options)
+      ? spawn('sh', ['-c', `echo '${ERRORS[failure]}' >&2; exit 2`], options)
       : spawn(program, args, options)
     at('during')
     child.once('exit', () => at('after'))
