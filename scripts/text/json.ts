@@ -1,6 +1,7 @@
 // Parses JSON of outsiders into checked values.
 
 import { z } from 'zod'
+import { printable } from './printable.ts'
 
 /** The parser of a JSON text whose value `schema` describes. A text that is no JSON is an issue like any other. */
 export function json<Schema extends z.ZodType>(schema: Schema) {
@@ -88,10 +89,17 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What a parser found wrong, in one line: `manifests.0.digest: is not sha256: and 64 hex digits`. */
+/** Longer than any name should be. */
+const COMPLAINT_LENGTH = 300
+
+/**
+ * What a parser found wrong, in one line that is printable, though the names of keys are a stranger's:
+ * `manifests.0.digest: is not sha256: and 64 hex digits`.
+ */
 export function complaints({ issues }: z.ZodError): string {
   return issues
     .slice(0, 5)
     .map(({ path, message }) => (path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message))
+    .map(text => printable(text.length > COMPLAINT_LENGTH ? `…${text.slice(-COMPLAINT_LENGTH)}` : text))
     .join('; ')
 }
