@@ -8,7 +8,7 @@ import type { Log } from '../cli/log.ts'
 import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
 import { launcher, type Sandbox } from './sandbox.ts'
-import { onSilence } from './silence.ts'
+import { onExcess, onSilence } from './silence.ts'
 
 interface ToolDetails extends Details {
   stderr?: string
@@ -43,6 +43,8 @@ export interface RunOptions {
   timeout?: number
   /** Seconds in which the tool has to read or write something. */
   silence?: number
+  /** The bytes that the tool may read and write, sockets included. */
+  transfer?: number
   /** Ends the tool when it is aborted, for the reason that it gives. */
   limit?: AbortSignal
   /** The size in bytes that no file may exceed. */
@@ -51,6 +53,8 @@ export interface RunOptions {
   variables?: RegExp
   /** Whether the tool needs the network. */
   network?: boolean
+  /** Whether the tool sets extended attributes such as trusted.*, which take more rights. */
+  attributes?: boolean
   /** Whether the tool changes the machine itself, e.g. mounts: it runs outside the sandbox. */
   privileged?: boolean
 }
@@ -83,10 +87,11 @@ export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
     log.debug(`$ ${argv.map(word).join(' ')}`)
     const [program, ...args] = [
       ...(fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]),
-      ...launcher(options.privileged ? undefined : sandbox, options.network ?? false),
+      ...launcher(options.privileged ? undefined : sandbox, options),
       ...argv,
     ]
     const silence = new AbortController()
+    const excess = new AbortController()
     const running = execa(String(program), args, {
       cwd: options.cwd,
       extendEnv: false,
@@ -95,18 +100,22 @@ export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
       stdio: ['pipe', options.output ?? 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])] as Options['stdio'],
       stripFinalNewline: false,
       timeout: timeout * 1000,
-      cancelSignal: AbortSignal.any([interruption, silence.signal, ...(limit ? [limit] : [])]),
+      cancelSignal: AbortSignal.any([interruption, silence.signal, excess.signal, ...(limit ? [limit] : [])]),
       reject: false,
     })
     if (running.stdin) options.stdin?.(running.stdin.on('error', () => {}))
     const { pid = 0 } = running
-    const unlisten = options.silence && onSilence(pid, options.silence, () => silence.abort())
+    const listening = [
+      ...(options.silence ? [onSilence(pid, options.silence, () => silence.abort())] : []),
+      ...(options.transfer ? [onExcess(pid, options.transfer, () => excess.abort())] : []),
+    ]
     const result = await running
-    if (unlisten) unlisten()
+    for (const unlisten of listening) unlisten()
     if (interruption.aborted) throw new Interrupted()
     if (limit?.aborted) throw limit.reason
     const details = { argv, stderr: String(result.stderr ?? ''), exitCode: result.exitCode, cause: result.cause }
     if (silence.signal.aborted) throw new ToolFailure(argv[0], `nothing has come for ${options.silence} s`, details)
+    if (excess.signal.aborted) throw new ToolFailure(argv[0], 'more is coming than was announced', details)
     if (result.timedOut) throw new ToolFailure(argv[0], `no answer within ${timeout} s`, details)
     if (result.failed || options.refuse?.test(details.stderr)) throw failure(argv[0], result, details)
     return String(result.stdout ?? '')

@@ -55,20 +55,25 @@ export const INDEX = `${OCI}.index.v1+json`
 /** The layer of a good image; no two with different names are the same, or the cache would know them. */
 export const layerOf = (name: string) => gzipSync(tarball({ 'bin/': {}, 'bin/sh': name, 'etc/': {} }))
 
-/** The config of a good image with such a layer. */
-function configOf(layer: Uint8Array) {
+/** What a config says of its layer. */
+export function rootfs(layer: Uint8Array) {
   let tar = layer
   try {
     tar = gunzipSync(layer)
   } catch {
     // It is a lie, too.
   }
+  return { type: 'layers', diff_ids: [digestOf(tar)] }
+}
+
+/** The config of a good image with such a layer. */
+function configOf(layer: Uint8Array) {
   return {
     architecture: ARCHITECTURE,
     os: 'linux',
     created: DAWN.toISOString(),
     config: { Cmd: ['sh'] },
-    rootfs: { type: 'layers', diff_ids: [digestOf(tar)] },
+    rootfs: rootfs(layer),
   }
 }
 
