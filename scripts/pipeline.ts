@@ -160,7 +160,7 @@ async function make(
       hint: `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`,
     })
   const payload = await context.payloads(architecture)
-  const image = { product, config, payload, limit, fetch: () => images.fetch(source, limit) }
+  const image = { product, config, payload, limit, fetch: () => images.fetch(source, limit, bytes) }
   const { directory, items, summary } = await build(image, { log, workspaces, work, step })
   if (delta && keep > 1) {
     const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))

@@ -43,7 +43,7 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfi
   const name = keys.stop_signal ?? (config.StopSignal || 'SIGTERM')
   const stopSignal = signalNumber(name)
   if (stopSignal === undefined)
-    throw new Failure('image', `StopSignal "${printable(name)}" is not a signal`, {
+    throw new Failure('image', `StopSignal "${printable(name.slice(0, 100))}" is not a signal`, {
       hint: 'give the spec a "stop_signal:"',
     })
   const own = Object.entries(keys.env ?? {}).map(([name, value]) => `${name}=${value}`)

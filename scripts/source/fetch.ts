@@ -28,8 +28,9 @@ export interface ImageCache {
    * Fetches what of an image is missing. What lies there already is used if its SHA-256 is right.
    *
    * @param limit what a layer may take, in bytes
+   * @param bytes what all its layers take, as its manifest says; 0 where that is not known
    */
-  fetch(source: Source, limit: number): Promise<Layout>
+  fetch(source: Source, limit: number, bytes?: number): Promise<Layout>
   /** Deletes all that these images do not need. */
   prune(needed: ReadonlySet<Digest>): Promise<void>
 }
@@ -50,7 +51,7 @@ export function imageCache(run: Run, directory: string): ImageCache {
     return true
   }
 
-  const fill = async ({ digest, address, platform }: Source, limit: number): Promise<Layout> => {
+  const fill = async ({ digest, address, platform }: Source, limit: number, bytes: number): Promise<Layout> => {
     const name = layoutName(digest)
     const path = join(directory, name)
     let since = Number.POSITIVE_INFINITY
@@ -70,14 +71,14 @@ export function imageCache(run: Run, directory: string): ImageCache {
       await makeDirectory(path)
       await symlink('../../blobs', join(path, 'blobs'))
       since = Date.now()
-      await skopeo.copy(run, { address, platform, layout: path, tag: TAG, limit })
+      await skopeo.copy(run, { address, platform, layout: path, tag: TAG, limit, bytes })
     }
   }
 
   return {
     // Two specs may name the same image.
-    fetch(source, limit) {
-      const layout = layouts.get(source.digest) ?? fill(source, limit)
+    fetch(source, limit, bytes = 0) {
+      const layout = layouts.get(source.digest) ?? fill(source, limit, bytes)
       layouts.set(source.digest, layout)
       return layout
     },

@@ -72,13 +72,13 @@ function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
 }
 
 function name({ os, architecture, variant }: Partial<Record<'os' | 'architecture' | 'variant', string>>): string {
-  return printable([os, architecture, variant].filter(Boolean).join('/'))
+  return printable([os, architecture, variant].filter(Boolean).join('/').slice(0, 100))
 }
 
 /** An image without an index names its platform only here; one that names none is what it was asked for. */
 function checkPlatform({ os, architecture }: ImageConfig, platform: skopeo.Platform): void {
-  if (os !== '' && os !== 'linux') throw new Failure('image', `it is for ${printable(os)}`, { hint: 'LXD runs Linux' })
+  if (os !== '' && os !== 'linux') throw new Failure('image', `it is for ${name({ os })}`, { hint: 'LXD runs Linux' })
   if (architecture !== '' && architecture !== platform.architecture) {
-    throw new Failure('image', `it is for ${printable(architecture)}, not ${platform.architecture}`)
+    throw new Failure('image', `it is for ${name({ architecture })}, not ${platform.architecture}`)
   }
 }

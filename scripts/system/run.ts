@@ -8,7 +8,7 @@ import type { Log } from '../cli/log.ts'
 import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
 import { launcher, type Sandbox } from './sandbox.ts'
-import { onSilence } from './silence.ts'
+import { onExcess, onSilence } from './silence.ts'
 
 interface ToolDetails extends Details {
   stderr?: string
@@ -45,6 +45,8 @@ export interface RunOptions {
   timeout?: number
   /** Seconds in which the tool has to read or write something. */
   silence?: number
+  /** The bytes that the tool may read and write, sockets included. */
+  transfer?: number
   /** Ends the tool when it is aborted, for the reason that it gives. */
   limit?: AbortSignal
   /** The size in bytes that no file may exceed. */
@@ -53,6 +55,8 @@ export interface RunOptions {
   variables?: RegExp
   /** Whether the tool needs the network. */
   network?: boolean
+  /** Whether the tool sets extended attributes such as trusted.*, which take more rights. */
+  attributes?: boolean
   /** Whether the tool changes the machine itself, e.g. mounts: it runs outside the sandbox. */
   privileged?: boolean
 }
@@ -80,12 +84,12 @@ export interface Runner {
 /** What starts the tools of one run of the program, and ends them when that is interrupted. */
 export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
   return async (argv, options = {}) => {
-    const { timeout, silence, limit, fileBytes, fd3 } = options
+    const { timeout, silence, transfer, limit, fileBytes, fd3 } = options
     if (interruption.aborted) throw new Interrupted()
     log.debug(`$ ${argv.map(word).join(' ')}`)
     const [program = '', ...args] = [
       ...(fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]),
-      ...launcher(options.privileged ? undefined : sandbox, options.network ?? false),
+      ...launcher(options.privileged ? undefined : sandbox, options),
       ...argv,
     ]
     const overdue = new AbortController()
@@ -108,10 +112,14 @@ export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
     const late = () => overdue.abort(`no answer within ${timeout} s`)
     const timer = timeout ? setTimeout(late, timeout * 1000) : undefined
     const silent = () => overdue.abort(`nothing has come for ${silence} s`)
-    const unlisten = pid && silence ? onSilence(pid, silence, silent) : undefined
+    const excessive = () => overdue.abort('more is coming than was announced')
+    const watches = [
+      ...(pid && silence ? [onSilence(pid, silence, silent)] : []),
+      ...(pid && transfer ? [onExcess(pid, transfer, excessive)] : []),
+    ]
     const result = await running
     clearTimeout(timer)
-    unlisten?.()
+    for (const unwatch of watches) unwatch()
     if (interruption.aborted) throw new Interrupted()
     if (limit?.aborted) throw limit.reason
     const details = { argv, stderr: String(result.stderr ?? ''), exitCode: result.exitCode, cause: result.cause }

@@ -8,8 +8,17 @@ export interface Sandbox {
 /** What unpacking an image as root takes: owners, modes, device nodes, file capabilities. */
 const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP']
 
+export interface Needs {
+  network?: boolean | undefined
+  /**
+   * Extended attributes beyond file capabilities and those of users: the kernel gives them to CAP_SYS_ADMIN alone, with
+   * which a program that runs a stranger's code could change the mounts.
+   */
+  attributes?: boolean | undefined
+}
+
 /** What stands before a tool's own words: the tool dies with this process, even on kill -9. */
-export function launcher(sandbox: Sandbox | undefined, network: boolean): string[] {
+export function launcher(sandbox: Sandbox | undefined, { network = false, attributes = false }: Needs): string[] {
   if (!sandbox) return ['setpriv', '--pdeathsig', 'KILL', '--']
   // biome-ignore format: a flag and its value on one line
   return [
@@ -21,7 +30,7 @@ export function launcher(sandbox: Sandbox | undefined, network: boolean): string
     '--unshare-ipc',
     ...(network ? [] : ['--unshare-net']),
     '--cap-drop', 'ALL',
-    ...CAPABILITIES.flatMap(name => ['--cap-add', `CAP_${name}`]),
+    ...[...CAPABILITIES, ...(attributes ? ['SYS_ADMIN'] : [])].flatMap(name => ['--cap-add', `CAP_${name}`]),
     '--',
   ]
 }

@@ -1,4 +1,4 @@
-// Notices processes that have fallen silent.
+// Notices processes that have fallen silent, or never will.
 
 import { readFileSync } from 'node:fs'
 
@@ -18,6 +18,17 @@ export function onSilence(pid: number, seconds: number, fallen: () => void): () 
     if (now - before < SILENT_BYTES) fallen()
     before = now
   }, seconds * 1000)
+  return () => clearInterval(timer)
+}
+
+/** Between two looks at how much has passed. */
+const LOOK_MILLISECONDS = 500
+
+/** Calls `exceeded` once a process and its children together have read and written so many bytes. @returns what ends it */
+export function onExcess(pid: number, bytes: number, exceeded: () => void): () => void {
+  const timer = setInterval(() => {
+    if (transferred(pid) > bytes) exceeded()
+  }, LOOK_MILLISECONDS)
   return () => clearInterval(timer)
 }
 

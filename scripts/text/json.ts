@@ -89,10 +89,17 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What a parser found wrong, in one line: `manifests.0.digest: is not sha256: and 64 hex digits`. */
+/** Longer than any name should be. */
+const COMPLAINT_LENGTH = 300
+
+/**
+ * What a parser found wrong, in one line that is printable, though the names of keys are a stranger's:
+ * `manifests.0.digest: is not sha256: and 64 hex digits`.
+ */
 export function complaints({ issues }: z.ZodError): string {
   return issues
     .slice(0, 5)
-    .map(({ path, message }) => printable(path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message))
+    .map(({ path, message }) => (path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message))
+    .map(text => printable(text.length > COMPLAINT_LENGTH ? `…${text.slice(-COMPLAINT_LENGTH)}` : text))
     .join('; ')
 }

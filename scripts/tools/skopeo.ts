@@ -17,6 +17,10 @@ const VARIABLES =
 /** Seconds within which a registry has to answer a question. */
 const ANSWER_SECONDS = 120
 
+/** How many times its size a layer may pass: read and written, compressed anew, tried three times. */
+const TRANSFER_RATIO = 8
+const MIN_TRANSFER_BYTES = 64 << 20
+
 /** Seconds without any bytes after which a copy is given up. */
 const SILENCE_SECONDS = 60
 
@@ -99,13 +103,15 @@ export interface Copy {
   tag: string
   /** What a layer may take, in bytes. */
   limit: number
+  /** What all layers take; 0 where that is not known. */
+  bytes?: number
 }
 
 /**
  * Copies an image's blobs into an OCI layout, those only that are not there yet. Layers in zstd become gzip, since umoci
  * before 0.6 knows nothing else.
  */
-export async function copy(run: Run, { address, platform, layout, tag, limit }: Copy): Promise<void> {
+export async function copy(run: Run, { address, platform, layout, tag, limit, bytes = 0 }: Copy): Promise<void> {
   // biome-ignore format: a flag and its value on one line
   const args = [
     'copy',
@@ -114,5 +120,9 @@ export async function copy(run: Run, { address, platform, layout, tag, limit }: 
     '--dest-compress-format', 'gzip',
     address, `oci:${layout}:${tag}`,
   ]
-  await skopeo(run, [...override(platform), ...args], { silence: SILENCE_SECONDS, fileBytes: limit })
+  await skopeo(run, [...override(platform), ...args], {
+    silence: SILENCE_SECONDS,
+    fileBytes: limit,
+    transfer: (bytes || limit) * TRANSFER_RATIO + MIN_TRANSFER_BYTES,
+  })
 }

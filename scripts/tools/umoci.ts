@@ -1,6 +1,14 @@
 // umoci: applies the layers of an OCI image.
 
-import type { Run } from '../system/run.ts'
+import { basename, dirname } from 'node:path'
+import { remove } from '../system/files.ts'
+import { type Run, ToolFailure } from '../system/run.ts'
+
+/** Attributes that a file system has to keep; it knows nothing of others, e.g. com.apple.*, which are left out. */
+const LOST = /ENOTSUP on setxattr \\?"(user\.|security\.|trusted\.|system\.posix_acl_)/
+
+/** trusted.*, security.ima and their like: the archive of the image will not have them, but umoci insists on them. */
+const FORBIDDEN = /restore xattr metadata: .*: operation not permitted/
 
 /**
  * Unpacks an image's layers, in order, with owners and extended attributes, into a directory that it makes.
@@ -8,6 +16,19 @@ import type { Run } from '../system/run.ts'
  * @throws ToolFailure also where the file system keeps no such attributes, which umoci only warns of
  */
 export async function rawUnpack(run: Run, layout: string, tag: string, rootfs: string): Promise<void> {
-  const argv = ['umoci', 'raw', 'unpack', '--keep-dirlinks', '--image', `${layout}:${tag}`, rootfs] as const
-  await run(argv, { refuse: /ENOTSUP on setxattr/ })
+  const unpack = (attributes: boolean) =>
+    run(['umoci', 'raw', 'unpack', '--keep-dirlinks', '--image', `${layout}:${tag}`, rootfs], {
+      refuse: LOST,
+      attributes,
+    })
+  try {
+    await unpack(false).catch(async error => {
+      if (!(error instanceof ToolFailure && FORBIDDEN.test(error.stderr))) throw error
+      await remove(run, dirname(rootfs), basename(rootfs))
+      await unpack(true)
+    })
+  } catch (error) {
+    if (!(error instanceof ToolFailure && /^panic: /m.test(error.stderr))) throw error
+    throw error.reworded('it cannot read the image, whose config may name too few layers (rootfs.diff_ids)')
+  }
 }

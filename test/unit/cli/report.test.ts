@@ -3,12 +3,21 @@ import { test } from 'node:test'
 import { type Outcome, printOutcome, printSum } from '../../../scripts/cli/report.ts'
 import { silentLog } from '../../world/run.ts'
 
+const product = { image: 'nginx', fingerprint: undefined, digest: undefined }
+
 const outcomes: Outcome[] = [
-  { title: 'db/amd64', action: 'keep', why: 'nothing new', serial: '20260101_0000' },
-  { title: 'web/amd64', action: 'build', why: 'the image changed', serial: '20260101_0000' },
-  { title: 'web/arm64', action: 'built', why: 'new', serial: '20260102_0000' },
-  { title: 'new/amd64', action: 'fail', why: 'skopeo: denied' },
-  { title: 'old/amd64', action: 'fail', why: 'tar: broken', serial: '20260101_0000' },
+  { ...product, name: 'db', architecture: 'amd64', action: 'keep', why: 'nothing new', serial: '20260101_0000' },
+  {
+    ...product,
+    name: 'web',
+    architecture: 'amd64',
+    action: 'build',
+    why: 'the image changed',
+    serial: '20260101_0000',
+  },
+  { ...product, name: 'web', architecture: 'arm64', action: 'built', why: 'new', serial: '20260102_0000' },
+  { ...product, name: 'new', architecture: 'amd64', action: 'fail', why: 'skopeo: denied', serial: undefined },
+  { ...product, name: 'old', architecture: 'amd64', action: 'fail', why: 'tar: broken', serial: '20260101_0000' },
 ]
 
 /** What is said of outcomes, and which of it even with --quiet. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -200,6 +200,8 @@ test('a missing or invalid htpasswd file is a failure', needed, async t => {
   t.after(() => {
     process.env.PATH = path
   })
+  // Of all programs it has what starts the others.
+  await symlink('/usr/bin/setpriv', join(directory, 'setpriv'))
   process.env.PATH = directory
   const lacking = (error: Failure) => error instanceof Failure && error.details.hint === 'apt-get install apache2-utils'
   await assert.rejects(checkAuthFile(run, junk), lacking)

@@ -34,15 +34,17 @@ async function allowed(): Promise<{ skip?: string }> {
 const needed = await allowed()
 
 test('the command line', () => {
-  deepEqual(launcher({ writable: ['/a', '/b c'] }, false), [
+  deepEqual(launcher({ writable: ['/a', '/b c'] }, {}), [
     ...['bwrap', '--die-with-parent', '--ro-bind', '/', '/', '--dev', '/dev'],
     ...['--bind', '/a', '/a', '--bind', '/b c', '/b c'],
     ...['--unshare-ipc', '--unshare-net', '--cap-drop', 'ALL'],
     ...['--cap-add', 'CAP_CHOWN', '--cap-add', 'CAP_DAC_OVERRIDE', '--cap-add', 'CAP_FOWNER'],
     ...['--cap-add', 'CAP_FSETID', '--cap-add', 'CAP_MKNOD', '--cap-add', 'CAP_SETFCAP', '--'],
   ])
-  equal(launcher({ writable: [] }, true).includes('--unshare-net'), false)
-  deepEqual(launcher(undefined, false), ['setpriv', '--pdeathsig', 'KILL', '--'])
+  equal(launcher({ writable: [] }, { network: true }).includes('--unshare-net'), false)
+  equal(launcher({ writable: [] }, {}).includes('CAP_SYS_ADMIN'), false)
+  equal(launcher({ writable: [] }, { attributes: true }).includes('CAP_SYS_ADMIN'), true)
+  deepEqual(launcher(undefined, {}), ['setpriv', '--pdeathsig', 'KILL', '--'])
 })
 
 test('a tool can write to its directories alone', needed, async t => {
