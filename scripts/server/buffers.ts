@@ -3,16 +3,16 @@
 /** Bytes per read, encryption and write: each such step costs as much as encrypting 100 KB. */
 const LARGE_BYTES = 1 << 19
 
-/** What all get beyond this number of answers at once: readers that stall do not fill the memory. */
+/** More than MAX_LARGE answers at the same time get small buffers, so that stalled readers do not fill the memory. */
 const SMALL_BYTES = 1 << 14
 const MAX_LARGE = 64
 
-/** What is kept for later answers: a new buffer costs as much as the rest of a small answer. */
+/** Buffers kept for later answers: a new one costs as much as the rest of a small answer. */
 const MAX_IDLE = 16
 
 export interface Buffers {
   lend(): Buffer
-  /** @param reusable false: somebody else may still read it */
+  /** @param reusable false while a socket may still read it */
   giveBack(buffer: Buffer, reusable: boolean): void
 }
 

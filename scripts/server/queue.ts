@@ -1,9 +1,9 @@
-// Does one job at a time, so that nobody's many jobs keep another's few waiting.
+// Runs jobs one at a time, in turn for each owner.
 
 export class QueueFull extends Error {}
 
 export interface QueueLimits {
-  /** Waiting jobs of one owner for one thing, of one owner, of all. */
+  /** Jobs that may wait: of one owner for one thing, of one owner, of all owners. */
   lane: number
   owner: number
   total: number
@@ -14,7 +14,7 @@ interface Lane {
   jobs: (() => Promise<unknown>)[]
 }
 
-/** @returns what does a job when it is its lane's turn; the lanes take turns. It throws QueueFull at once. */
+/** The lanes take turns. @returns a function that queues a job; it throws QueueFull when too many wait */
 export function fairQueue(limits: QueueLimits) {
   const lanes = new Map<string, Lane>()
   let busy = false
@@ -22,7 +22,7 @@ export function fairQueue(limits: QueueLimits) {
   const work = async () => {
     busy = true
     for (const [name, lane] of lanes) {
-      // Goes to the end of the row, unless it is empty now.
+      // An empty lane is removed, any other moves to the end.
       lanes.delete(name)
       const job = lane.jobs.shift()
       if (lane.jobs.length > 0) lanes.set(name, lane)

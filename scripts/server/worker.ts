@@ -7,7 +7,7 @@ import { listen } from './listen.ts'
 import { serveTree } from './static.ts'
 import type { Command, Report, Settings } from './workers.ts'
 
-/** Grows by what any of the workers has found right. */
+/** The right passwords that any worker has seen. */
 const hashes = new Set<string>()
 
 async function start({ level, dir, authFile, secret, certificate, https, http }: Settings) {
