@@ -9,7 +9,7 @@ import { glob, makeDirectory, remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import type { Digest } from '../text/digest.ts'
 import * as skopeo from '../tools/skopeo.ts'
-import { blobPath, layoutBlobs } from './layout.ts'
+import { blobPath, layoutBlobs, layoutManifests } from './layout.ts'
 import type { Source } from './resolve.ts'
 
 /** The tag that every layout gives its only image. */
@@ -57,14 +57,20 @@ export function imageCache(run: Run, directory: string): ImageCache {
     let since = Number.POSITIVE_INFINITY
     // Once for what is missing, once more for blobs that lay there damaged and that skopeo believed.
     for (let copies = 0; ; copies++) {
-      // Of an unreadable layout nothing is known.
       const blobs = await layoutBlobs(path).catch(error => {
         if (copies > 0) throw error
       })
       const bad: Digest[] = []
-      for (const blob of blobs ?? []) if (!(await isWhole(blob.digest, since))) bad.push(blob.digest)
+      // Of an unreadable layout only its manifests are known.
+      const known = blobs ?? [{ digest }, ...(await layoutManifests(path).catch(() => []))]
+      for (const blob of known) if (!(await isWhole(blob.digest, since))) bad.push(blob.digest)
       if (blobs && bad.length === 0) return { path, bytes: blobs.reduce((sum, { size }) => sum + size, 0) }
       if (copies === 2) throw new Failure(directory, `${bad[0]} is damaged each time it has been fetched`)
+      // A link would lead out of the cache.
+      for (const part of ['blobs', 'blobs/sha256', 'layouts']) {
+        const found = await lstat(join(directory, part)).catch(() => undefined)
+        if (found && !found.isDirectory()) await remove(run, directory, part)
+      }
       for (const blob of bad) await remove(run, directory, blobPath(blob))
       await remove(run, directory, name)
       await makeDirectory(join(directory, 'blobs'))

@@ -11,17 +11,25 @@ export function blobPath(digest: Digest): string {
   return join('blobs', digest.replace(':', '/'))
 }
 
+/** The manifests that a layout's index names. @throws Failure */
+export async function layoutManifests(layout: string): Promise<Descriptor[]> {
+  return (await manifest(join(layout, 'index.json'))).manifests ?? []
+}
+
 /**
  * Every blob that a layout names: its manifests, their configs, their layers.
  *
  * @throws Failure when one of its files cannot be read, or says anything but a digest where one belongs
  */
 export async function layoutBlobs(layout: string): Promise<Descriptor[]> {
-  const manifest = async (path: string) => parsed(manifestJson, await read(join(layout, path)), join(layout, path))
-  const { manifests = [] } = await manifest('index.json')
+  const manifests = await layoutManifests(layout)
   const named = manifests.map(async ({ digest }) => {
-    const { config, layers = [] } = await manifest(blobPath(digest))
+    const { config, layers = [] } = await manifest(join(layout, blobPath(digest)))
     return config ? [config, ...layers] : layers
   })
   return [...manifests, ...(await Promise.all(named)).flat()]
+}
+
+async function manifest(file: string) {
+  return parsed(manifestJson, await read(file), file)
 }

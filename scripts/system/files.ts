@@ -1,6 +1,7 @@
 // Writes files whole or not at all.
 
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import fastGlob from 'fast-glob'
 import { Failure } from '../cli/errors.ts'
@@ -11,25 +12,49 @@ export async function glob(pattern: string, directory: string): Promise<string[]
   return (await fastGlob(pattern, { cwd: directory, followSymbolicLinks: false, dot: pattern.includes('/.') })).sort()
 }
 
-/** The file's text, or undefined when there is no such file. */
+/** The file's text, or undefined when there is no such file. A FIFO is an error: its reader would wait for ever. */
 export async function read(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch(error => {
-    if (error.code === 'ENOENT') return undefined
-    throw new Failure(path, `cannot be read: ${error.message}`, { cause: error })
-  })
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      if (!(await handle.stat()).isFile()) throw new Failure(path, 'is not a regular file')
+      return await handle.readFile('utf8')
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    throw new Failure(path, `cannot be read: ${message}`, { cause: error })
+  }
 }
 
 /** Makes a directory, with those above it, where there is none; `mode` is that of all it makes. */
 export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
-  try {
-    await mkdir(path, mode)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
+  const make = () =>
+    mkdir(path, mode).catch(error => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  await make().catch(async error => {
     // Not mkdir's own `recursive`, which says ENOENT of a file system that is read-only.
-    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    if (error.code !== 'ENOENT' || dirname(path) === path) throw error
     await makeDirectory(dirname(path), mode)
-    await makeDirectory(path, mode)
+    // Once: where a link to nothing stands it would be ENOENT for ever.
+    await make()
+  })
+}
+
+/** Makes the directories of a path below a root, through no link. @throws Failure where anything else is in the way */
+export async function makeDirectoriesBelow(root: string, path: string): Promise<void> {
+  let directory = root
+  for (const name of relative(root, below(root, path)).split('/')) {
+    directory = join(directory, name)
+    const found = await lstat(directory).catch(() => undefined)
+    if (!found) await makeDirectory(directory)
+    else if (!found.isDirectory()) {
+      throw new Failure(directory, 'is not a directory', { hint: 'remove it, then run again' })
+    }
   }
 }
 
@@ -42,13 +67,17 @@ export async function sync(path: string): Promise<void> {
 /** Files that a killed run has left beside those that it was to replace. */
 export const UNFINISHED = '{.,streams/v1,images/*/*/*}/.*.new'
 
-/** Replaces a file in one step. A file that says the same already is not touched. */
+/** Replaces a file in one step, or whatever has its name. A file that says the same already is not touched. */
 export async function write(path: string, text: string): Promise<void> {
-  if ((await read(path)) === text) return
+  const found = await lstat(path).catch(() => undefined)
+  if (found?.isFile() && (await read(path)) === text) return
   await makeDirectory(dirname(path))
   const beside = join(dirname(path), `.${basename(path)}.new`)
   try {
-    const handle = await open(beside, 'w', 0o644)
+    // A killed run may have left one; a stranger's link may lead anywhere.
+    await rm(beside, { recursive: true, force: true })
+    if (found?.isDirectory()) await rm(path, { recursive: true })
+    const handle = await open(beside, 'wx', 0o644)
     await handle.writeFile(text).finally(() => handle.close())
     await move(beside, path)
   } catch (error) {
@@ -74,7 +103,16 @@ export function below(root: string, path: string): string {
   throw new Failure(root, `${JSON.stringify(path)} leads out of it`)
 }
 
-/** Deletes a tree below a directory, even if file names are not valid UTF-8 (node:fs cannot). */
+/**
+ * Deletes a tree below a directory, even if file names are not valid UTF-8 (node:fs cannot).
+ *
+ * @throws Failure when a link on the way leads out of the directory
+ */
 export async function remove(run: Run, root: string, path: string): Promise<void> {
-  await run(['rm', '--recursive', '--force', '--one-file-system', '--', below(root, path)])
+  const found = below(root, path)
+  const parent = await realpath(dirname(found)).catch(() => undefined)
+  // Without a directory that holds it there is nothing to delete.
+  if (parent === undefined) return
+  below(await realpath(root), join(parent, basename(found)))
+  await run(['rm', '--recursive', '--force', '--one-file-system', '--', found])
 }

@@ -1,6 +1,6 @@
 // The published versions: what lies on the disk.
 
-import { stat } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { explain, Failure, parsed } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
@@ -36,8 +36,10 @@ async function readVersion(tree: string, directory: string): Promise<Version> {
   return { ...entry, items: entry.items.filter(isWhole) }
 }
 
+/** Of a regular file: nothing else is served. */
 async function size(file: string): Promise<number | undefined> {
-  return (await stat(file).catch(() => undefined))?.size
+  const found = await lstat(file).catch(() => undefined)
+  return found?.isFile() ? found.size : undefined
 }
 
 /** Writes the build.json of a version's directory. */
