@@ -2,6 +2,7 @@
 
 import type { Log } from '../../scripts/cli/log.ts'
 import { type Argv, type Run, runner } from '../../scripts/system/run.ts'
+import { word } from '../../scripts/text/words.ts'
 
 /** A log that keeps what people would read. */
 export function silentLog(): Log & { lines: string[] } {
@@ -14,10 +15,16 @@ export function silentLog(): Log & { lines: string[] } {
 export const run: Run = runner({ log: silentLog(), interruption: new AbortController().signal })
 
 /** A run that keeps the command lines that it starts. */
-export function recordingRun(): { run: Run; commands: Argv[] } {
+export function recordingRun(): { run: Run; commands: Argv[]; lines(names?: Record<string, string>): string[] } {
   const commands: Argv[] = []
   return {
     commands,
+    /** As one would type them; each name stands for a path of this run. */
+    lines: (names = {}) =>
+      commands.map(argv => {
+        const paths = Object.entries(names)
+        return argv.map(one => word(paths.reduce((text, [name, path]) => text.replaceAll(path, name), one))).join(' ')
+      }),
     run: (argv, options) => {
       commands.push(argv)
       return run(argv, options)
