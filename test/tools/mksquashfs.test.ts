@@ -32,10 +32,7 @@ test('mksquashfs keeps owners, modes, times, capabilities; its own time is given
   const listed = await plain(['unsquashfs', '-lln', '-UTC', join(out, 'image')])
   match(listed, /^-rws?r-x--x 1234\/70000 +10000 1970-01-01 00:16 squashfs-root\/a$/m)
   match(listed, /^lrwxrwxrwx 0\/0 .* squashfs-root\/link -> \/nowhere$/m)
-  match(
-    await plain(['unsquashfs', '-UTC', '-stat', join(out, 'image')]),
-    /Fri Jan {2}2 00:00:00 1970[^]*zstd[^]*level 3/,
-  )
+  match(await plain(['unsquashfs', '-UTC', '-stat', join(out, 'image')]), /Fri Jan {2}2 00:00:00 1970.*zstd.*level 3/s)
   await plain(['unsquashfs', '-quiet', '-no-progress', '-dest', join(out, 'root'), join(out, 'image')])
   match(await plain(['getcap', join(out, 'root/etc/ping')]), /cap_net_raw=ep/)
   deepEqual(lines({ DIR: dir, IMAGE: join(out, 'image') }), [

@@ -11,17 +11,20 @@ const needed = needs('root', 'test/run.sh')
 const LIMITS = { bytes: 1 << 20, inodes: 10 }
 
 test('mount makes a tmpfs that holds so much and so many files, no devices, nothing set-uid', needed, async t => {
-  const dir = await temporary(t)
+  const dir = join(await temporary(t), 'memory')
   const { run, lines } = recordingRun()
+  await mkdir(dir)
   await mountTmpfs(run, dir, LIMITS)
-  t.after(() => umount(run, dir))
   const options = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').find(line => line.includes(` ${dir} `))
   match(options ?? '', / rw,nosuid,nodev,.* - tmpfs lxdocker rw,size=1024k,nr_inodes=10,mode=700/)
   equal((await stat(dir)).mode & 0o7777, 0o700)
   await writeFile(join(dir, 'half'), Buffer.alloc(1 << 19))
   await rejects(writeFile(join(dir, 'more'), Buffer.alloc(1 << 20)), { code: 'ENOSPC' })
   await rejects(Promise.all([...'abcdefghij'].map(name => writeFile(join(dir, name), ''))), { code: 'ENOSPC' })
-  deepEqual(lines({ DIR: dir }), ['mount -t tmpfs -o size=1048576,nr_inodes=10,mode=700,nodev,nosuid lxdocker DIR'])
+  await umount(run, dir)
+  deepEqual(lines({ DIR: dir }).slice(0, 1), [
+    'mount -t tmpfs -o size=1048576,nr_inodes=10,mode=700,nodev,nosuid lxdocker DIR',
+  ])
 })
 
 test('umount takes what is mounted below, too, whatever its name; its neighbours stay', needed, async t => {
