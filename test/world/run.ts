@@ -1,5 +1,6 @@
 // Starts tools for tests, as a run of the program does.
 
+import { tmpdir } from 'node:os'
 import type { Log } from '../../scripts/cli/log.ts'
 import { type Argv, type Run, runner } from '../../scripts/system/run.ts'
 import { word } from '../../scripts/text/words.ts'
@@ -12,7 +13,10 @@ export function silentLog(): Log & { lines: string[] } {
   return { lines, doing: () => {}, done: () => {}, info: print, warn: print, debug: () => {}, failure }
 }
 
-export const run: Run = runner({ log: silentLog(), interruption: new AbortController().signal })
+/** test/run.sh lets nothing else be written to. */
+const temporary = tmpdir()
+
+export const run: Run = runner({ log: silentLog(), interruption: new AbortController().signal, temporary })
 
 /** A run that keeps the command lines that it starts. */
 export function recordingRun(): { run: Run; commands: Argv[]; lines(names?: Record<string, string>): string[] } {
