@@ -7,8 +7,8 @@ import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
 import type { Log } from './scripts/cli/log.ts'
 import { EXIT, main } from './scripts/cli/main.ts'
 import { choice, count } from './scripts/cli/options.ts'
-import { printOutcome, printSum } from './scripts/cli/report.ts'
-import { buildContext, carryOut, outcome, plan, type Result, resultJson, sweep } from './scripts/pipeline.ts'
+import { type Outcome, printOutcome, printSum } from './scripts/cli/report.ts'
+import { buildContext, carryOut, plan, sweep } from './scripts/pipeline.ts'
 import { architecture, hostArchitecture } from './scripts/spec/architecture.ts'
 import { DEFAULT_FORMAT, FORMATS } from './scripts/spec/format.ts'
 import { loadSpecs, type Spec } from './scripts/spec/load.ts'
@@ -87,8 +87,9 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
 
   if (flags.check) {
     const plans = await plan(await context(runner({ log, interruption })), wanted)
-    for (const one of plans) printOutcome(log, outcome(one))
-    return report(log, plans, flags.json)
+    const outcomes = plans.map(({ outcome }) => outcome)
+    for (const outcome of outcomes) printOutcome(log, outcome)
+    return report(log, outcomes, flags.json)
   }
 
   const taken = await lock(runner({ log, interruption }), out, cache)
@@ -109,20 +110,20 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     return EXIT.ok
   }
   const list = () => refresh(version => specs.some(spec => asksFor(spec, version)))
-  const results = await carryOut(running, { plans: await plan(running, wanted), jobs, list })
+  const outcomes = await carryOut(running, { plans: await plan(running, wanted), jobs, list })
   await sweep(running)
   const listed = await list()
   // The next run goes on with what a failed image has downloaded.
-  const failed = results.some(({ action }) => action === 'fail')
+  const failed = outcomes.some(({ action }) => action === 'fail')
   if (!failed && listed.length > 0) await running.images.prune(new Set(listed.map(({ source }) => source.digest)))
   await taken.release()
-  return report(log, results, flags.json)
+  return report(log, outcomes, flags.json)
 })
 
-function report(log: Log, results: readonly Result[], json: boolean): number {
-  if (json) for (const result of results) console.log(resultJson(result))
-  printSum(log, results.map(outcome))
-  return results.some(({ action }) => action === 'fail') ? EXIT.failed : EXIT.ok
+function report(log: Log, outcomes: readonly Outcome[], json: boolean): number {
+  if (json) for (const outcome of outcomes) console.log(JSON.stringify(outcome))
+  printSum(log, outcomes)
+  return outcomes.some(({ action }) => action === 'fail') ? EXIT.failed : EXIT.ok
 }
 
 /** A spec that names no architecture is content with all that were ever built. */

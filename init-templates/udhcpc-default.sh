@@ -34,7 +34,11 @@ write_resolv_conf() {
 		[ -z "${search:-$domain}" ] || echo "search ${search:-$domain}"
 		for server in $dns; do echo "nameserver $server"; done
 	} >"/dev/.lxdocker/resolv.$interface"
-	cat /dev/.lxdocker/resolv.eth* >/etc/resolv.conf
+	# Another interface may get its lease at this moment: whoever writes last has to have read both.
+	while
+		cat /dev/.lxdocker/resolv.eth* >/etc/resolv.conf &&
+			! cat /dev/.lxdocker/resolv.eth* | cmp -s - /etc/resolv.conf
+	do :; done
 }
 
 case $1 in

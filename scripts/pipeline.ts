@@ -68,18 +68,10 @@ export function buildContext(run: Run, log: Log, options: BuildOptions, publishe
   }
 }
 
-/** What became of a product, or is to become of it. */
-export interface Result {
+/** What is to be done about a product: `--check` prints its outcome, `carryOut` does it. */
+export interface Plan {
   product: Product
-  /** `build` is a plan, `built` a result. */
-  action: Outcome['action']
-  why: string
-  /** The version that is published now. */
-  version: Version | undefined
-}
-
-/** What is to be done about a product: `--check` prints it, `carryOut` does it. */
-export interface Plan extends Result {
+  outcome: Outcome
   /** What to build, where that is to be done. */
   order?: { source: Source; recipe: Recipe }
 }
@@ -98,57 +90,53 @@ export interface CarryOut {
 }
 
 /** Carries plans out, as far as there is something to do; says what became of each. */
-export async function carryOut(context: BuildContext, { plans, jobs, list }: CarryOut): Promise<Result[]> {
+export async function carryOut(context: BuildContext, { plans, jobs, list }: CarryOut): Promise<Outcome[]> {
   const listing = throttle(list, LIST_PAUSE_SECONDS)
-  const results = pool(plans, jobs, async plan => {
-    const result = await carryOutPlan(context, plan)
-    printOutcome(context.log, outcome(result))
-    if (result.action === 'built') listing.soon()
-    return result
+  const outcomes = pool(plans, jobs, async plan => {
+    const outcome = await carryOutPlan(context, plan)
+    printOutcome(context.log, outcome)
+    if (outcome.action === 'built') listing.soon()
+    return outcome
   })
-  return results.finally(() => listing.stop())
+  return outcomes.finally(() => listing.stop())
 }
 
 function planProduct(context: BuildContext, product: Product): Promise<Plan> {
-  const version = versionsOf(context, product).at(-1)
-  return attempt<Plan>(context, product, version, async step => {
+  const newest = versionsOf(context, product).at(-1)
+  const work = async (step: Step): Promise<Plan> => {
     step('asking the registry')
     const payload = await context.payloads(product.architecture)
     const source = await context.registries.resolve(product.spec.keys.image, PLATFORMS[product.architecture])
-    const { action, why, recipe } = decide(product, {
-      source: source.digest,
-      payload,
-      newest: version,
-      force: context.force,
-    })
-    return { product, action, why, version, ...(action === 'build' ? { order: { source, recipe } } : {}) }
-  })
+    const inputs = { source: source.digest, payload, newest, force: context.force }
+    const { recipe, ...decision } = decide(product, inputs)
+    const plan = { product, outcome: outcome(product, decision, newest) }
+    return decision.action === 'build' ? { ...plan, order: { source, recipe } } : plan
+  }
+  const failed = (why: string) => ({ product, outcome: outcome(product, { action: 'fail', why }, newest) })
+  return attempt(context, product, work, failed)
 }
 
-async function carryOutPlan(context: BuildContext, plan: Plan): Promise<Result> {
-  const { product, order, why, version } = plan
-  if (!order) return plan
-  return attempt<Result>(context, product, version, async step => {
-    const made = await make(context, product, { ...order, step })
-    return { product, action: 'built', why, version: made }
-  })
+async function carryOutPlan(context: BuildContext, { product, order, outcome: planned }: Plan): Promise<Outcome> {
+  if (!order) return planned
+  const work = async (step: Step) =>
+    outcome(product, { action: 'built', why: planned.why }, await make(context, product, { ...order, step }))
+  return attempt(context, product, work, why => ({ ...planned, action: 'fail', why }))
 }
 
 /** A product's failure is its own: the others go on, its last version stays. */
-async function attempt<T extends Result>(
+async function attempt<T>(
   { log }: BuildContext,
   product: Product,
-  version: Version | undefined,
   work: (step: Step) => Promise<T>,
-): Promise<T | Result> {
+  failed: (why: string) => T,
+): Promise<T> {
   try {
     return await work(doing => log.doing(title(product), doing))
   } catch (error) {
     if (error instanceof Interrupted) throw error
     const command = failedCommand(error)
     if (command) log.debug(`${title(product)}: the failed command: ${command}`)
-    const why = explain(error instanceof Failure ? error.within(product.spec.file) : error)
-    return { product, action: 'fail', why, version }
+    return failed(explain(error instanceof Failure ? error.within(product.spec.file) : error))
   } finally {
     log.done(title(product))
   }
@@ -205,22 +193,15 @@ export async function sweep({ run, out }: BuildContext): Promise<void> {
   for (const file of await glob(UNFINISHED, out)) await remove(run, out, file)
 }
 
-/** One line of the report. */
-export function outcome({ product, action, why, version }: Result): Outcome {
-  return { title: title(product), action, why, serial: version?.serial }
-}
-
-/** One JSON object per image, for programs. */
-export function resultJson({ product, action, why, version }: Result): string {
-  const { serial, source } = version ?? {}
-  return JSON.stringify({
-    name: product.spec.name,
-    architecture: product.architecture,
-    image: product.spec.keys.image.text,
-    action,
-    why,
-    serial,
+function outcome({ spec, architecture }: Product, what: Pick<Outcome, 'action' | 'why'>, version?: Version): Outcome {
+  return {
+    name: spec.name,
+    architecture,
+    image: spec.keys.image.text,
+    action: what.action,
+    why: what.why,
+    serial: version?.serial,
     fingerprint: version && rootfsItem(version, 'LXD')?.fingerprint,
-    digest: source?.digest,
-  })
+    digest: version?.source.digest,
+  }
 }

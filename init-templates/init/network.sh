@@ -19,7 +19,14 @@ add_static_address() {
 	esac
 }
 
-# Waits at most ten seconds for DHCP leases (udhcpc: 5 requests, 2 s apart); udhcpc then keeps trying in the background.
+# Asks five times, two seconds apart, then goes on in the background. To its script, variables of the application with these
+# names would look like parts of the lease.
+start_udhcpc() {
+	unset broadcast dns domain message mtu router search
+	exec udhcpc -i "$1" -b -t 5 -T 2 -x "hostname:$(hostname)" -s /lxd-udhcpc-default.script
+}
+
+# Waits until each interface has its lease, or udhcpc has gone to the background.
 configure_interfaces() {
 	ip link set dev lo up
 	[ -z "$LXDOCKER_DNS" ] || echo "$LXDOCKER_DNS" | tr , '\n' | sed 's/^/nameserver /' >/etc/resolv.conf
@@ -35,7 +42,7 @@ configure_interfaces() {
 			fi
 			;;
 		esac
-		udhcpc -i "$interface" -b -t 5 -T 2 -x "hostname:$(hostname)" -s /lxd-udhcpc-default.script &
+		start_udhcpc "$interface" &
 	done
 	wait
 }

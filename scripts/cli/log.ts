@@ -1,5 +1,6 @@
 // Tells people what is going on, on standard error: a spinner on a terminal, one plain line per result elsewhere.
 
+import { printable } from '../text/printable.ts'
 import { explain, failedCommand } from './errors.ts'
 
 /** quiet: only warnings and failures; verbose: every command, too. */
@@ -28,7 +29,7 @@ export async function createLog(level: Level): Promise<Log> {
 
   const print = (line: string) => {
     if (spinner?.isSpinning) spinner.clear()
-    process.stderr.write(`${line}\n`)
+    process.stderr.write(`${line.split('\n').map(printable).join('\n')}\n`)
   }
   const spin = () => {
     if (running.size === 0) spinner?.stop()

@@ -5,6 +5,7 @@ import { join, relative } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import { remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
+import { printable } from '../text/printable.ts'
 
 export interface File {
   /** Inside the image. */
@@ -85,7 +86,7 @@ export async function inside(root: string, path: string): Promise<string> {
       continue
     }
     if (stat && !stat.isDirectory())
-      throw new Failure(path, `the image's ${join('/', ...passed, name)} is not a directory`)
+      throw new Failure(path, `the image's ${printable(join('/', ...passed, name))} is not a directory`)
     if (!stat) await mkdir(here)
     passed.push(name)
   }

@@ -4,6 +4,7 @@ import { Failure } from '../cli/errors.ts'
 import type { ImageConfig } from '../source/config.ts'
 import type { Keys } from '../spec/schema.ts'
 import { signalNumber } from '../spec/signal.ts'
+import { printable } from '../text/printable.ts'
 
 export interface RuntimeConfig {
   /** `NAME=value`; the last of equal names counts. */
@@ -42,7 +43,9 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfi
   const name = keys.stop_signal ?? (config.StopSignal || 'SIGTERM')
   const stopSignal = signalNumber(name)
   if (stopSignal === undefined)
-    throw new Failure('image', `StopSignal "${name}" is not a signal`, { hint: 'give the spec a "stop_signal:"' })
+    throw new Failure('image', `StopSignal "${printable(name)}" is not a signal`, {
+      hint: 'give the spec a "stop_signal:"',
+    })
   const own = Object.entries(keys.env ?? {}).map(([name, value]) => `${name}=${value}`)
   return {
     variables: [...config.Env.filter(pair => pair.indexOf('=') > 0), ...own],

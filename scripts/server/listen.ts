@@ -100,7 +100,7 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
   return {
     port: (server.address() as AddressInfo).port,
     /** Uses another certificate for new connections. */
-    renew: (certificate: CertificateAndKey) => secure?.setSecureContext(tlsOptions(certificate)),
+    renew: (renewed: CertificateAndKey) => secure?.setSecureContext(tlsOptions(renewed)),
     /** Accepts no more connections, waits for running downloads, then closes every connection. */
     async stop(): Promise<void> {
       // Not https.Server's own close: it also closes connections whose last bytes are still being sent.

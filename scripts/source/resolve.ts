@@ -4,6 +4,7 @@ import { Failure, parsed } from '../cli/errors.ts'
 import { address, type Reference } from '../spec/reference.ts'
 import type { Run } from '../system/run.ts'
 import { type Digest, digestOf } from '../text/digest.ts'
+import { printable } from '../text/printable.ts'
 import * as skopeo from '../tools/skopeo.ts'
 import { type ImageConfig, imageConfigJson } from './config.ts'
 import { checkImage, type Descriptor, manifestJson } from './manifest.ts'
@@ -71,13 +72,13 @@ function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
 }
 
 function name({ os, architecture, variant }: Partial<Record<'os' | 'architecture' | 'variant', string>>): string {
-  return [os, architecture, variant].filter(Boolean).join('/')
+  return printable([os, architecture, variant].filter(Boolean).join('/'))
 }
 
 /** An image without an index names its platform only here; one that names none is what it was asked for. */
 function checkPlatform({ os, architecture }: ImageConfig, platform: skopeo.Platform): void {
-  if (os !== '' && os !== 'linux') throw new Failure('image', `it is for ${os}`, { hint: 'LXD runs Linux' })
+  if (os !== '' && os !== 'linux') throw new Failure('image', `it is for ${printable(os)}`, { hint: 'LXD runs Linux' })
   if (architecture !== '' && architecture !== platform.architecture) {
-    throw new Failure('image', `it is for ${architecture}, not ${platform.architecture}`)
+    throw new Failure('image', `it is for ${printable(architecture)}, not ${platform.architecture}`)
   }
 }

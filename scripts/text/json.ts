@@ -1,6 +1,7 @@
 // Parses JSON of outsiders into checked values.
 
 import { z } from 'zod'
+import { printable } from './printable.ts'
 
 /** The parser of a JSON text whose value `schema` describes. A text that is no JSON is an issue like any other. */
 export function json<Schema extends z.ZodType>(schema: Schema) {
@@ -92,6 +93,6 @@ function isObject(value: unknown): value is object {
 export function complaints({ issues }: z.ZodError): string {
   return issues
     .slice(0, 5)
-    .map(({ path, message }) => (path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message))
+    .map(({ path, message }) => printable(path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message))
     .join('; ')
 }

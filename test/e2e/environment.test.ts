@@ -12,6 +12,7 @@ import { FORMATS } from '../../scripts/spec/format.ts'
 import { loadSpecs } from '../../scripts/spec/load.ts'
 import { products } from '../../scripts/spec/product.ts'
 import { type Run, runner } from '../../scripts/system/run.ts'
+import { versions } from '../../scripts/tree/versions.ts'
 import { busyboxLayer } from '../world/busybox.ts'
 import { image } from '../world/image.ts'
 import { type Lxdocker, lxdocker, PROJECT } from '../world/lxdocker.ts'
@@ -130,7 +131,8 @@ test('two runs in one process do not meet: one is interrupted, the other ends', 
   // Its own payload, although the other run had read that of the same architecture.
   const third = lxdocker()
   third.spec('web', `image: ${from}\n`)
-  const [usual] = await build(third, start(third, never))
-  equal(built?.version?.recipe.busybox, usual?.version?.recipe.busybox)
-  notEqual(built?.version?.recipe['udhcpc script'], usual?.version?.recipe['udhcpc script'])
+  await build(third, start(third, never))
+  const recipe = async ({ dir }: Lxdocker) => (await versions(join(dir, 'public'), silentLog()))[0]?.recipe ?? {}
+  equal((await recipe(two)).busybox, (await recipe(third)).busybox)
+  notEqual((await recipe(two))['udhcpc script'], (await recipe(third))['udhcpc script'])
 })

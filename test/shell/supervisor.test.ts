@@ -65,7 +65,7 @@ function supervisor(name: string, body: string): { state: string; stdout: string
   writeFileSync(
     file,
     `${functions}
-state=${state} stopping='' application='' restart_pause=''
+state=${state} stopping='' stop_signal=TERM program='' health_watcher='' restart_pause=''
 trap handle_stop PWR TERM INT
 for signal in HUP USR1 USR2 WINCH; do trap "forward_signal $signal" $signal; done
 publish_health() { :; }

@@ -3,6 +3,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import type { Event, Start } from '../../world/probe.ts'
+import type { Entries } from '../../world/tarball.ts'
 import type { Instance } from './instance.ts'
 import type { Made, Table } from './row.ts'
 import { environment } from './see.ts'
@@ -15,6 +16,13 @@ const CHECK = ['CMD', '/probe/probe', 'check']
 function checked(Healthcheck: object, more: Made = {}): Made {
   const every = { Test: CHECK, Interval: SECOND / 2, Timeout: 10 * SECOND, Retries: 2 }
   return { by: 'v2s2', ...more, config: { ...more.config, Healthcheck: { ...every, ...Healthcheck } } }
+}
+
+const SHELL: Entries = { 'bin/': {}, 'bin/sh': { content: readFileSync('/bin/busybox'), mode: 0o755 } }
+
+/** Checked by a line of shell. */
+function shellChecked(line: string, more: Made = {}, Healthcheck: object = {}): Made {
+  return checked({ Test: ['CMD-SHELL', line], ...Healthcheck }, { ...more, files: { ...SHELL, ...more.files } })
 }
 
 const state = (it: Instance) =>
@@ -83,13 +91,7 @@ export const health: Table = {
     },
   },
   'health: CMD-SHELL': {
-    image: checked(
-      { Test: ['CMD-SHELL', '[ "$A" = "b c" ] && ! test -e /probe/sick || exit 1'] },
-      {
-        files: { 'bin/': {}, 'bin/sh': { content: readFileSync('/bin/busybox'), mode: 0o755 } },
-        config: { Env: ['A=b c'] },
-      },
-    ),
+    image: shellChecked('[ "$A" = "b c" ] && ! test -e /probe/sick || exit 1', { config: { Env: ['A=b c'] } }),
     async see(it) {
       await becomes(it, 'healthy')
       await it.inside('touch', '/probe/sick')
@@ -153,6 +155,59 @@ export const health: Table = {
       await it.stop()
       ok((await it.events()).some(({ event }) => event === 'stopped'))
       await it.says(/^lxdocker: the application ended with status 0$/m)
+    },
+  },
+  'health: an application that is asked to end is not checked any more': {
+    // It is sick from then on, and needs more than the ten seconds that an unhealthy one gets.
+    image: shellChecked(`! grep -q '"event":"signal"' /probe/record`, {
+      spec: 'restart_unhealthy: true\n',
+      config: { Cmd: ['stop', '15', '13'] },
+    }),
+    async see(it) {
+      await says(it, 'healthy')
+      await it.stop()
+      await it.says(/^lxdocker: the application ended with status 0$/m)
+      equal((await it.events()).filter(({ event }) => event === 'signal').length, 1)
+      deepEqual(await changes(it), ['healthy'])
+    },
+  },
+  'health: a check that hangs is killed with its children': {
+    image: shellChecked('/probe/probe check || exit 1', {}, { Timeout: SECOND, Retries: 1 }),
+    async see(it) {
+      await says(it, 'healthy')
+      await it.inside('touch', '/probe/hang')
+      await says(it, 'unhealthy')
+      await it.inside('rm', '/probe/hang')
+      await it.says(/unhealthy$(.|\n)*health: healthy$/m)
+      const past = checks(await it.events()).slice(0, -1)
+      equal(
+        await it.inside('sh', '-c', `ls -d ${past.map(({ pid }) => `/proc/${pid}`).join(' ')} 2>/dev/null || true`),
+        '',
+      )
+    },
+  },
+  'health: a check that kills its process group has failed': {
+    image: shellChecked('test -e /probe/well || kill -s KILL 0'),
+    async see(it) {
+      await becomes(it, 'unhealthy')
+      await it.inside('touch', '/probe/well')
+      await becomes(it, 'healthy')
+    },
+  },
+  'health: a check that is not there has failed': {
+    image: checked({ Test: ['CMD', 'nowhere'] }, { files: SHELL }),
+    async see(it) {
+      await it.says(/^lxdocker: nowhere: not found in PATH=/m)
+      await becomes(it, 'unhealthy')
+    },
+  },
+  'health: the application cannot put a link in the place of its state': {
+    image: shellChecked('true', {
+      config: { User: '1000:1000', Entrypoint: ['/bin/sh', '-c', 'ln -s /probe /dev/shm/lxdocker; exec /probe/probe'] },
+    }),
+    async see(it) {
+      await becomes(it, 'healthy')
+      equal(await it.inside('stat', '-c', '%F %u', '/dev/shm/lxdocker'), 'directory 0')
     },
   },
   'health: NONE': {

@@ -55,7 +55,22 @@ const LAYERS = Array.from({ length: 126 }, (_, n) => ({
   ...(n > 1 ? { [`many/.wh.${n - 2}`]: '' } : {}),
 }))
 
+/** Characters that go-yaml refuses, that move a cursor, turn text around, or cannot be UTF-8. */
+const NASTY = 'a\x07\x1b[31m\x7f\x80\x85\u2028\u202e\ufeff\ufffe\uffff\ud800\r\nz: {{ x }} - !!js # "'
+
 export const images: Table = {
+  'image: labels, ports, volumes that no YAML may hold': {
+    image: {
+      config: {
+        Labels: { [NASTY]: NASTY, 'org.opencontainers.image.description': NASTY, empty: '' },
+        ExposedPorts: { [NASTY]: {}, '80/tcp': {} },
+        Volumes: { [`/${NASTY}`]: {} },
+        Healthcheck: { Test: ['NONE', NASTY] },
+      },
+      by: 'v2s2',
+    },
+    see: starts,
+  },
   'image: scratch': shows({ '/': [...OURS, 'dev', 'etc', 'probe', 'proc', 'sbin', 'sys'] }, {}),
   'image: usr-merged': {
     image: {

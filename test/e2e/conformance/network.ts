@@ -28,6 +28,17 @@ const linked = (symlink: string): Table[string] => ({
   see: async it => match((await it.event('start')).resolv ?? '', new RegExp(`^nameserver ${gateway(it)}$`, 'm')),
 })
 
+/** Two leases at the same moment, again and again, as udhcpc tells its script of them. */
+const LEASES = `
+tell() { ip=192.0.2.2 mask=24 interface=$1 dns=$2 /lxd-udhcpc-default.script bound 2>/dev/null; }
+printf 'nameserver %s\\n' 192.0.2.1 2001:db8:1:2:3:4:5:6 >/expected
+for round in $(seq 100); do
+  rm -f /dev/.lxdocker/resolv.*
+  tell eth0 192.0.2.1 & tell eth1 2001:db8:1:2:3:4:5:6 & wait
+  cmp /expected /etc/resolv.conf || exit
+done
+echo equal`
+
 export const network: Table = {
   'network: none': {
     image: plain,
@@ -74,6 +85,25 @@ export const network: Table = {
       devices: { eth1: { type: 'nic', name: 'eth1', network: bridge } },
     }),
     see: async it => match(String(await atStart(it)), of(it, 'eth1')),
+  },
+  'network: DHCP on two NICs at the same moment': {
+    image: plain,
+    see: async it => equal(await it.inside('sh', '-c', LEASES), 'equal'),
+  },
+  'network: variables of the application are no part of a lease': {
+    image: plain,
+    network: true,
+    instance: {
+      config: Object.fromEntries(
+        ['broadcast', 'dns', 'domain', 'mtu', 'router', 'search'].map(name => [`environment.${name}`, '576']),
+      ),
+    },
+    async see(it) {
+      const { resolv = '', env } = await it.event('start')
+      ok(!/576/.test(resolv), resolv)
+      ok(!/mtu 576/.test(await it.inside('ip', 'link', 'show', 'dev', 'eth0')))
+      ok(env.includes('mtu=576'))
+    },
   },
   'network: IPv6 by router advertisement': {
     image: plain,

@@ -142,6 +142,11 @@ export const overrides: Table = {
     instance: { config: { 'environment.LXDOCKER_STOP_SIGNAL': '10' } },
     ...stopsBy(10),
   },
+  'instance: LXDOCKER_STOP_SIGNAL that is not a signal': {
+    image,
+    instance: { config: { 'environment.LXDOCKER_STOP_SIGNAL': '99' } },
+    see: endsSaying(/^lxdocker: 99: not a signal$/m),
+  },
   'instance: all of it, as PID 1': variables(
     { ENTRYPOINT: '/bin/other', COMMAND: 'a', USER: '4242:4343', WORKDIR: '/own' },
     start =>

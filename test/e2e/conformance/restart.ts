@@ -2,6 +2,7 @@
 
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { Start } from '../../world/probe.ts'
+import { waitFor } from '../../world/wait.ts'
 import type { Instance } from './instance.ts'
 import type { Made, Row, Table } from './row.ts'
 import { ACCOUNTS } from './user.ts'
@@ -100,6 +101,15 @@ export const restart: Table = {
       equal((await starts(it)).length, 1)
       await it.says(STATUS_0)
       deepEqual(await pauses(it), [])
+    },
+  },
+  'restart: what a run left behind is gone before the next': {
+    image: { spec: 'restart: always\n', config: { Cmd: ['orphan', '1000', 'live', '1,1000', 'exit', '3'] } },
+    async see(it) {
+      const { at } = await it.event('start', 1)
+      const orphaned = async () => (await it.events()).some(one => one.event === 'orphan' && one.at > at)
+      await waitFor('the second run has its orphan', orphaned, 60)
+      equal((await it.inside('pidof', 'probe')).split(' ').length, 2, 'the second run and its orphan')
     },
   },
   'restart: the second run is like the first': {

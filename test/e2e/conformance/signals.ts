@@ -57,6 +57,25 @@ const becomes = (sent: string): Table[string] => ({
   },
 })
 
+/** A script before the application that ends only when it is asked to. */
+const ENDLESS = `#!/busybox-lxd sh
+trap 'echo asked >/probe/asked; exit' TERM
+touch /probe/waits
+while :; do sleep 0.1; done
+`
+
+/** Stopped before the application has started. */
+const early = (spec = ''): Table[string] => ({
+  image: { spec, config: { StopSignal: 'SIGQUIT' } },
+  instance: { config: { 'user.lxdocker_init_script': ENDLESS } },
+  async see(it) {
+    await it.inside('sh', '-c', 'until [ -e /probe/waits ]; do sleep 0.1; done')
+    await it.stop(30)
+    equal(await it.host.pull(it.name, '/probe/asked'), 'asked')
+    deepEqual(await it.events(), [])
+  },
+})
+
 export const signal: Table = {
   'signals: a slow application gets its time': slow(15),
   'signals: a slow application, SIGINT': slow(2),
@@ -64,6 +83,8 @@ export const signal: Table = {
   'signals: SIGPWR becomes the stop signal': becomes('PWR'),
   'signals: SIGTERM becomes the stop signal': becomes('TERM'),
   'signals: SIGINT becomes the stop signal': becomes('INT'),
+  'signals: lxc stop before the application has started': early(),
+  'signals: lxc stop before the application has started, as PID 1': early('disable_supervisor: true\n'),
   'signals: HUP, USR1, USR2, WINCH reach the application': {
     image: { config: { Cmd: ['catch', '1', 'catch', '10', 'catch', '12', 'catch', '28', 'stop', '15', '0'] } },
     async see(it) {
