@@ -46,6 +46,7 @@ const HINTS: [RegExp, string][] = [
     'the registry speaks plain HTTP: mark it "insecure = true" in registries.conf',
   ],
   [/certificate signed by unknown authority/i, "install the registry's CA certificate, or see containers-certs.d(5)"],
+  [/file too large/i, '--max-size, or max_size in the spec, raises the limit of a layer, too'],
   [/policy\.json/, 'install containers-common, or write a policy.json: see containers-policy.json(5)'],
   [
     /does not exist|no such file or directory/i,

@@ -1,15 +1,22 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { hostArchitecture, PLATFORMS } from '../../scripts/spec/architecture.ts'
 import { loadSpecs } from '../../scripts/spec/load.ts'
 import { address } from '../../scripts/spec/reference.ts'
+import type { Run } from '../../scripts/system/run.ts'
 import * as skopeo from '../../scripts/tools/skopeo.ts'
+import { temporary } from '../world/directory.ts'
 import { image } from '../world/image.ts'
 import { lxdocker } from '../world/lxdocker.ts'
-import { run } from '../world/run.ts'
+import { recordingRun, run } from '../world/run.ts'
 import { needs } from '../world/tools.ts'
 
 const platform = PLATFORMS[hostArchitecture()]
@@ -36,3 +43,132 @@ for (const [transport, tag] of [
     assert.deepEqual(JSON.parse(await skopeo.inspectConfig(run, `oci:${copied}:it`, platform)).config.Cmd, config.Cmd)
   })
 }
+
+/** Some bytes of a registry that then says no more; the image is one layer. */
+async function stallingRegistry(t: TestContext): Promise<{ host: string; home: string; asked: string[] }> {
+  const dir = await temporary(t)
+  const layout = image(join(dir, 'image'), { config, layers: [{ file: randomBytes(1_000_000) }] })
+  const blob = (digest: string) => readFile(join(layout.slice(4), 'blobs', digest.replace(':', '/')))
+  const [{ digest, mediaType }] = JSON.parse(await readFile(join(dir, 'image/index.json'), 'utf8')).manifests
+  const manifest = JSON.parse((await blob(digest)).toString())
+  const asked: string[] = []
+  const server = createServer(async ({ url = '' }, response) => {
+    const name = url.split('/').at(-1) ?? ''
+    asked.push(name)
+    if (url === '/v2/') response.end('{}')
+    else if (name === manifest.layers[0].digest) response.writeHead(200).write((await blob(name)).subarray(0, 100_000))
+    else if (url.includes('/manifests/')) response.setHeader('Content-Type', mediaType).end(await blob(digest))
+    else response.end(await blob(name))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  await mkdir(join(dir, '.config/containers'), { recursive: true })
+  await writeFile(
+    join(dir, '.config/containers/registries.conf'),
+    `[[registry]]\nlocation = "${host}"\ninsecure = true\n`,
+  )
+  return { host, home: dir, asked }
+}
+
+test('a registry that falls silent in the middle of a layer ends a copy', needs('skopeo'), async t => {
+  const { host, home, asked } = await stallingRegistry(t)
+  const before = process.env.HOME
+  process.env.HOME = home
+  t.after(() => {
+    process.env.HOME = before
+  })
+  const silences: unknown[] = []
+  const impatient: Run = (argv, options) => {
+    silences.push(options?.silence)
+    return run(argv, { ...options, silence: 1 })
+  }
+  const layout = join(home, 'layout')
+  await assert.rejects(
+    skopeo.copy(impatient, { address: `docker://${host}/it:1`, platform, layout, tag: 'it', limit: 1e9 }),
+    {
+      name: 'ToolFailure',
+      place: 'skopeo',
+      reason: 'nothing has come for 1 s',
+    },
+  )
+  assert.deepEqual(silences, [60])
+  assert.equal(asked.filter(name => name.startsWith('sha256:')).length >= 1, true)
+})
+
+test('no layer grows beyond its limit', needs('skopeo'), async t => {
+  const dir = await temporary(t)
+  const from = image(join(dir, 'image'), { config, layers: [{ file: randomBytes(1_000_000) }] })
+  const copy = (limit: number) =>
+    skopeo.copy(run, { address: from, platform, layout: join(dir, String(limit)), tag: 'it', limit })
+  await copy(1_100_000)
+  await assert.rejects(copy(900_000), {
+    place: 'skopeo',
+    message: /skopeo: writing blob: .*: file too large\n {2}hint: --max-size/,
+  })
+  for (const file of await readdir(join(dir, '900000'), { recursive: true })) {
+    const found = await stat(join(dir, '900000', file))
+    assert.ok(found.isDirectory() || found.size <= 900_000)
+  }
+})
+
+test('the command lines', needs('skopeo'), async t => {
+  const dir = await temporary(t)
+  const from = image(join(dir, 'image'), { config, layers: [{ file: 'x' }] })
+  const { run, lines } = recordingRun()
+  await skopeo.inspectManifest(run, from)
+  await skopeo.inspectConfig(run, from, { os: 'linux', architecture: 'amd64' })
+  await skopeo.copy(run, {
+    address: from,
+    platform: { os: 'linux', architecture: 'arm', variant: 'v7' },
+    layout: join(dir, 'layout'),
+    tag: 'it',
+    limit: 1e9,
+  })
+  assert.deepEqual(lines({ DIR: dir }), [
+    'skopeo --debug inspect --raw --retry-times 2 oci:DIR/image',
+    'skopeo --debug --override-os linux --override-arch amd64 inspect --raw --config --retry-times 2 oci:DIR/image',
+    'skopeo --override-os linux --override-arch arm --override-variant v7 ' +
+      'copy --quiet --retry-times 2 --dest-compress-format gzip oci:DIR/image oci:DIR/layout:it',
+  ])
+})
+
+test('of the environment skopeo sees where credentials, registries and proxies are, no more', async t => {
+  const set = {
+    HOME: '/h',
+    https_proxy: 'p',
+    SSL_CERT_FILE: 'c',
+    REGISTRY_AUTH_FILE: 'a',
+    CONTAINERS_REGISTRIES_CONF: 'r',
+  }
+  const others = { GODEBUG: 'x', AHOME: 'x', HOMES: 'x', BASH_ENV: 'x' }
+  const before = { ...process.env }
+  Object.assign(process.env, set, others)
+  t.after(() => {
+    for (const name of Object.keys({ ...set, ...others })) {
+      if (before[name] === undefined) delete process.env[name]
+      else process.env[name] = before[name]
+    }
+  })
+  const environment = await skopeo.inspectManifest((_, options) => run(['env'], options), 'oci:/nothing')
+  const found = Object.fromEntries(
+    environment
+      .trim()
+      .split('\n')
+      .map(line => line.split('=')),
+  )
+  for (const [name, value] of Object.entries(set)) assert.equal(found[name], value)
+  for (const name of Object.keys(others)) assert.equal(found[name], undefined)
+})
+
+test('what is not there is said without time stamps, with a hint', needs('skopeo'), async t => {
+  const nothing = join(await temporary(t), 'nothing')
+  await assert.rejects(skopeo.inspectManifest(run, `oci:${nothing}:1`), ({ message }) => {
+    assert.match(message, /^skopeo: .*nothing.*no such file or directory\n {2}hint: is the path right\? /)
+    assert.doesNotMatch(message, /level=|time=/)
+    return true
+  })
+})

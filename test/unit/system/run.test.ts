@@ -64,6 +64,7 @@ test('a tool sees PATH, plain texts and times, what it is allowed to: nothing el
   }
   Object.assign(process.env, hostile)
   t.after(() => Object.keys(hostile).forEach(name => void delete process.env[name]))
+  const run = runner({ log: silentLog(), interruption: new AbortController().signal })
   const variables = async (options?: RunOptions) => (await run(['env'], options)).trim().split('\n').sort()
   deepEqual(await variables(), ['LC_ALL=C', `PATH=${process.env.PATH}`, 'TZ=UTC'])
   deepEqual(await variables({ variables: /^A_|LC_ALL/ }), ['A_B=c', 'LC_ALL=C', `PATH=${process.env.PATH}`, 'TZ=UTC'])
