@@ -91,7 +91,7 @@ shopt -s nullglob
 
 # pdeathsig: a kill -9 of this shell ends what runs below it too.
 if [[ $(id -u) = 0 ]] && unshare --net --mount --pid --fork true; then
-  [[ $# -gt 0 ]] || files+=(test/e2e/*.test.ts)
+  [[ $# -gt 0 ]] || files+=(test/e2e/*.test.ts test/hostile/*.test.ts)
   command=(setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc bash "$me" --inside)
   ending=KILL
   export LXDT_RUN=$$

@@ -48,6 +48,8 @@ const HINTS: [RegExp, string][] = [
   [/certificate signed by unknown authority/i, "install the registry's CA certificate, or see containers-certs.d(5)"],
   [/file too large/i, '--max-size, or max_size in the spec, raises the limit of a layer, too'],
   [/policy\.json/, 'install containers-common, or write a policy.json: see containers-policy.json(5)'],
+  // skopeo waits by itself after 429, without a word.
+  [/no answer within/, 'it is slow, or lets nobody ask so often: log in (skopeo login), or try again later'],
   [
     /does not exist|no such file or directory/i,
     'is the path right? A relative one starts at the directory of the spec',
@@ -59,7 +61,7 @@ async function skopeo(run: Run, args: readonly string[], limits: RunOptions): Pr
     return await run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true })
   } catch (error) {
     if (!(error instanceof ToolFailure) || error.details.hint) throw error
-    const hint = HINTS.find(([pattern]) => pattern.test(error.stderr))?.[1]
+    const hint = HINTS.find(([pattern]) => pattern.test(`${error.stderr}${error.reason}`))?.[1]
     throw error.reworded(message(error), hint)
   }
 }

@@ -3,8 +3,14 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { buildContext, carryOut, plan } from '../../scripts/pipeline.ts'
+import { hostArchitecture } from '../../scripts/spec/architecture.ts'
+import { loadSpecs } from '../../scripts/spec/load.ts'
+import { products } from '../../scripts/spec/product.ts'
+import { type Run, runner } from '../../scripts/system/run.ts'
 import { lxd } from '../world/lxd.ts'
-import { type Lxdocker, lxdocker } from '../world/lxdocker.ts'
+import { type Lxdocker, lxdocker, PROJECT } from '../world/lxdocker.ts'
+import { silentLog } from '../world/run.ts'
 import { needs } from '../world/tools.ts'
 import { LIES } from './lies.ts'
 import { liar, repository } from './registry.ts'
@@ -13,11 +19,8 @@ import { canary, chosen, published, reports } from './rows.ts'
 const needed = needs('root', 'skopeo', 'umoci', 'zstd')
 const rows = chosen(LIES)
 const precious = canary()
-const path = (name: string) =>
-  name
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/-$/, '')
+/** A repository's name is lower case. */
+const path = (name: string) => `r${Buffer.from(name).toString('hex')}`
 let hub: Awaited<ReturnType<typeof liar>>
 let house: Lxdocker
 
@@ -38,7 +41,6 @@ const titles = ['good', ...rows.map(({ name }) => name)].map(name => `${name}/am
 test(`${rows.length} of ${LIES.length} lies of a registry`, needed, async () => {
   const { exitCode, stderr } = await house.build()
   deepEqual(canary(), precious)
-  console.log(stderr)
   const said = reports(stderr, titles)
   const wrong = rows.filter(({ name, report }) => !report.test(said.get(`${name}/amd64`) ?? ''))
   deepEqual(
@@ -63,7 +65,7 @@ test('the next run builds nothing, and says the same of the rest', needed, async
   equal(/bug: /.exec(stderr), null)
 })
 
-test('LXD reads what was published', needs('lxd', ...(needed.skip ? ['skopeo', 'umoci', 'zstd'] : [])), async () => {
+test('LXD reads what was published', needs('lxd', 'skopeo', 'umoci', 'zstd'), async () => {
   const host = await lxd()
   try {
     for (const directory of await published(house)) {
@@ -75,5 +77,50 @@ test('LXD reads what was published', needs('lxd', ...(needed.skip ? ['skopeo', '
     }
   } finally {
     await host.shutdown()
+  }
+})
+
+test('a blob that falls silent costs its image, no more', needed, async () => {
+  const silent = repository('silent', {
+    serve: { layer: answer => void answer.writeHead(200, { 'Content-Length': 500 }).write('x') },
+  })
+  const quiet = await liar(
+    new Map([
+      ['good', repository('good')],
+      ['silent', silent],
+    ]),
+  )
+  const house = lxdocker()
+  for (const name of ['good', 'silent']) house.spec(name, `image: ${quiet.host}/${name}\n`)
+  const log = silentLog()
+  const never = new AbortController().signal
+  const out = join(house.dir, 'public')
+  const hurried =
+    (run: Run): Run =>
+    (argv, options) =>
+      run(argv, options?.silence ? { ...options, silence: 3 } : options)
+  const options = {
+    home: PROJECT,
+    udhcpcScript: undefined,
+    out,
+    cache: join(house.dir, '.cache'),
+    keep: 2,
+    maxSize: 1 << 30,
+    delta: false,
+    force: false,
+  }
+  const { HOME } = process.env
+  process.env.HOME = quiet.env.HOME
+  try {
+    const context = buildContext(hurried(runner({ log, interruption: never })), log, options, [])
+    const specs = await loadSpecs(join(house.dir, 'specs'))
+    const wanted = products(specs, { architecture: hostArchitecture(), format: 'tar.zst' })
+    const [good, mute] = await carryOut(context, { plans: await plan(context, wanted), jobs: 2, list: async () => {} })
+    equal(good?.action, 'built')
+    equal(mute?.action, 'fail')
+    match(String(mute?.why), /skopeo: nothing has come for 3 s/)
+  } finally {
+    process.env.HOME = HOME
+    quiet.stop()
   }
 })

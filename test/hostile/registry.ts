@@ -115,7 +115,8 @@ export async function liar(repositories: ReadonlyMap<string, Repository>) {
     const body = kind === 'manifests' ? (other ?? found?.manifest) : other
     if (body === undefined) return answer.writeHead(404).end('{"errors":[{"code":"NAME_UNKNOWN"}]}')
     if (typeof body === 'function') return body(answer)
-    const type = kind === 'manifests' ? String(found?.type) : 'application/octet-stream'
+    const own = other === undefined ? found?.type : String(other).includes('"manifests"') ? INDEX : MANIFEST
+    const type = kind === 'manifests' ? String(own) : 'application/octet-stream'
     answer.writeHead(200, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
