@@ -47,21 +47,18 @@ const FILE_SYSTEM: Record<string, string | undefined> = {
   ENOSPC: 'free some disk space, then run again',
   EDQUOT: 'free some disk space, then run again',
   EROFS: 'it is mounted read-only',
-  EACCES: undefined,
-  EPERM: undefined,
-  ENOTDIR: undefined,
-  EISDIR: undefined,
-  ELOOP: undefined,
-  ENAMETOOLONG: undefined,
   EIO: 'look at dmesg: the disk may be failing',
   EMFILE: 'raise the limit of open files: ulimit -n',
 }
+
+const WITHOUT_HINT = ['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG']
 
 /** Text for a person: failures without a stack, bugs with one. */
 export function explain(error: unknown): string {
   if (error instanceof Failure) return error.message
   const { code = '', path = 'disk', message } = Object(error) as NodeJS.ErrnoException
-  if (code in FILE_SYSTEM) return new Failure(path, message, { hint: FILE_SYSTEM[code] }).message
+  if (code in FILE_SYSTEM || WITHOUT_HINT.includes(code))
+    return new Failure(path, message, { hint: FILE_SYSTEM[code] }).message
   if (error instanceof Error) return `bug: ${error.stack ?? error.message}`
   return `bug: ${String(error)}`
 }

@@ -64,7 +64,9 @@ export function workspaces(run: Run, log: Log): Workspaces {
   async function onDisk<T>(work: string, most: number, use: (workspace: Workspace) => Promise<T>): Promise<T> {
     const { bavail, bsize } = await statfs(work)
     const limit = Math.min(most, Math.floor(bavail * bsize * DISK_SHARE))
-    const failure = limit < most ? tooLargeForDisk(limit) : tooLarge(limit)
+    const full = `it takes more than ${sizeText(limit)}, nearly all that the disk has left`
+    const hint = 'free some disk space, then run again'
+    const failure = limit < most ? new Failure('image', full, { hint }) : tooLarge(limit)
     const directory = join(work, 'staged')
     await makeDirectory(directory, 0o700)
     const excess = new AbortController()
@@ -104,11 +106,6 @@ export function workspaces(run: Run, log: Log): Workspaces {
 function tooLarge(limit: number): Failure {
   const hint = '--max-size, or max_size in the spec, raises the limit'
   return new Failure('image', `it takes more than ${sizeText(limit)} unpacked, or too many files`, { hint })
-}
-
-function tooLargeForDisk(limit: number): Failure {
-  const hint = 'free some disk space, then run again'
-  return new Failure('image', `it takes more than ${sizeText(limit)}, nearly all that the disk has left`, { hint })
 }
 
 /**

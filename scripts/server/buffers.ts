@@ -10,23 +10,20 @@ const MAX_LARGE = 64
 /** Buffers kept for later answers: a new one costs as much as the rest of a small answer. */
 const MAX_IDLE = 16
 
-export interface Buffers {
-  lend(): Buffer
-  /** @param reusable false while a socket may still read it */
-  giveBack(buffer: Buffer, reusable: boolean): void
-}
+export type Buffers = ReturnType<typeof buffers>
 
 /** The buffers of one process. */
-export function buffers(): Buffers {
+export function buffers() {
   const idle: Buffer[] = []
   let lent = 0
   return {
-    lend() {
+    lend(): Buffer {
       if (lent >= MAX_LARGE) return Buffer.allocUnsafeSlow(SMALL_BYTES)
       lent++
       return idle.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES)
     },
-    giveBack(buffer, reusable) {
+    /** @param reusable false: somebody else may still read it */
+    giveBack(buffer: Buffer, reusable: boolean): void {
       if (buffer.length !== LARGE_BYTES) return
       lent--
       if (reusable && idle.length < MAX_IDLE) idle.push(buffer)

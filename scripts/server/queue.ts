@@ -9,10 +9,7 @@ export interface QueueLimits {
   total: number
 }
 
-interface Lane {
-  owner: string
-  jobs: (() => Promise<unknown>)[]
-}
+type Lane = { owner: string; jobs: (() => Promise<unknown>)[] }
 
 /** The lanes take turns. @returns a function that queues a job; it throws QueueFull when too many wait */
 export function fairQueue(limits: QueueLimits) {

@@ -40,20 +40,19 @@ export interface PairFiles {
  * @throws Failure when a file is missing, unreadable or not PEM, or when the key belongs to another certificate
  */
 export async function loadPair({ certFile, keyFile, hint }: PairFiles): Promise<Pair> {
-  const cert = await parsePem({
-    file: certFile,
-    kind: 'a certificate in PEM format',
-    hint,
-    parse: text => new X509Certificate(text),
-  })
-  const key = await parsePem({
-    file: keyFile,
-    kind: 'a private key in PEM format without passphrase',
-    hint,
-    parse: createPrivateKey,
-  })
-  if (!cert.parsed.checkPrivateKey(key.parsed)) throw new Failure(keyFile, `is not the key of ${certFile}`, { hint })
-  const x509 = cert.parsed
+  const parse = async <T>(file: string, [kind, parsePem]: [string, (text: string) => T]) => {
+    const text = await read(file)
+    if (text === undefined) throw new Failure(file, 'no such file', { hint })
+    try {
+      return { text, parsed: parsePem(text) }
+    } catch (error) {
+      throw new Failure(file, `is not ${kind}: ${(error as Error).message}`, { hint, cause: error })
+    }
+  }
+  const cert = await parse(certFile, ['a certificate in PEM format', text => new X509Certificate(text)])
+  const key = await parse(keyFile, ['a private key in PEM format without passphrase', createPrivateKey])
+  const { parsed: x509 } = cert
+  if (!x509.checkPrivateKey(key.parsed)) throw new Failure(keyFile, `is not the key of ${certFile}`, { hint })
   return {
     certFile,
     keyFile,
@@ -106,23 +105,5 @@ async function createPair(run: Run, directory: string, hosts: readonly string[])
     await rm(temporary, { recursive: true, force: true })
     // Another server was faster: its pair is used.
     if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
-  }
-}
-
-interface PemFile<T> {
-  file: string
-  /** With its article, for the message. */
-  kind: string
-  hint: string | undefined
-  parse(text: string): T
-}
-
-async function parsePem<T>({ file, kind, hint, parse }: PemFile<T>): Promise<{ text: string; parsed: T }> {
-  const text = await read(file)
-  if (text === undefined) throw new Failure(file, 'no such file', { hint })
-  try {
-    return { text, parsed: parse(text) }
-  } catch (error) {
-    throw new Failure(file, `is not ${kind}: ${(error as Error).message}`, { hint, cause: error })
   }
 }

@@ -3,14 +3,9 @@
 import { readFile } from 'node:fs/promises'
 import type { Run } from '../system/run.ts'
 
-export interface Limits {
-  bytes: number
-  inodes: number
-}
-
 /** Mounts an empty tmpfs that holds so much and no more. Nobody but root can look into it. */
-export async function mountTmpfs(run: Run, path: string, { bytes, inodes }: Limits): Promise<void> {
-  const options = `size=${bytes},nr_inodes=${inodes},mode=700,nodev,nosuid`
+export async function mountTmpfs(run: Run, path: string, limits: { bytes: number; inodes: number }): Promise<void> {
+  const options = `size=${limits.bytes},nr_inodes=${limits.inodes},mode=700,nodev,nosuid`
   await run(['mount', '-t', 'tmpfs', '-o', options, 'lxdocker', path], { privileged: true })
 }
 

@@ -1,4 +1,4 @@
-// Tests scripts/release.sh in a throw-away clone.
+// Tests .ci/release in a throw-away clone.
 
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -45,13 +45,13 @@ function clone(t: TestContext, check = 'exit 0'): Clone {
   const git = (dir: string, ...args: string[]) =>
     execFileSync('git', ['-C', dir, ...args], { env, encoding: 'utf8', stdio: 'pipe' })
   const [origin, dir] = [join(home, 'origin'), join(home, 'clone')]
-  mkdirSync(join(origin, 'scripts'), { recursive: true })
+  mkdirSync(join(origin, '.ci'), { recursive: true })
   git(origin, 'init', '--quiet')
   const version = { version: '1.2.0' }
   writeFileSync(join(origin, 'package.json'), JSON.stringify({ ...version, scripts: { check } }))
   writeFileSync(join(origin, 'package-lock.json'), JSON.stringify(version))
   writeFileSync(join(origin, 'CHANGELOG.md'), CHANGELOG)
-  for (const file of ['scripts/release.sh', '.gitignore']) copyFileSync(join(PROJECT, file), join(origin, file))
+  for (const file of ['.ci/release', '.gitignore']) copyFileSync(join(PROJECT, file), join(origin, file))
   git(origin, 'add', '--all')
   git(origin, 'commit', '--quiet', '--message', 'all')
   git(home, 'clone', '--quiet', origin, dir)
@@ -63,7 +63,7 @@ function clone(t: TestContext, check = 'exit 0'): Clone {
       git(dir, 'commit', '--quiet', '--all', '--message', file)
     },
     release() {
-      const { status, stderr } = spawnSync('scripts/release.sh', { cwd: dir, env, encoding: 'utf8' })
+      const { status, stderr } = spawnSync('.ci/release', { cwd: dir, env, encoding: 'utf8' })
       return { code: status, says: stderr }
     },
   }
