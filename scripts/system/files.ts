@@ -12,12 +12,13 @@ export async function glob(pattern: string, directory: string): Promise<string[]
   return (await fastGlob(pattern, { cwd: directory, followSymbolicLinks: false, dot: pattern.includes('/.') })).sort()
 }
 
-/** The file's text, or undefined when there is no such file. A FIFO is an error: its reader would wait for ever. */
+/** The file's text, or undefined when there is no such file. A FIFO or a device is an error: they may have no end. */
 export async function read(path: string): Promise<string | undefined> {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
-      if (!(await handle.stat()).isFile()) throw new Failure(path, 'is not a regular file')
+      const stat = await handle.stat()
+      if (!stat.isFile() && !stat.isDirectory()) throw new Failure(path, 'is neither a file nor a directory')
       return await handle.readFile('utf8')
     } finally {
       await handle.close()

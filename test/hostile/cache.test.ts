@@ -34,11 +34,11 @@ test('every path of a cache, damaged in every way', { ...needed, concurrency: SI
     Object.entries(isDirectory(path) ? DIRECTORY_DAMAGES : FILE_DAMAGES)
       // A link is no file: what is done to it would be done to the directory behind it.
       .filter(([way]) => !lstatSync(join(cache, path)).isSymbolicLink() || /^(a link|deleted|a FIFO)/.test(way))
-      .map(([way, damage]) => ({ path, way, damage })),
+      .map(([way, damage]) => ({ name: `${path}: ${way}`, path, damage })),
   )
   let [healed, refused] = [0, 0]
-  const results = chosen(rows).map(({ path, way, damage }) =>
-    t.test(`${path}: ${way}`, { timeout: 300_000 }, async () => {
+  const results = chosen(rows).map(({ name, path, damage }) =>
+    t.test(name, { timeout: 900_000 }, async () => {
       const one = house(hub, template)
       const place = {
         path: join(one.dir, '.cache', path),

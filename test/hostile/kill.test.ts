@@ -17,15 +17,14 @@ test('kill -9 before, during and after each step', { ...needed, concurrency: SID
   let [killed, mounted] = [0, 0]
   const rows = run.steps.flatMap((step, nth) =>
     KILLS.filter(moment => moment !== 'during' || step.startsWith('spawn ')).map(moment => ({
-      step,
-      moment,
-      nth: nth + 1,
+      name: `${moment} ${nth + 1}: ${step}`,
+      fault: `${moment}:${nth + 1}`,
     })),
   )
-  const results = chosen(rows, 3).map(({ step, moment, nth }) =>
-    t.test(`${moment} ${nth}: ${step}`, async () => {
+  const results = chosen(rows, 3).map(({ name, fault }) =>
+    t.test(name, async () => {
       const one = house(hub, template)
-      const { signal, exitCode } = await one.build(`${moment}:${nth}`, '--delta')
+      const { signal, exitCode } = await one.build(fault, '--delta')
       // The last writes of an archive may come in one, as the pipe has it: then the run is at its end before.
       if (signal === undefined) equal(exitCode, 0)
       else equal(signal, 'SIGKILL')

@@ -281,7 +281,7 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
   const counts = { healed: 0, refused: 0, repaired: 0 }
 
   const results = chosen(rows).map(({ name, damage, told }) =>
-    t.test(name.slice(0, 120), { timeout: 300_000 }, async () => {
+    t.test(name.slice(0, 120), { timeout: 900_000 }, async () => {
       const one = house(hub, template)
       await damage(one)
       await verify(run, tree(one), () => {})
