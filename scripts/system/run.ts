@@ -53,6 +53,8 @@ export interface RunOptions {
   fileBytes?: number
   /** Names of the variables of this process that the tool gets beside PATH. */
   variables?: RegExp
+  /** The tool's flag for the directory of temporary files, if it does not heed TMPDIR. */
+  temporaryFlag?: string
   /** Whether the tool needs the network. */
   network?: boolean
   /** Whether the tool sets extended attributes such as trusted.*, which take more rights. */
@@ -83,9 +85,10 @@ export interface Runner {
 
 /** What starts the tools of one run of the program, and ends them when that is interrupted. */
 export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
-  return async (argv, options = {}) => {
-    const { timeout, silence, transfer, limit, fileBytes, fd3 } = options
+  return async ([tool, ...words], options = {}) => {
+    const { temporaryFlag: flag, timeout, silence, transfer, limit, fileBytes, fd3 } = options
     if (interruption.aborted) throw new Interrupted()
+    const argv = [tool, ...(temporary && flag ? [flag, temporary] : []), ...words]
     log.debug(`$ ${argv.map(word).join(' ')}`)
     const [program = '', ...args] = [
       ...(fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]),
@@ -123,8 +126,8 @@ export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
     if (interruption.aborted) throw new Interrupted()
     if (limit?.aborted) throw limit.reason
     const details = { argv, stderr: String(result.stderr ?? ''), exitCode: result.exitCode, cause: result.cause }
-    if (overdue.signal.aborted) throw new ToolFailure(argv[0], overdue.signal.reason, details)
-    if (result.isMaxBuffer) throw new ToolFailure(argv[0], 'it has written too much', details)
+    if (overdue.signal.aborted) throw new ToolFailure(tool, overdue.signal.reason, details)
+    if (result.isMaxBuffer) throw new ToolFailure(tool, 'it has written too much', details)
     if (result.failed || options.refuse?.test(details.stderr)) throw failure(program, result, details)
     return String(result.stdout ?? '')
   }

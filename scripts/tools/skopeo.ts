@@ -12,7 +12,7 @@ export interface Platform {
 
 /** Where it finds credentials, registries, certificates, proxies. */
 const VARIABLES =
-  /^(HOME|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME)|REGISTRY_AUTH_FILE|DOCKER_CONFIG|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|_?CONTAINERS_\w+)$/i
+  /^(HOME|XDG_(RUNTIME_DIR|CONFIG_HOME)|REGISTRY_AUTH_FILE|DOCKER_CONFIG|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|_?CONTAINERS_\w+)$/i
 
 /** Seconds within which a registry has to answer a question. */
 const ANSWER_SECONDS = 120
@@ -58,7 +58,7 @@ const HINTS: [RegExp, string][] = [
 
 async function skopeo(run: Run, args: readonly string[], limits: RunOptions): Promise<string> {
   try {
-    return await run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true })
+    return await run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true, temporaryFlag: '--tmpdir' })
   } catch (error) {
     if (!(error instanceof ToolFailure) || error.details.hint) throw error
     const hint = HINTS.find(([pattern]) => pattern.test(`${error.stderr}${error.reason}`))?.[1]

@@ -11,12 +11,12 @@ import { type TestContext, test } from 'node:test'
 import { hostArchitecture, PLATFORMS } from '../../scripts/spec/architecture.ts'
 import { loadSpecs } from '../../scripts/spec/load.ts'
 import { address } from '../../scripts/spec/reference.ts'
-import type { Run } from '../../scripts/system/run.ts'
+import { type Run, runner } from '../../scripts/system/run.ts'
 import * as skopeo from '../../scripts/tools/skopeo.ts'
 import { temporary } from '../world/directory.ts'
 import { image } from '../world/image.ts'
 import { lxdocker } from '../world/lxdocker.ts'
-import { recordingRun, run } from '../world/run.ts'
+import { recordingRun, run, silentLog } from '../world/run.ts'
 import { needs } from '../world/tools.ts'
 
 const platform = PLATFORMS[hostArchitecture()]
@@ -31,7 +31,15 @@ for (const [transport, tag] of [
   test(`${transport}: an image at a path that starts at the spec`, needs('skopeo'), async () => {
     const house = lxdocker()
     const layout = image(join(house.dir, 'layout'), { config, layers: [{ file: 'x' }] })
-    await run(['skopeo', 'copy', '--quiet', layout, `${transport}:${join(house.dir, 'there')}${tag}`])
+    await run([
+      'skopeo',
+      '--tmpdir',
+      tmpdir(),
+      'copy',
+      '--quiet',
+      layout,
+      `${transport}:${join(house.dir, 'there')}${tag}`,
+    ])
     house.spec('web', `image: ${transport}:../there${transport === 'docker-archive' ? '' : tag}\n`)
     const [spec] = await loadSpecs(join(house.dir, 'specs'))
     assert.ok(spec)
@@ -115,6 +123,27 @@ test('no layer grows beyond its limit', needs('skopeo'), async t => {
   }
 })
 
+test(
+  'archives are unpacked where the run says, so that a sandbox does not stop it',
+  needs('skopeo', 'bwrap', 'root'),
+  async t => {
+    const dir = await temporary(t)
+    const at = (name: string) => join(dir, name)
+    const from = image(at('image'), { config, layers: [{ file: 'x' }] })
+    for (const archive of ['oci-archive:DIR/oci:1', 'docker-archive:DIR/docker:it:1'])
+      await run(['skopeo', '--tmpdir', dir, 'copy', '--quiet', from, archive.replace('DIR', dir)])
+    await mkdir(at('work/tmp'), { recursive: true })
+    const sandbox = { writable: [at('work')] }
+    const { signal } = new AbortController()
+    const boxed = runner({ log: silentLog(), interruption: signal, sandbox, temporary: at('work/tmp') })
+    for (const there of [`oci-archive:${at('oci')}:1`, `docker-archive:${at('docker')}`]) {
+      await skopeo.inspectManifest(boxed, there)
+      await skopeo.copy(boxed, { address: there, platform, layout: at('work/layout'), tag: 'it', limit: 1e9 })
+    }
+    assert.deepEqual(await readdir(at('work/tmp')), [])
+  },
+)
+
 test('the command lines', needs('skopeo'), async t => {
   const dir = await temporary(t)
   const from = image(join(dir, 'image'), { config, layers: [{ file: 'x' }] })
@@ -153,7 +182,8 @@ test('of the environment skopeo sees where credentials, registries and proxies a
       else process.env[name] = before[name]
     }
   })
-  const environment = await skopeo.inspectManifest((_, options) => run(['env'], options), 'oci:/nothing')
+  const env: Run = (_, { variables = /^/ } = {}) => run(['env'], { variables })
+  const environment = await skopeo.inspectManifest(env, 'oci:/nothing')
   const found = Object.fromEntries(
     environment
       .trim()

@@ -3,21 +3,14 @@ import { test } from 'node:test'
 import { type Outcome, printOutcome, printSum } from '../../../scripts/cli/report.ts'
 import { silentLog } from '../../world/run.ts'
 
-const product = { image: 'nginx', fingerprint: undefined, digest: undefined }
+const WEB = { image: 'it', serial: undefined, fingerprint: undefined, digest: undefined }
 
 const outcomes: Outcome[] = [
-  { ...product, name: 'db', architecture: 'amd64', action: 'keep', why: 'nothing new', serial: '20260101_0000' },
-  {
-    ...product,
-    name: 'web',
-    architecture: 'amd64',
-    action: 'build',
-    why: 'the image changed',
-    serial: '20260101_0000',
-  },
-  { ...product, name: 'web', architecture: 'arm64', action: 'built', why: 'new', serial: '20260102_0000' },
-  { ...product, name: 'new', architecture: 'amd64', action: 'fail', why: 'skopeo: denied', serial: undefined },
-  { ...product, name: 'old', architecture: 'amd64', action: 'fail', why: 'tar: broken', serial: '20260101_0000' },
+  { ...WEB, name: 'db', architecture: 'amd64', action: 'keep', why: 'nothing new', serial: '20260101_0000' },
+  { ...WEB, name: 'web', architecture: 'amd64', action: 'build', why: 'the image changed', serial: '20260101_0000' },
+  { ...WEB, name: 'web', architecture: 'arm64', action: 'built', why: 'new', serial: '20260102_0000' },
+  { ...WEB, name: 'new', architecture: 'amd64', action: 'fail', why: 'skopeo: denied' },
+  { ...WEB, name: 'old', architecture: 'amd64', action: 'fail', why: 'tar: broken', serial: '20260101_0000' },
 ]
 
 /** What is said of outcomes, and which of it even with --quiet. */

@@ -73,6 +73,7 @@ test('a tool sees PATH, plain texts and times, what it is allowed to: nothing el
 test('tools lay down what they need for a moment where the run says', async () => {
   const there = runner({ log: silentLog(), interruption: new AbortController().signal, temporary: '/there' })
   match(await there(['env']), /^TMPDIR=\/there$/m)
+  equal(await there(['echo', 'a'], { temporaryFlag: '--tmp' }), '--tmp /there a\n')
 })
 
 test('a failure has the end of standard error, the exit code, the command', async () => {
