@@ -36,7 +36,7 @@ export function launch(t: TestContext, cwd: string, argv: string[], env: Record<
     for (;;) {
       const found = pattern.exec(output.err)
       if (found) return found
-      assert.equal(child.exitCode, null, output.err)
+      assert.deepEqual([child.exitCode, child.signalCode], [null, null], output.err)
       await Promise.race([once(child.stderr, 'data'), ended])
     }
   }

@@ -5,14 +5,16 @@ import { once } from 'node:events'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { get } from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { test } from 'node:test'
 import { connect, type TLSSocket } from 'node:tls'
+import { freePort } from '../../world/registry.ts'
 import { run } from '../../world/run.ts'
+import { together } from '../../world/together.ts'
 import { needs } from '../../world/tools.ts'
 import { eventually, peakMegabytes, start } from './entry.ts'
 import { ask, IMAGE, publishedTree, temporary } from './fixture.ts'
+
+const { test, runTogether } = together()
 
 test('it prints its URL with the commands to trust it; logs every request; finishes downloads on SIGTERM', async t => {
   const { root, image } = await publishedTree(t, 30_000_000)
@@ -42,10 +44,7 @@ test('it prints its URL with the commands to trust it; logs every request; finis
 
 test('--quiet prints nothing; SIGINT ends it with 130', { timeout: 60_000 }, async t => {
   const { root } = await publishedTree(t)
-  const free = createServer().listen(0, '127.0.0.1')
-  await once(free, 'listening')
-  const { port } = free.address() as AddressInfo
-  await once(free.close(), 'close')
+  const port = await freePort()
   const server = start(t, dirname(root), '--quiet', '--workers', '1', '--listen', `127.0.0.1:${port}`)
   const ca = join(dirname(root), '.tls/cert.pem')
   await eventually(async () => ask(port, '/', { ca: await readFile(ca, 'utf8') }))
@@ -136,3 +135,5 @@ test('500 readers that take nothing cost a bounded amount of memory; others are 
   const grown = peakMegabytes(Number(server.workers()[0])) - before
   assert.ok(grown < 300, `${grown} MB`)
 })
+
+runTogether('serve.ts', 2)

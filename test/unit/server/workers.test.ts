@@ -8,13 +8,15 @@ import { type IncomingMessage, get as plainGet, type RequestOptions } from 'node
 import { get } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { loadOrCreate } from '../../../scripts/server/tls.ts'
 import { run } from '../../world/run.ts'
+import { together } from '../../world/together.ts'
 import { ENTRY, eventually, launch, peakMegabytes, start } from './entry.ts'
 import { ask, IMAGE, publishedTree, temporary } from './fixture.ts'
 
 const path = `/${IMAGE}/root.tar.zst`
+const { test, runTogether } = together()
 
 /** Starts two workers, which get the connections in turn. */
 async function startServer(t: TestContext, size?: number, ...args: string[]) {
@@ -162,3 +164,5 @@ test('npx zx serve.ts starts it', { timeout: 60_000 }, async t => {
   server.child.kill('SIGTERM')
   assert.equal((await server.ended).code, 143)
 })
+
+runTogether('workers', 3)
