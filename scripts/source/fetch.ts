@@ -9,11 +9,8 @@ import { glob, makeDirectory, remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import type { Digest } from '../text/digest.ts'
 import * as skopeo from '../tools/skopeo.ts'
-import { blobPath, layoutBlobs, layoutManifests } from './layout.ts'
+import { blobPath, layoutBlobs, layoutManifests, TAG } from './layout.ts'
 import type { Source } from './resolve.ts'
-
-/** The tag that every layout gives its only image. */
-export const TAG = 'image'
 
 /** A fetched image. */
 export interface Layout {

@@ -1,9 +1,11 @@
 // Reads OCI layouts that hold one image each.
 
 import { join } from 'node:path'
-import { parsed } from '../cli/errors.ts'
+import { z } from 'zod'
+import { Failure, parsed } from '../cli/errors.ts'
 import { read } from '../system/files.ts'
 import type { Digest } from '../text/digest.ts'
+import { json } from '../text/json.ts'
 import { type Descriptor, manifestJson } from './manifest.ts'
 
 /** Where a blob lies in a layout. */
@@ -11,9 +13,18 @@ export function blobPath(digest: Digest): string {
   return join('blobs', digest.replace(':', '/'))
 }
 
-/** The manifests that a layout's index names. @throws Failure */
+/** The tag that every layout gives its only image. */
+export const TAG = 'image'
+
+const layoutJson = json(z.object({ imageLayoutVersion: z.literal('1.0.0') }))
+
+/** The manifests that a layout's index names. @throws Failure, also where none is tagged as umoci wants it */
 export async function layoutManifests(layout: string): Promise<Descriptor[]> {
-  return (await manifest(join(layout, 'index.json'))).manifests ?? []
+  const file = join(layout, 'oci-layout')
+  parsed(layoutJson, await read(file), file)
+  const { manifests = [] } = await manifest(join(layout, 'index.json'))
+  if (manifests.some(({ annotations }) => annotations['org.opencontainers.image.ref.name'] === TAG)) return manifests
+  throw new Failure(layout, 'has no image')
 }
 
 /**

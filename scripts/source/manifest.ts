@@ -20,6 +20,7 @@ const descriptor = exactStruct({
   /** Bytes. */
   size: z.int().nonnegative().default(0),
   platform: platform.optional(),
+  annotations: z.record(z.string(), z.unknown()).default({}),
 })
 
 const manifest = exactStruct({
