@@ -21,10 +21,6 @@ const rows = chosen(LIES)
 const precious = canary()
 /** A repository's name is lower case. */
 const path = (name: string) => `r${Buffer.from(name).toString('hex')}`
-name
-  .toLowerCase()
-  .replace(/[^a-z0-9]+/g, '-')
-  .replace(/-$/, '')
 let hub: Awaited<ReturnType<typeof liar>>
 let house: Lxdocker
 
