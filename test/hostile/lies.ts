@@ -223,7 +223,7 @@ export const INDEXES: Served[] = [
     /there is none for linux/,
   ),
   index('index-with-config', own => ({ manifests: [own], config: own }), /a manifest and an index at once/),
-  index('index-typed-manifest', own => ({ manifests: [own] }), /failed/, MANIFEST),
+  index('index-typed-manifest', own => ({ manifests: [own] }), /failed|built/, MANIFEST),
   index('index-key-Manifests', own => ({ manifests: [], Manifests: [own] }), /"Manifests" passes for "manifests"/),
   row(
     'index-nested',
