@@ -37,64 +37,39 @@ export interface Packing {
 }
 
 export async function pack(run: Run, { format, staged, work, time }: Packing): Promise<Item[]> {
-  const version = join(work, 'version')
+  const path = (file: string) => join(work, 'version', file)
   // A first attempt may have left something.
   await remove(run, work, 'version')
-  await makeDirectory(version)
+  await makeDirectory(join(work, 'version'))
   if (format === 'unified') {
     const names = [...METADATA, 'rootfs']
-    const file = join(version, 'image.tar.zst')
+    const file = path('image.tar.zst')
     const only = await archive(run, { ftype: 'lxd_combined.tar.gz', file, compressor: ZSTD, directory: staged, names })
     return [{ ...only, fingerprint: only.sha256 }]
   }
-  const metadata = join(version, 'metadata.tar.xz')
+  const file = path('metadata.tar.xz')
   const compressor = COMPRESSORS['tar.xz']
-  const first = await archive(run, {
-    ftype: 'lxd.tar.xz',
-    file: metadata,
-    compressor,
-    directory: staged,
-    names: METADATA,
-  })
+  const metadata = await archive(run, { ftype: 'lxd.tar.xz', file, compressor, directory: staged, names: METADATA })
   const rootfs = join(staged, 'rootfs')
-  if (format !== 'squashfs') return [first, await packTar(run, { format, rootfs, metadata })]
-  const squashed = [first, await packSquashfs(run, { rootfs, metadata, time })]
+
+  /** The fingerprint is that of the metadata's bytes, then the root file system's. */
+  const packTar = async (kind: keyof typeof COMPRESSORS): Promise<Item> => {
+    const rest = { compressor: COMPRESSORS[kind], directory: rootfs, names: ['.'] }
+    let packed: Item | undefined
+    const fingerprint = await sha256sum(run, async both => {
+      await copyFile(file, both)
+      packed = await archive(run, { ftype: 'root.tar.xz', file: path(`rootfs.${kind}`), ...rest }, both)
+    })
+    return { ...(packed as Item), fingerprint }
+  }
+
+  if (format !== 'squashfs') return [metadata, await packTar(format)]
+  const image = path('rootfs.squashfs')
+  await mksquashfs(run, rootfs, image, time)
+  const [sha256, fingerprint] = await Promise.all([sha256sumFiles(run, image), sha256sumFiles(run, file, image)])
+  const squashed = [metadata, { ...(await item('squashfs', image, sha256)), fingerprint }]
   // Incus unpacks squashfs without file capabilities.
-  if (!(await anyCapability(run, rootfs))) return squashed
-  return [...squashed, await packTar(run, { format: 'tar.zst', rootfs, metadata })]
-}
-
-interface Packed {
-  rootfs: string
-  /** The archive of the metadata, the fingerprint's first part. */
-  metadata: string
-}
-
-async function packTar(
-  run: Run,
-  { format, rootfs, metadata }: Packed & { format: keyof typeof COMPRESSORS },
-): Promise<Item> {
-  const file = join(dirname(metadata), `rootfs.${format}`)
-  const archived = {
-    ftype: 'root.tar.xz',
-    file,
-    compressor: COMPRESSORS[format],
-    directory: rootfs,
-    names: ['.'],
-  } as const
-  let packed: Item | undefined
-  const fingerprint = await sha256sum(run, async both => {
-    await copyFile(metadata, both)
-    packed = await archive(run, archived, both)
-  })
-  return { ...(packed as Item), fingerprint }
-}
-
-async function packSquashfs(run: Run, { rootfs, metadata, time }: Packed & { time: number }): Promise<Item> {
-  const file = join(dirname(metadata), 'rootfs.squashfs')
-  await mksquashfs(run, rootfs, file, time)
-  const [sha256, fingerprint] = await Promise.all([sha256sumFiles(run, file), sha256sumFiles(run, metadata, file)])
-  return { ...(await item('squashfs', file, sha256)), fingerprint }
+  return (await anyCapability(run, rootfs)) ? [...squashed, await packTar('tar.zst')] : squashed
 }
 
 type Archive = Omit<tar.Archive, 'fifo'> & { ftype: Ftype; file: string }

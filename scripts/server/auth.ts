@@ -65,10 +65,7 @@ export function requirePassword({ log, handler, ...options }: PasswordOptions): 
   }
 }
 
-interface Login {
-  user: string
-  password: string
-}
+type Login = Omit<htpasswd.Login, 'file'>
 
 /** Refuses what htpasswd would misread: control characters end a line of its file or input, a leading "-" is an option. */
 function parseBasicAuth(header = ''): Login | undefined {

@@ -5,7 +5,7 @@ const LARGE_BYTES = 1 << 19
 
 /** More than MAX_LARGE answers at the same time get small buffers, so that stalled readers do not fill the memory. */
 const SMALL_BYTES = 1 << 14
-const MAX_LARGE = 64
+const MAX_LARGE = 128
 
 /** Buffers kept for later answers: a new one costs as much as the rest of a small answer. */
 const MAX_IDLE = 16

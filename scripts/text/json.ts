@@ -60,33 +60,24 @@ const fold = (key: string) => key.toUpperCase().toLowerCase()
  *
  * @param shape each value needs a default, for Go has one
  */
-export function goStruct<Shape extends z.ZodRawShape>(shape: Shape) {
+export function goStruct<Shape extends z.ZodRawShape>(shape: Shape, exact = false) {
   const names = new Map(Object.keys(shape).map(name => [fold(name), name]))
-  return z.preprocess(value => {
+  return z.preprocess((value, context) => {
     if (value === null || value === undefined) return {}
-    if (!isObject(value)) return value
-    const known = Object.entries(value).map(([key, value]) => [names.get(fold(key)), value] as const)
-    return Object.fromEntries(known.filter(([name, value]) => name !== undefined && value !== null))
+    if (typeof value !== 'object' || Array.isArray(value)) return value
+    const known = Object.entries(value).map(([key, value]) => ({ key, name: names.get(fold(key)), value }))
+    for (const { key, name } of exact ? known : []) {
+      if (name !== undefined && name !== key)
+        context.addIssue({ code: 'custom', message: `the key ${JSON.stringify(key)} passes for "${name}"` })
+    }
+    const said = known.filter(({ name, value }) => name !== undefined && value !== null)
+    return Object.fromEntries(said.map(({ name, value }) => [name, value]))
   }, z.object(shape))
 }
 
 /** The same where nothing may be ambiguous: a key that differs from a known one by case alone is an issue. */
 export function exactStruct<Shape extends z.ZodRawShape>(shape: Shape) {
-  const names = new Map(Object.keys(shape).map(name => [fold(name), name]))
-  return z.pipe(
-    z.unknown().superRefine((value, context) => {
-      for (const key of isObject(value) ? Object.keys(value) : []) {
-        const name = names.get(fold(key))
-        if (name !== undefined && name !== key)
-          context.addIssue({ code: 'custom', message: `the key ${JSON.stringify(key)} passes for "${name}"` })
-      }
-    }),
-    goStruct(shape),
-  )
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return goStruct(shape, true)
 }
 
 /** Longer than any name should be. */

@@ -8,20 +8,14 @@ import { retain } from './retain.ts'
 import type { Version } from './version.ts'
 import { versions } from './versions.ts'
 
-export interface Refresh {
-  tree: string
-  /** Which products are listed. */
-  wanted: (version: Version) => boolean
-  /** How many versions of each. */
-  keep: number
-}
+/** Products to list, and how many versions of each. */
+export type Listed = { tree: string; wanted: (version: Version) => boolean; keep: number }
 
 /** An empty catalog is never published: then all stays as it is. @returns the versions that are listed now */
-export async function refreshCatalog(run: Run, log: Log, { tree, wanted, keep }: Refresh): Promise<Version[]> {
+export async function refreshCatalog(run: Run, log: Log, { tree, wanted, keep }: Listed): Promise<Version[]> {
   const retained = retain(await versions(tree, log), wanted, keep)
-  if (retained.listed.length > 0) {
-    await writeCatalog(tree, retained.listed)
-    await expire(run, tree, retained, new Date())
-  }
+  if (retained.listed.length === 0) return []
+  await writeCatalog(tree, retained.listed)
+  await expire(run, tree, retained, new Date())
   return retained.listed
 }
