@@ -82,7 +82,7 @@ test('a file that cannot be used is named', async t => {
   const cases: [string, string, string, RegExp][] = [
     [join(parent, 'none'), key, join(parent, 'none'), /^no such file$/],
     [cert, join(parent, 'none'), join(parent, 'none'), /^no such file$/],
-    [parent, key, parent, /^is not a regular file$/],
+    [parent, key, parent, /^cannot be read: EISDIR/],
     [key, key, key, /^is not a certificate in PEM format/],
     [cert, cert, cert, /^is not a private key in PEM format/],
     [cert, locked, locked, /^is not a private key in PEM format without passphrase/],
