@@ -52,18 +52,16 @@ test('write: a file that says the same is not touched, a link is replaced by a f
   deepEqual([await readFile(target, 'utf8'), await readFile(join(directory, 'link'), 'utf8')], ['precious', 'new'])
 })
 
-test('write: what cannot be written is named, the file stays, nothing is left beside', async t => {
+test('write: what cannot be written is named', async () => {
+  await rejects(write('/proc/file', 'text'), { name: 'Failure', place: '/proc/file', reason: /^cannot be written: / })
+})
+
+test('write: a directory in its place or beside is replaced', async t => {
   const directory = await temporary(t)
-  const path = join(directory, 'file')
-  await mkdir(path)
-  await writeFile(join(path, 'inside'), '')
-  await rejects(write(path, 'text'), { name: 'Failure', place: path })
-  await mkdir(join(directory, '.other.new'))
-  await rejects(write(join(directory, 'other'), 'text'))
-  deepEqual(
-    (await readdir(directory)).filter(name => name === 'file' || name === 'other'),
-    ['file'],
-  )
+  for (const name of ['file', '.file.new']) await mkdir(join(directory, name, 'deep'), { recursive: true })
+  await write(join(directory, 'file'), 'text')
+  equal(await readFile(join(directory, 'file'), 'utf8'), 'text')
+  deepEqual(await readdir(directory), ['file'])
 })
 
 test('write: a killed run that left its file beside is no obstacle', async t => {
