@@ -177,7 +177,7 @@ async function make(
     items,
   }
   step('publishing')
-  await publish(out, directory, version)
+  await publish(run, out, directory, version)
   return version
 }
 
@@ -187,10 +187,11 @@ function versionsOf({ published }: BuildContext, { spec, architecture }: Product
 }
 
 /** Removes what this run or an earlier one has left half done. */
-export async function sweep({ run, out }: BuildContext): Promise<void> {
+export async function sweep({ run, out, cache }: BuildContext): Promise<void> {
   await umount(run, join(out, WORK))
   await remove(run, out, WORK)
   for (const file of await glob(UNFINISHED, out)) await remove(run, out, file)
+  for (const file of await glob('tmp/*', cache)) await remove(run, cache, file)
 }
 
 function outcome({ spec, architecture }: Product, what: Pick<Outcome, 'action' | 'why'>, version?: Version): Outcome {
