@@ -1,5 +1,6 @@
 // Takes products from their registries into the tree.
 
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { explain, Failure, failedCommand, Interrupted } from './cli/errors.ts'
 import type { Log } from './cli/log.ts'
@@ -191,7 +192,8 @@ export async function sweep({ run, out, cache }: BuildContext): Promise<void> {
   await umount(run, join(out, WORK))
   await remove(run, out, WORK)
   for (const file of await glob(UNFINISHED, out)) await remove(run, out, file)
-  for (const file of await glob('tmp/*', cache)) await remove(run, cache, file)
+  const temporary = await readdir(join(cache, 'tmp')).catch(() => [])
+  for (const name of temporary) await remove(run, cache, join('tmp', name))
 }
 
 function outcome({ spec, architecture }: Product, what: Pick<Outcome, 'action' | 'why'>, version?: Version): Outcome {

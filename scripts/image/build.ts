@@ -12,7 +12,6 @@ import type { Run } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
 import { ownedAbove, touchNewer } from '../tools/find.ts'
 import * as umoci from '../tools/umoci.ts'
-import type { ImageSummary, Item } from '../tree/version.ts'
 import { metadata, stageMetadata } from './metadata.ts'
 import { overlay } from './overlay.ts'
 import { pack } from './pack.ts'
@@ -38,15 +37,11 @@ export interface Workshop {
   step: (doing: string) => void
 }
 
-export interface Built {
-  /** The directory that holds the items' files and nothing else. */
-  directory: string
-  items: Item[]
-  summary: ImageSummary
-}
-
-/** @throws Failure when the image cannot be fetched, unpacked or run */
-export async function build(image: Image, { log, workspaces, work, step }: Workshop): Promise<Built> {
+/**
+ * @returns the directory that holds the items' files alone
+ * @throws Failure when the image cannot be fetched, unpacked or run
+ */
+export async function build(image: Image, { log, workspaces, work, step }: Workshop) {
   const { product, config, payload } = image
   const { keys } = product.spec
   const runtime = runtimeConfig(config, keys)

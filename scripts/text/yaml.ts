@@ -63,6 +63,7 @@ export function parseYaml(bytes: Uint8Array): Yaml {
   }
 }
 
+/** Text of several lines stands in quotes: what its lines begin or end with means something to some parser otherwise. */
 export function writeYaml(value: unknown): string {
-  return stringify(value, { sortMapEntries: true, lineWidth: 0 })
+  return stringify(value, { sortMapEntries: true, lineWidth: 0, blockQuote: false })
 }
