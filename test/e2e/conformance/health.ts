@@ -172,7 +172,7 @@ export const health: Table = {
     },
   },
   'health: a check that hangs is killed with its children': {
-    image: shellChecked('/probe/probe check || exit 1', {}, { Timeout: SECOND, Retries: 1 }),
+    image: shellChecked('/probe/probe check || exit 1', {}, { Timeout: 3 * SECOND, Retries: 1 }),
     async see(it) {
       await says(it, 'healthy')
       await it.inside('touch', '/probe/hang')

@@ -70,7 +70,7 @@ const early = (spec = ''): Table[string] => ({
   instance: { config: { 'user.lxdocker_init_script': ENDLESS } },
   async see(it) {
     await it.inside('sh', '-c', 'until [ -e /probe/waits ]; do sleep 0.1; done')
-    await it.stop(30)
+    await it.stop()
     equal(await it.host.pull(it.name, '/probe/asked'), 'asked')
     deepEqual(await it.events(), [])
   },
