@@ -27,7 +27,10 @@ export async function copyOutput(run: Run, argv: Argv, fifo: string, ...sinks: S
   await both.close()
   await rm(fifo)
   // The program has its end from its start on. Ours is closed now, or `from` would never end.
-  await Promise.all([run(argv, { output: to.fd }), to.close(), copy(from, sinks)])
+  const program = run(argv, { output: to.fd })
+  // Not before all have ended: the caller closes what the sinks write to. A sink's failure ends the program, too.
+  const ends = await Promise.allSettled([copy(from, sinks), to.close(), program])
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
 }
 
 /** An error also ends it for whoever writes into `from`. */
