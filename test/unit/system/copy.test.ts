@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { deepEqual, ok, rejects } from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { copyFile, copyOutput, type Sink } from '../../../scripts/system/copy.ts
 import { ToolFailure } from '../../../scripts/system/run.ts'
 import { temporary } from '../../world/directory.ts'
 import { run } from '../../world/run.ts'
+import { waitFor } from '../../world/wait.ts'
 
 /** Keeps what it takes; a slow one sees bytes that another one must not have replaced meanwhile. */
 function keeper(slow = false) {
@@ -44,7 +45,7 @@ test('a program that fails is told, what it wrote before has come', async t => {
   const fifo = join(await temporary(t), 'fifo')
   const copied = copyOutput(run, ['sh', '-c', 'echo half; echo broken >&2; exit 1'], fifo, sink)
   await rejects(copied, error => error instanceof ToolFailure && error.reason === 'broken')
-  equal(bytes().toString(), 'half\n')
+  await waitFor('what it wrote', () => bytes().toString() === 'half\n')
 })
 
 test('a sink that fails ends the program, however much it has to say', async t => {
