@@ -108,7 +108,7 @@ export function mounts(dir: string): string[] {
 
 /** Waits until no process that a house has started is left. */
 export async function deserted({ dir }: House): Promise<void> {
-  await waitFor(`no process of ${dir} is left`, () => processes(dir).length === 0, 30).catch(error => {
+  await waitFor(`no process of ${dir} is left`, () => processes(dir).length === 0).catch(error => {
     throw new Error(`${error.message}: ${processes(dir).join(', ')}`)
   })
 }

@@ -96,7 +96,7 @@ for run in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do run_applicatio
 echo $status`,
   )
   equal(stdout, '7')
-  await waitFor('no process is left', () => processes(state).length === 0, 30)
+  await waitFor('no process is left', () => processes(state).length === 0)
 })
 
 test('a stop just before a pause between two runs ends the pause', () => {
