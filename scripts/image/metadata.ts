@@ -2,11 +2,13 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Failure } from '../cli/errors.ts'
 import type { Payload } from '../plan/payload.ts'
 import type { ImageConfig } from '../source/config.ts'
 import type { Product } from '../spec/product.ts'
 import { makeDirectory } from '../system/files.ts'
 import { yamlText } from '../text/printable.ts'
+import { sizeText } from '../text/size.ts'
 import { writeYaml } from '../text/yaml.ts'
 
 /** The files that LXD writes into an instance, the template that each is made from, and when. */
@@ -15,6 +17,9 @@ const TEMPLATES = {
   '/etc/hosts': { template: 'hosts.tpl', when: ['create', 'copy'] },
   '/lxd-prelaunch': { template: 'prelaunch.tpl', when: ['start'] },
 } as const
+
+/** LXD gives up on metadata.yaml somewhat above. */
+const MAX_BYTES = 1 << 20
 
 /** @param directory gets `metadata.yaml` and `templates/` */
 export async function stageMetadata(directory: string, text: string, { templates }: Payload): Promise<void> {
@@ -25,19 +30,21 @@ export async function stageMetadata(directory: string, text: string, { templates
   }
 }
 
-/** The text of metadata.yaml. */
+/** The text of metadata.yaml. @throws Failure when it would be too long for LXD */
 export function metadata({ spec, architecture }: Product, { created, config }: ImageConfig): string {
   const templates = Object.entries(TEMPLATES).map(([path, template]) => [
     path,
     { ...template, create_only: false, properties: {} },
   ])
-  return writeYaml({
+  const text = writeYaml({
     architecture,
     creation_date: created,
     expiry_date: 0,
     properties: { description: yamlText(spec.keys.description ?? spec.name), ...properties(config) },
     templates: Object.fromEntries(templates),
   })
+  if (Buffer.byteLength(text) <= MAX_BYTES) return text
+  throw new Failure('image', `its labels, ports and volumes hold more than ${sizeText(MAX_BYTES)}`)
 }
 
 /** What the image says for people to know; how it runs is in /sbin/init. */

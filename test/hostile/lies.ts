@@ -364,7 +364,8 @@ export const NUMBERS: Served[] = [
     { Labels: Object.fromEntries(Object.keys(many(20_000)).map(key => [key, 'x'])) },
     /has more than 10000 labels/,
   ),
-  config('label-3-mb', { Labels: { a: 'x'.repeat(3 << 20) } }, BUILT),
+  config('label-3-mb', { Labels: { a: 'x'.repeat(3 << 20) } }, /hold more than 1 MiB/),
+  critical(config('label-1-mb', { Labels: { a: 'x'.repeat(1_040_000) } }, BUILT)),
   config(
     'env-2-mb',
     { Env: Array.from({ length: 20 }, (_, n) => `A${n}=${'x'.repeat(100_000)}`) },
