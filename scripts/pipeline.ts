@@ -82,13 +82,8 @@ export async function plan(context: BuildContext, products: readonly Product[]):
   return pool(products, CONCURRENT_QUESTIONS, product => planProduct(context, product))
 }
 
-export interface CarryOut {
-  plans: readonly Plan[]
-  /** Images at the same time. */
-  jobs: number
-  /** Lists what lies in the tree: a slow image does not keep a finished one back. */
-  list: () => Promise<unknown>
-}
+/** `list` lists what lies in the tree: a slow image does not keep a finished one back. */
+export type CarryOut = { plans: readonly Plan[]; jobs: number; list: () => Promise<unknown> }
 
 /** Carries plans out, as far as there is something to do; says what became of each. */
 export async function carryOut(context: BuildContext, { plans, jobs, list }: CarryOut): Promise<Outcome[]> {

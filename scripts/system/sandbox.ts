@@ -10,10 +10,7 @@ const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SET
 
 export interface Needs {
   network?: boolean | undefined
-  /**
-   * Extended attributes beyond file capabilities and those of users: the kernel gives them to CAP_SYS_ADMIN alone, with
-   * which a program that runs a stranger's code could change the mounts.
-   */
+  /** To set trusted.* and their like, which takes CAP_SYS_ADMIN: with it a program gone bad could change the mounts. */
   attributes?: boolean | undefined
 }
 

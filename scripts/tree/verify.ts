@@ -43,11 +43,7 @@ const images = json(
 )
 
 /** @returns how many files the catalog names, and what is wrong with them or with the catalog itself */
-export async function verify(
-  run: Run,
-  tree: string,
-  progress: (path: string) => void,
-): Promise<{ files: number; complaints: Complaint[] }> {
+export async function verify(run: Run, tree: string, progress: (path: string) => void) {
   let listed: Entry[][]
   try {
     listed = await listedEntries(tree)
