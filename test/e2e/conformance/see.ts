@@ -20,7 +20,7 @@ export function clean(start: Start): void {
   equal(start.umask, 0o022)
   deepEqual(start.blocked, [], 'no signal is blocked')
   deepEqual(
-    start.ignored.filter(signal => signal !== SIGPIPE), // liblxc ignores it, see init-templates/README.md
+    start.ignored.filter(signal => signal !== SIGPIPE), // liblxc ignores it, see docs/init.md
     [],
     'no signal is ignored',
   )
