@@ -15,7 +15,7 @@ export type Daemon = 'LXD' | 'Incus'
 
 /** The patterns of what becomes part of a path. */
 export const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
-export const SERIAL = /^\d{8}_\d{4}$/
+export const SERIAL = /^(?!9999)\d{8}_\d{4}$/
 const FILE = /^[A-Za-z0-9][\w.-]*$/
 const SHA256 = /^[0-9a-f]{64}$/
 
