@@ -22,7 +22,7 @@ import { sizeText } from './text/size.ts'
 import { umount } from './tools/mount.ts'
 import { nextSerial, versionPath, WORK } from './tree/layout.ts'
 import { publish } from './tree/publish.ts'
-import { type Recipe, rootfsItem, type Version } from './tree/version.ts'
+import { groups, productKey, type Recipe, rootfsItem, type Version } from './tree/version.ts'
 
 /** Registries are asked about so many images at a time. */
 const CONCURRENT_QUESTIONS = 8
@@ -54,8 +54,8 @@ export interface BuildContext extends BuildOptions {
   images: ImageCache
   payloads: (architecture: Architecture) => Promise<Payload>
   workspaces: Workspaces
-  /** All that lies in the tree. */
-  published: readonly Version[]
+  /** All that lies in the tree, by product, oldest first. */
+  published: ReadonlyMap<string, Version[]>
 }
 
 export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]): BuildContext {
@@ -63,7 +63,7 @@ export function buildContext(run: Run, log: Log, options: BuildOptions, publishe
     ...options,
     run,
     log,
-    published,
+    published: groups(published, productKey),
     registries: registries(run),
     images: imageCache(run, options.cache),
     payloads: payloads(options.home, options.udhcpcScript),
@@ -183,7 +183,7 @@ async function make(
 
 /** Oldest first. */
 function versionsOf({ published }: BuildContext, { spec, architecture }: Product): Version[] {
-  return published.filter(one => one.name === spec.name && one.architecture === architecture)
+  return published.get(productKey({ name: spec.name, architecture })) ?? []
 }
 
 /** Removes what this run or an earlier one has left half done. */
