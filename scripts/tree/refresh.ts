@@ -1,21 +1,49 @@
 // Brings the catalog in line with the versions that lie in the tree.
 
+import { join } from 'node:path'
 import type { Log } from '../cli/log.ts'
+import { read, remove, write } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
-import { expire } from './expire.ts'
+import { UNLISTED, versionPath } from './layout.ts'
 import { writeCatalog } from './publish.ts'
-import { retain } from './retain.ts'
-import type { Version } from './version.ts'
+import { groups, productKey, type Version } from './version.ts'
 import { versions } from './versions.ts'
+
+/** How long a version outlives its listing: clients believe their copy of the catalog for an hour. */
+const GRACE_HOURS = 6
 
 /** Products to list, and how many versions of each. */
 export type Listed = { tree: string; wanted: (version: Version) => boolean; keep: number }
 
 /** An empty catalog is never published: then all stays as it is. @returns the versions that are listed now */
 export async function refreshCatalog(run: Run, log: Log, { tree, wanted, keep }: Listed): Promise<Version[]> {
-  const retained = retain(await versions(tree, log), wanted, keep)
-  if (retained.listed.length === 0) return []
-  await writeCatalog(tree, retained.listed)
-  await expire(run, tree, retained, new Date())
-  return retained.listed
+  const all = await versions(tree, log)
+  const listed = retained(all, wanted, keep)
+  if (listed.length === 0) return []
+  await writeCatalog(tree, listed)
+  await expire(run, tree, { all, listed: new Set(listed), now: new Date() })
+  return listed
+}
+
+/** The newest versions of every product that is wanted; `all` are oldest first within a product. */
+export function retained(all: readonly Version[], wanted: (version: Version) => boolean, keep: number): Version[] {
+  const newest = new Set([...groups(all, productKey).values()].flatMap(versions => versions.slice(-keep)))
+  return all.filter(version => wanted(version) && newest.has(version))
+}
+
+/** Notes which versions have left the catalog, deletes those that no client can know of any more. */
+export async function expire(
+  run: Run,
+  tree: string,
+  { all, listed, now }: { all: readonly Version[]; listed: ReadonlySet<Version>; now: Date },
+): Promise<void> {
+  for (const version of all) {
+    const mark = join(versionPath(version), UNLISTED)
+    const since = await read(join(tree, mark))
+    if (listed.has(version)) {
+      if (since !== undefined) await remove(run, tree, mark)
+    } else if (since === undefined) await write(join(tree, mark), `${now.toISOString()}\n`)
+    else if (now.getTime() - Date.parse(since.trim()) > GRACE_HOURS * 3_600_000)
+      await remove(run, tree, versionPath(version))
+  }
 }

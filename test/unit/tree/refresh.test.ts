@@ -4,8 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { expire } from '../../../scripts/tree/expire.ts'
-import { retain } from '../../../scripts/tree/retain.ts'
+import { expire, retained } from '../../../scripts/tree/refresh.ts'
 import type { Version } from '../../../scripts/tree/version.ts'
 import { run } from '../../world/run.ts'
 
@@ -15,9 +14,8 @@ const db = version('db', '20260101_0000')
 
 test('the newest versions of what has a spec are listed, per architecture', () => {
   const arm = version('web', '20260101_0000', 'arm64')
-  const { listed, dropped } = retain([db, arm, ...web], ({ name }) => name === 'web', 2)
+  const listed = retained([db, arm, ...web], ({ name }) => name === 'web', 2)
   assert.deepEqual(listed, [arm, ...web.slice(1)])
-  assert.deepEqual(dropped, [db, web[0]])
 })
 
 test('what leaves the catalog leaves the disk six hours later; what comes back stays', async () => {
@@ -25,17 +23,20 @@ test('what leaves the catalog leaves the disk six hours later; what comes back s
   try {
     const path = (one: Version) => join(tree, 'images', one.name, 'amd64', one.serial)
     for (const one of [db, ...web]) await mkdir(path(one), { recursive: true })
-    const at = (hours: number) => new Date(Date.UTC(2026, 1, 1, hours))
     const there = () => [db, ...web].map(one => existsSync(path(one)))
 
-    await expire(run, tree, { listed: web.slice(1), dropped: [db, web[0] as Version] }, at(0))
-    await expire(run, tree, { listed: web.slice(1), dropped: [db, web[0] as Version] }, at(5))
+    const expireAt = async (hours: number, ...listed: Version[]) => {
+      const all = [db, ...web].filter(one => existsSync(path(one)))
+      await expire(run, tree, { all, listed: new Set(listed), now: new Date(Date.UTC(2026, 1, 1, hours)) })
+    }
+    await expireAt(0, ...web.slice(1))
+    await expireAt(5, ...web.slice(1))
     assert.deepEqual(there(), [true, true, true, true])
-    await expire(run, tree, { listed: [db, ...web.slice(1)], dropped: [web[0] as Version] }, at(7))
+    await expireAt(7, db, ...web.slice(1))
     assert.deepEqual(there(), [true, false, true, true])
-    await expire(run, tree, { listed: web.slice(1), dropped: [db] }, at(8))
+    await expireAt(8, ...web.slice(1))
     assert.deepEqual(there(), [true, false, true, true])
-    await expire(run, tree, { listed: web.slice(1), dropped: [db] }, at(15))
+    await expireAt(15, ...web.slice(1))
     assert.deepEqual(there(), [false, false, true, true])
   } finally {
     rmSync(tree, { recursive: true })
