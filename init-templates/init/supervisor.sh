@@ -26,7 +26,8 @@ resolve_stop_signal() {
 # SIGQUIT for ever. Opened for reading and writing, a FIFO does not wait for its other end. 7 is a pipe that tar leaves open.
 start_supervisor() {
 	mkfifo -m 600 $state/signals $state/end
-	exec 3<>$state/signals 5<>$state/end 4<$state/end 6<&0
+	exec 3<>$state/signals 5<>$state/end 6<&0
+	exec 4<$state/end
 	ln -s /busybox-lxd $state/sh
 	: >$state/empty
 	tar -c -C $state empty |

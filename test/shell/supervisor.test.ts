@@ -313,7 +313,7 @@ describe('PID 1 of another user', { ...options, skip: options.skip || (!root && 
     const it = boot({
       user,
       app: `kill -0 1 && echo alive; echo out >>/proc/1/fd/1; tr '\\0' '\\n' </proc/1/environ | grep HOME
-trap 'echo hup' HUP; kill -s HUP 1; while :; do sleep 0.05; kill -s TERM 1; done`,
+trap 'echo hup; kill -s TERM 1' HUP; kill -s HUP 1; while :; do sleep 0.05; done`,
     })
     equal(await it.status, 143)
     for (const line of ['alive', 'out', 'HOME=/home/app', 'hup'])
