@@ -2,8 +2,9 @@
 
 stopping='' program='' health_watcher='' restart_pause=''
 mkdir -m 700 $state
-mount_shared_memory
-mount_tmp_and_run
+mount_kernel_filesystems
+fill_volumes
+mount_tmpfs
 restore_init
 set_network_sysctls
 configure_interfaces

@@ -21,6 +21,8 @@ export function init(template: string, runtime: RuntimeConfig, supervised: boole
     health_start_period: Math.ceil(health.startPeriod),
     health_timeout: health.timeout,
     health_retries: health.retries,
+    volumes: runtime.volumes,
+    tmpfs: runtime.tmpfs,
     health_test: health.test,
     entrypoint: runtime.entrypoint,
     command: runtime.command,

@@ -16,6 +16,10 @@ export interface RuntimeConfig {
   user: string
   /** The number of the signal that asks the application to end. */
   stopSignal: number
+  /** Paths that are to be volumes. */
+  volumes: string[]
+  /** `PATH` or `PATH:OPTIONS`. */
+  tmpfs: string[]
   restart: string
   restartUnhealthy: boolean
   health: Health
@@ -54,6 +58,8 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfi
     workdir: keys.working_dir ?? config.WorkingDir,
     user: keys.user ?? config.User,
     stopSignal,
+    volumes: config.Volumes,
+    tmpfs: keys.tmpfs ?? [],
     restart: keys.restart ?? 'no',
     restartUnhealthy: keys.restart_unhealthy ?? false,
     health: health(config),

@@ -290,13 +290,6 @@ seen('/etc/hostname and /etc/hosts, on create and on copy', needed, async () => 
   }
 })
 
-seen('tmpfs over /tmp and /run only where the image ships nothing there', needed, async () => {
-  const name = await running('directories')
-  equal(await pull(name, '/tmp/shipped'), 'kept')
-  equal(await inside(name, 'grep -c " /tmp " /proc/mounts || true'), '0')
-  equal(await inside(name, 'grep -c " /run tmpfs" /proc/mounts; stat -c "%a %u:%g" /run'), '1\n1775 33:33')
-})
-
 seen('user.lxdocker_init_script runs before the application, LXDOCKER_ENVFILE is data', needed, async () => {
   const script =
     '#!/busybox-lxd sh\nprintf \'%s\\n\' "# comment" "" "FROM=file" "BOTH=file" "EVIL=$(echo \'$(touch /executed)\')" "no pair" >/variables\ntouch /prelaunched'

@@ -21,6 +21,8 @@ const runtime: RuntimeConfig = {
   workdir: '/srv/with space',
   user: 'app:1000',
   stopSignal: 15,
+  volumes: ['/data'],
+  tmpfs: [],
   restart: 'on-failure:3',
   restartUnhealthy: true,
   health: { test: ['check'], interval: 0.5, timeout: 1, startPeriod: 2, startInterval: 3, retries: 4 },

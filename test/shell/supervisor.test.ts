@@ -26,6 +26,8 @@ const script = init(
     workdir: '/',
     user: '',
     stopSignal: 15,
+    volumes: [],
+    tmpfs: [],
     restart: 'no',
     restartUnhealthy: false,
     health,
