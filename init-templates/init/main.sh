@@ -2,6 +2,7 @@
 
 stopping='' program='' health_watcher='' restart_pause=''
 mkdir -m 700 $state
+raise_limits
 mount_kernel_filesystems
 fill_volumes
 mount_tmpfs

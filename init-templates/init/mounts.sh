@@ -1,4 +1,14 @@
-# Mounts what an OCI runtime mounts.
+# Prepares what an OCI runtime prepares: limits, file systems, volumes.
+
+# Docker's daemon has no limits of its own for open files and core dumps; 1024 is what systemd gives a daemon that asks for nothing.
+raise_limits() {
+	umask 022
+	ulimit -Sc "$(ulimit -Hc)"
+	[ "$(ulimit -Sn)" = 1024 ] || return 0
+	limit=$(ulimit -Hn)
+	if ! is_number "$limit" || [ "$limit" -gt 1048576 ]; then limit=1048576; fi
+	ulimit -Sn "$limit"
+}
 
 print_paths() { [ $# = 0 ] || printf '%s\0' "$@"; }
 

@@ -1,4 +1,4 @@
-// Rows: volumes, directories in memory, what lies in /tmp and /run.
+// Rows: volumes, mounts, limits.
 
 import { equal, match } from 'node:assert/strict'
 import { chownSync, mkdirSync, mkdtempSync } from 'node:fs'
@@ -250,6 +250,28 @@ export const volumes: Table = {
       await restarted(it)
       equal(await it.inside('ls', '/tmp/own', '/run/own'), '/run/own\n/tmp/own')
     },
+  },
+  'kernel: message queues, control groups': {
+    async see(it) {
+      await it.event('start')
+      const mounts = await it.inside('cat', '/proc/mounts')
+      match(mounts, /^\S+ \/dev\/mqueue mqueue rw,nosuid,nodev,noexec,/m)
+      match(mounts, /^\S+ \/sys\/fs\/cgroup cgroup2 rw,nosuid,nodev,noexec,/m)
+      await it.inside('test', '-e', '/sys/fs/cgroup/cgroup.controllers')
+    },
+  },
+  'kernel: limits as Docker’s daemon has them': {
+    instance: { config: { 'limits.kernel.nofile': '1024:4096', 'limits.kernel.core': '0:1000000' } },
+    async see(it) {
+      const { limits, umask } = await it.event('start')
+      match(limits, /^Max open files +4096 +4096 /m)
+      match(limits, /^Max core file size +1000000 +1000000 /m)
+      equal(umask, 0o022)
+    },
+  },
+  'kernel: limits that the instance sets': {
+    instance: { config: { 'limits.kernel.nofile': '512:4096' } },
+    see: async it => match((await it.event('start')).limits, /^Max open files +512 +4096 /m),
   },
   'tmp: the spec’s tmpfs': {
     image: {
