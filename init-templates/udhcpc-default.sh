@@ -2,6 +2,8 @@
 # Applies what udhcpc has learnt to an interface. udhcpc gives the event as $1 and the lease as environment variables.
 # shellcheck disable=SC2154
 
+state=/dev/.lxdocker
+
 is_enabled() { [ "$1" = 1 ]; }
 
 # The new address is there before the old one goes: connections of the same address survive a renewal.
@@ -12,32 +14,57 @@ set_address() {
 	ip -4 address show dev "$interface" | while read -r family address _; do
 		[ "$family" != inet ] || [ "$address" = "$ip/$mask" ] || ip -4 address del "$address" dev "$interface"
 	done
-	[ -z "$mtu" ] || ip link set dev "$interface" mtu "$mtu"
+	[ "${mtu:-0}" -lt 576 ] || ip link set dev "$interface" mtu "$mtu"
 }
 
-# The first router becomes the default route; the metric puts eth0's before eth1's. A router that no subnet route covers needs
-# a route of its own first.
-set_default_route() {
-	gateway=${router%% *}
-	[ -n "$gateway" ] || return 0
-	set -- dev "$interface" metric "${interface#eth}"
-	if is_enabled "$LXDOCKER_UDHCPC_NOPREFIXROUTE" || [ "$mask" = 32 ]; then
-		ip -4 route replace "$gateway" "$@"
+# The metric puts eth0's routes before eth1's, and these before those of a card with another name.
+set_metric() {
+	metric=${interface#eth}
+	case $metric in '' | *[!0-9]*) metric=$((1000 + $(cat "/sys/class/net/$interface/ifindex"))) ;; esac
+}
+
+# add_route DESTINATION GATEWAY: a gateway that no subnet route covers needs a route of its own first; 0.0.0.0 is none.
+add_route() {
+	[ "$1" != 0.0.0.0/0 ] || ! is_enabled "$UDHCPC_NO_DEFAULT_ROUTE" || return 0
+	if [ "$2" = 0.0.0.0 ]; then
+		ip -4 route replace "$1" dev "$interface" metric "$metric"
+		return
 	fi
-	is_enabled "$UDHCPC_NO_DEFAULT_ROUTE" || ip -4 route replace default via "$gateway" "$@"
+	if is_enabled "$LXDOCKER_UDHCPC_NOPREFIXROUTE" || [ "$mask" = 32 ]; then
+		ip -4 route replace "$2" dev "$interface" metric "$metric"
+	fi
+	ip -4 route replace "$1" via "$2" dev "$interface" metric "$metric"
 }
 
-# Lists the servers of all interfaces, eth0's first. /etc/resolv.conf is written in place, since it may be a mount.
+# Classless routes take the place of the routers, of which the first becomes the default route. Those of the last lease go.
+set_routes() {
+	routes=${staticroutes:-${router:+0.0.0.0/0 ${router%% *}}}
+	# shellcheck disable=SC2086
+	set -- $routes
+	while [ $# -gt 1 ]; do
+		add_route "$1" "$2"
+		shift 2
+	done
+	# shellcheck disable=SC2046
+	set -- $(cat "$state/routes.$interface" 2>/dev/null)
+	while [ $# -gt 1 ]; do
+		case " $routes" in *" $1 "*) ;; *) ip -4 route del "$1" dev "$interface" metric "$metric" ;; esac
+		shift 2
+	done
+	echo "$routes" >"$state/routes.$interface"
+}
+
+# Lists the servers of all interfaces in the order of their metrics. /etc/resolv.conf is written in place, since it may be a mount.
 write_resolv_conf() {
 	if is_enabled "$UDHCPC_NO_DNS" || [ -n "$LXDOCKER_DNS" ]; then return; fi
 	{
 		[ -z "${search:-$domain}" ] || echo "search ${search:-$domain}"
 		for server in $dns; do echo "nameserver $server"; done
-	} >"/dev/.lxdocker/resolv.$interface"
+	} >"$state/resolv.$(printf %06d "$metric")"
 	# Another interface may get its lease at this moment: whoever writes last has to have read both.
 	while
-		cat /dev/.lxdocker/resolv.eth* >/etc/resolv.conf &&
-			! cat /dev/.lxdocker/resolv.eth* | cmp -s - /etc/resolv.conf
+		cat $state/resolv.* >/etc/resolv.conf &&
+			! cat $state/resolv.* | cmp -s - /etc/resolv.conf
 	do :; done
 }
 
@@ -47,8 +74,9 @@ deconfig)
 	ip -4 address flush dev "$interface"
 	;;
 bound | renew)
+	set_metric
 	set_address
-	set_default_route
+	set_routes
 	write_resolv_conf
 	;;
 leasefail | nak) echo "lxdocker: $interface: no address: ${message:-no DHCP server answers}" ;;

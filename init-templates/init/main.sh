@@ -2,6 +2,7 @@
 
 # PID 1: lets the supervisor boot, then becomes the application's user, or the application.
 start_instance() {
+	raise_limits
 	mkdir -p $state
 	mount -t tmpfs -o nosuid,nodev,mode=711 lxdocker $state
 	cp "$0" $state/init
@@ -39,8 +40,9 @@ write_settings() {
 
 boot() {
 	supervisor=$$ health_file=''
-	mount_shared_memory
-	mount_tmp_and_run
+	mount_kernel_filesystems
+	fill_volumes
+	mount_tmpfs
 	restore_init
 	set_network_sysctls
 	configure_interfaces

@@ -1,21 +1,104 @@
-# Mounts what an OCI runtime mounts.
+# Prepares what an OCI runtime prepares: limits, file systems, volumes.
+
+# Docker's daemon has no limits of its own for open files and core dumps; 1024 is what systemd gives a daemon that asks for nothing.
+raise_limits() {
+	umask 022
+	ulimit -Sc "$(ulimit -Hc)"
+	[ "$(ulimit -Sn)" = 1024 ] || return 0
+	limit=$(ulimit -Hn)
+	if ! is_number "$limit" || [ "$limit" -gt 1048576 ]; then limit=1048576; fi
+	ulimit -Sn "$limit"
+}
+
+print_paths() { [ $# = 0 ] || printf '%s\0' "$@"; }
 
 is_mounted() { grep -q " $1 " /proc/mounts; }
 
-mount_shared_memory() {
-	mkdir -p /dev/shm
-	is_mounted /dev/shm || mount -t tmpfs -o nosuid,nodev,noexec,mode=1777 shm /dev/shm
+# mount_once SOURCE DIRECTORY TYPE [OPTIONS]
+mount_once() {
+	mkdir -p "$2"
+	is_mounted "$2" || mount -t "$3" -o "nosuid,nodev,noexec$4" "$1" "$2"
 }
 
-# A tmpfs would hide what an image ships in /tmp or /run, so only an empty directory gets one.
-mount_tmp_and_run() {
-	for directory in /tmp /run; do
-		if [ ! -d $directory ] || [ -L $directory ] || [ -n "$(ls -A $directory)" ]; then continue; fi
-		is_mounted $directory || mount -t tmpfs -o "nosuid,nodev,$(stat -c mode=%a,uid=%u,gid=%g $directory)" tmpfs $directory
+# LXD 5.0 leaves /sys/fs/cgroup empty. It is writable as under Incus, since a systemd of the image needs that.
+mount_kernel_filesystems() {
+	mount_once shm /dev/shm tmpfs ,mode=1777
+	mount_once mqueue /dev/mqueue mqueue
+	[ -n "$(ls -A /sys/fs/cgroup)" ] || mount_once cgroup /sys/fs/cgroup cgroup2
+}
+
+# As runc does: with the mode of the directory below. A device of the instance on the same path wins.
+mount_tmpfs() {
+	print_tmpfs | while IFS= read -r -d '' entry; do
+		directory=${entry%%:*} options=
+		[ ! -d "$directory" ] || options=,mode=$(stat -L -c %a "$directory")
+		case $entry in *:?*) options=$options,${entry#*:} ;; esac
+		mount_once tmpfs "$directory" tmpfs "$options"
 	done
 }
 
 # Puts the image's own /sbin/init back over this script, for programs that look at it.
 restore_init() {
 	[ ! -f /lxd-realinit ] || mount --bind /lxd-realinit /sbin/init
+}
+
+is_image_volume() { print_image_volumes | xargs -0 realpath 2>/dev/null | grep -Fqx -e "$1"; }
+
+# What a volume looks like once it has been filled, and a later one in its place hardly.
+print_volume_identity() { echo "$1 $(stat -c '%i %a' "$1") $(stat -f -c %i "$1")"; }
+
+# Whether a volume, which is visible as $state/volume, holds nothing but the directories that mounts below it need, lost+found and
+# unfinished copies.
+is_empty_volume() {
+	find $state/volume -mindepth 1 -maxdepth 1 | while IFS= read -r entry; do
+		name=${entry##*/}
+		case $name in lost+found | .lxdocker-*) continue ;; esac
+		cut -d ' ' -f 5 $state/mounts | while read -r point; do
+			case $(printf '%b/' "$point") in "$1/$name"/*) echo ;; esac
+		done | grep -q '' || exit 1
+		[ -z "$(find "$entry" ! -type d)" ] || exit 1
+	done
+}
+
+# The mounts hide what the image has there; a bind mount of / shows it. The files are copied beside and then moved: a copy that a
+# stop or a crash interrupts starts anew, and nobody sees half of it.
+fill_volume() {
+	! grep -Fqsx -e "$(print_volume_identity "$1")" /lxd-volumes || return 0
+	copy=$state/volume/.lxdocker-$(hostname)
+	mkdir -p $state/image $state/volume
+	mount --bind / $state/image
+	mount --bind "$1" $state/volume
+	if [ ! -d "$copy.whole" ] && [ -d "$state/image$1" ] && is_empty_volume "$1"; then
+		[ -z "$(ls -A "$state/image$1")" ] || log_line "$1: a new volume gets the image's files"
+		rm -rf "$copy"
+		mkdir "$copy"
+		cp -a "$state/image$1/." "$copy/" & # a stop interrupts it
+		if ! wait $!; then
+			rm -rf "$copy"
+			exit_with_error "$1: cannot copy the image's files to the new volume"
+		fi
+		if is_empty_volume "$1"; then mv "$copy" "$copy.whole"; else rm -rf "$copy"; fi
+	fi
+	if [ -d "$copy.whole" ]; then
+		# A directory that a mount below needs cannot be replaced; what belongs into it is copied.
+		find "$copy.whole" -mindepth 1 -maxdepth 1 -exec mv -t $state/volume {} + 2>/dev/null
+		cp -af "$copy.whole/." $state/volume/
+		rm -rf "$copy.whole"
+	fi
+	umount $state/image
+	umount $state/volume
+	print_volume_identity "$1" >>/lxd-volumes
+}
+
+# Fills new volumes as Docker does: an empty directory of root's gets the image's files, owner and mode when it is first seen.
+# Volumes are what is mounted at a VOLUME of the image, and the custom volumes of the daemon, which the name of their source tells.
+fill_volumes() {
+	grep -Ev '^([^ ]+ ){4}/((dev|proc|sys)(/[^ ]*)?)? ' /proc/self/mountinfo >$state/mounts
+	while read -r _ _ _ root point options rest; do
+		volume=$(printf '%b' "$point")
+		case $options in ro | ro,*) continue ;; esac
+		if [ ! -d "$volume" ] || [ ! -O "$volume" ]; then continue; fi
+		case "$root $rest" in *custom[/_]*_*) ;; *) is_image_volume "$volume" || continue ;; esac
+		fill_volume "$volume"
+	done <$state/mounts
 }

@@ -1,48 +1,106 @@
 # Configures the network.
 
-# Forwarding off: an application is no router and has no firewall. Low ports for every user, as in Docker.
+# Forwarding off: an application is no router and has no firewall. As in Docker, low ports for every user, and ping for every group
+# that the kernel takes here: a mapped one.
 set_network_sysctls() {
 	for name in ipv4/ip_forward ipv6/conf/all/forwarding ipv4/ip_unprivileged_port_start; do
 		[ ! -w /proc/sys/net/$name ] || echo 0 >/proc/sys/net/$name
 	done
-}
+	awk '{ last = $1 + $3 - 1 } last > max { max = last } END { printf "0 %d\n", max < 2147483647 ? max : 2147483647 }' /proc/self/gid_map \
+		>/proc/sys/net/ipv4/ping_group_range
+} 2>/dev/null
+
+# is_card INTERFACE: no loopback, no tunnel, which the kernel may make by itself, nothing that stands on another interface, and not
+# what LXD has configured, which it does for its routed ones.
+is_card() {
+	read -r kind <"/sys/class/net/$1/type" && read -r mac <"/sys/class/net/$1/address" || return 1
+	case $kind/$mac in */00:00:00:00:00:00) return 1 ;; 1/* | 32/*) ;; *) return 1 ;; esac
+	for lower in "/sys/class/net/$1/lower_"*; do [ ! -e "$lower" ] || return 1; done
+	[ -z "$(ip -4 -o address show dev "$1")" ]
+} 2>/dev/null
 
 # add_static_address -4|-6 ADDRESS/PREFIX[,GATEWAY]
 add_static_address() {
-	ip link set dev eth0 up
-	ip "$1" address add "${2%%,*}" dev eth0
+	ip link set dev "$first" up
+	ip "$1" address add "${2%%,*}" dev "$first"
 	case $2 in
 	*,?*)
-		ip "$1" route replace "${2#*,}" dev eth0
-		ip "$1" route replace default via "${2#*,}" dev eth0
+		ip "$1" route replace "${2#*,}" dev "$first"
+		ip "$1" route replace default via "${2#*,}" dev "$first"
 		;;
 	esac
 }
 
+stop_udhcpc() { [ ! -s "$state/udhcpc.$1" ] || kill "$(cat "$state/udhcpc.$1")"; }
+
 # Asks five times, two seconds apart, then goes on in the background. To its script, variables of the application with these
 # names would look like parts of the lease.
 start_udhcpc() {
-	unset broadcast dns domain message mtu router search
-	exec udhcpc -i "$1" -b -t 5 -T 2 -x "hostname:$(hostname)" -s /lxd-udhcpc-default.script
+	unset broadcast dns domain message mtu router search staticroutes
+	udhcpc -i "$1" -b -p "$state/udhcpc.$1" -t 5 -T 2 -O mtu -O search -O staticroutes -O ntpsrv -x "hostname:$(hostname)" \
+		-s /lxd-udhcpc-default.script
 }
 
-# Waits until each interface has its lease, or udhcpc has gone to the background.
+# Cards that are added later get their addresses, too: those with a name or a MAC address that LXD or Incus gives. Any others are the
+# application's.
+watch_cards() {
+	# shellcheck disable=SC2016
+	uevent sh -c 'echo "$SUBSYSTEM/$ACTION $INTERFACE"' | while read -r event interface; do
+		case $event in net/*) stop_udhcpc "$interface" ;; esac
+		case $event in
+		net/add | net/move)
+			(
+				sleep 1 # until it has its final name
+				is_card "$interface" || exit
+				case $interface/$mac in eth[0-9]*/* | */00:16:3e:* | */10:66:6a:*) start_udhcpc "$interface" ;; esac
+			) &
+			;;
+		esac
+	done
+}
+
+# busybox has no DHCPv6, and nobody reads the name servers of router advertisements. But on most networks the router is one.
+find_name_server() {
+	ip -6 route | sed -n 's|^\([^ ]*::\)/64 dev .*|\11|p; s|^default via \([^ ]*\) dev \([^ ]*\).*|\1%\2|p' | grep -v ^fe80::1$ |
+		while read -r server; do
+			! timeout 2 nslookup localhost "$server" 2>/dev/null | grep -q ^Server || { echo "nameserver $server" && break; }
+		done
+}
+
+# A DHCP server may take three seconds for its answer. After four, IPv6 is enough.
+wait_for_ipv6() {
+	sleep 4
+	for _ in $(seq 30); do
+		if ip -6 route | grep -q ^default && ip -6 -o address show scope global | grep -qv tentative; then break; fi
+		sleep 1
+	done
+	[ "$UDHCPC_NO_DNS" = 1 ] || grep -q ^nameserver /etc/resolv.conf || find_name_server >>/etc/resolv.conf
+}
+
+# Waits until each card has its lease, or udhcpc has gone to the background, or there is IPv6.
 configure_interfaces() {
 	ip link set dev lo up
 	[ -z "$LXDOCKER_DNS" ] || echo "$LXDOCKER_DNS" | tr , '\n' | sed 's/^/nameserver /' >/etc/resolv.conf
-	for interface in /sys/class/net/eth*; do
+	watch_cards &
+	mkfifo $state/network
+	exec 9<>$state/network
+	first='' waiting=0
+	for interface in /sys/class/net/eth0 /sys/class/net/*; do
 		interface=${interface##*/}
-		case $interface in
-		'eth*') continue ;;
-		eth0)
+		if [ "$interface" = "$first" ] || ! is_card "$interface"; then continue; fi
+		if [ -z "$first" ]; then
+			first=$interface
 			[ -z "$LXDOCKER_IPV6" ] || add_static_address -6 "$LXDOCKER_IPV6"
 			if [ -n "$LXDOCKER_IPV4" ]; then
 				add_static_address -4 "$LXDOCKER_IPV4"
 				continue
 			fi
-			;;
-		esac
-		start_udhcpc "$interface" &
+		fi
+		waiting=$((waiting + 1))
+		(start_udhcpc "$interface" 9>&-; echo lease >&9) &
 	done
-	wait
+	[ $waiting = 0 ] || (wait_for_ipv6 9>&-; echo ipv6 >&9) &
+	while [ $waiting -gt 0 ] && read -r line <&9 && [ "$line" = lease ]; do waiting=$((waiting - 1)); done
+	exec 9>&-
+	interface=$first /lxd-udhcpc-default.script names
 }

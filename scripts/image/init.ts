@@ -25,6 +25,8 @@ export function init(template: string, runtime: RuntimeConfig, supervised: boole
     health_start_period: Math.ceil(health.startPeriod),
     health_timeout: health.timeout,
     health_retries: health.retries,
+    volumes: runtime.volumes,
+    tmpfs: runtime.tmpfs,
     health_test: text(health.test),
     entrypoint: text(runtime.entrypoint),
     command: text(runtime.command),

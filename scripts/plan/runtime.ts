@@ -18,6 +18,10 @@ export interface RuntimeConfig {
   stopSignal: number
   /** Seconds from then to SIGKILL; negative: for ever. */
   stopTimeout: number
+  /** Paths that are to be volumes. */
+  volumes: string[]
+  /** `PATH` or `PATH:OPTIONS`. */
+  tmpfs: string[]
   restart: string
   restartUnhealthy: boolean
   health: Health
@@ -60,6 +64,8 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfi
     user: keys.user ?? config.User,
     stopSignal,
     stopTimeout: keys.stop_timeout ?? config.StopTimeout ?? STOP_TIMEOUT,
+    volumes: config.Volumes,
+    tmpfs: keys.tmpfs ?? [],
     restart: keys.restart ?? 'no',
     restartUnhealthy: keys.restart_unhealthy ?? false,
     health: health(config),

@@ -49,6 +49,10 @@ export const schema = z
     user: scalar.optional().describe('name, uid, name:group or uid:gid'),
     working_dir: z.string().startsWith('/', 'must be an absolute path').optional(),
     env: variables.optional().describe("Variables on top of the image's"),
+    tmpfs: z
+      .array(z.string().regex(/^\/[^:\0]*(:[\w=%,.-]+)?$/, 'expected an absolute path, or PATH:OPTIONS'))
+      .optional()
+      .describe('Directories in memory, empty at each start: /run, /cache:size=64m,mode=700'),
     stop_signal: stopSignal.optional().describe('The signal that asks the application to end'),
     stop_timeout: z
       .int()

@@ -285,16 +285,10 @@ seen('/etc/hostname and /etc/hosts, on create and on copy', needed, async () => 
     equal(await pull(instance, '/etc/hostname'), instance)
     const hosts = (await pull(instance, '/etc/hosts')).split('\n').map(line => line.split(/\s+/))
     const of = (address: string) => hosts.find(([first]) => first === address)?.slice(1)
-    deepEqual([of('127.0.0.1'), of('::1')?.[0], of('127.0.1.1')], [['localhost'], 'localhost', [instance]])
+    deepEqual([of('127.0.0.1'), of('::1')?.[0], of('127.0.1.1')], [['localhost'], 'localhost', undefined])
+    deepEqual(hosts.filter(([, own]) => own === instance).length, 1)
     equal(await inside(instance, 'stat -c "%a %u:%g" /etc/hosts /etc/hostname'), '644 0:0\n644 0:0')
   }
-})
-
-seen('tmpfs over /tmp and /run only where the image ships nothing there', needed, async () => {
-  const name = await running('directories')
-  equal(await pull(name, '/tmp/shipped'), 'kept')
-  equal(await inside(name, 'grep -c " /tmp " /proc/mounts || true'), '0')
-  equal(await inside(name, 'grep -c " /run tmpfs" /proc/mounts; stat -c "%a %u:%g" /run'), '1\n1775 33:33')
 })
 
 seen('user.lxdocker_init_script runs before the application, LXDOCKER_ENVFILE is data', needed, async () => {

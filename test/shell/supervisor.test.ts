@@ -54,6 +54,8 @@ const plain: RuntimeConfig = {
   user: '',
   stopSignal: 15,
   stopTimeout: 300,
+  volumes: [],
+  tmpfs: [],
   restart: 'no',
   restartUnhealthy: false,
   health: { test: [], interval: 3, timeout: 1, startPeriod: 0, startInterval: 1, retries: 1 },

@@ -39,7 +39,161 @@ for round in $(seq 100); do
 done
 echo equal`
 
+/** Of routes: a lease, a renewal with others, one without any, then as a DHCP server of a hoster has it. */
+const ROUTES = `
+tell() { env ip=192.0.2.2 mask=$1 interface=eth0 "$2" "$3" /lxd-udhcpc-default.script renew 2>&1; ip -4 route | sort | grep -v '^192.0.2.0/24'; echo; }
+tell 24 router=192.0.2.1 'staticroutes=198.51.100.0/24 192.0.2.7 0.0.0.0/0 192.0.2.9 203.0.113.0/24 0.0.0.0'
+tell 24 router=192.0.2.1 'staticroutes=198.51.100.0/24 192.0.2.8'
+tell 24 router=192.0.2.1 a=
+tell 32 a= 'staticroutes=192.0.2.1/32 0.0.0.0 0.0.0.0/0 192.0.2.1'`
+
+const ROUTED = `198.51.100.0/24 via 192.0.2.7 dev eth0
+203.0.113.0/24 dev eth0 scope link
+default via 192.0.2.9 dev eth0
+
+198.51.100.0/24 via 192.0.2.8 dev eth0
+
+default via 192.0.2.1 dev eth0
+
+192.0.2.1 dev eth0 scope link
+default via 192.0.2.1 dev eth0`
+
+/** Starts the instance again, with this network as its only one. */
+async function startsOn(it: Instance, suffix: string, ...config: string[]): Promise<void> {
+  await it.event('start')
+  await it.stop()
+  await it.host.lxc('network', 'create', `${it.net.second}${suffix}`, ...config)
+  await it.host.lxc('config', 'device', 'remove', it.name, 'eth0')
+  await it.host.lxc('config', 'device', 'add', it.name, 'own', 'nic', `network=${it.net.second}${suffix}`, 'name=eth0')
+  await it.host.lxc('start', it.name)
+  await it.event('start', 1)
+}
+
+/** What the own name leads to. */
+const own = async (it: Instance, name = it.name) =>
+  (await it.host.exec(name, '/busybox-lxd', 'cat', '/etc/hosts')).split('\n').flatMap(line => {
+    const [address = '', ...names] = line.split(/\s+/)
+    return names.includes(name) ? [address] : []
+  })
+
 export const network: Table = {
+  'network: the own name is the address of eth0': {
+    image: plain,
+    network: true,
+    async see(it) {
+      const [address] = await atStart(it)
+      deepEqual(await own(it), [address?.replace('eth0 ', '')])
+      equal(await it.inside('cat', '/etc/hostname'), it.name)
+      match(await it.inside('cat', '/etc/hosts'), /^127\.0\.0\.1\s+localhost\n::1\s+localhost /)
+    },
+  },
+  'network: the own name without an address': {
+    image: plain,
+    async see(it) {
+      await it.event('start')
+      deepEqual(await own(it), ['127.0.1.1'])
+    },
+  },
+  'network: the own name after a rename, next to lines of the user': {
+    image: plain,
+    network: true,
+    async see(it) {
+      await it.event('start')
+      await it.inside('sh', '-c', 'echo 192.0.2.1 other >>/etc/hosts')
+      await it.stop()
+      const renamed = `${it.name}-new`
+      await it.host.lxc('rename', it.name, renamed)
+      await it.host.lxc('start', renamed)
+      await waitFor('the second start', async () =>
+        /\n.*"start"/s.test(it.host.read(renamed, '/probe/record').replace('"start"', '')),
+      )
+      equal(await it.host.exec(renamed, '/busybox-lxd', 'cat', '/etc/hostname'), renamed)
+      const hosts = await it.host.exec(renamed, '/busybox-lxd', 'cat', '/etc/hosts')
+      deepEqual((await own(it, renamed)).length, 1)
+      ok(!new RegExp(`\\s${it.name}\\b(?!-new)`).test(hosts), hosts)
+      match(hosts, /^192\.0\.2\.1 other$/m)
+      await it.host.stop(renamed)
+      await it.host.lxc('rename', renamed, it.name)
+    },
+  },
+  'network: options of DHCP': {
+    image: plain,
+    network: true,
+    async see(it) {
+      const prefix = it.net.prefix4.replace(/^10\.1/, '10.3')
+      const options = [
+        `121,192.0.2.0/24,${prefix}7,0.0.0.0/0,${prefix}9`,
+        '26,1400',
+        '119,one.example,two.example',
+        `42,${prefix}1`,
+      ]
+      const raw = options.map(option => `dhcp-option-force=${option}`).join('\n')
+      await startsOn(it, 'o', `ipv4.address=${prefix}1/24`, 'ipv4.nat=false', 'ipv6.address=none', `raw.dnsmasq=${raw}`)
+      const { resolv = '' } = await it.event('start', 1)
+      match(resolv, new RegExp(`^search one\\.example two\\.example\nnameserver ${prefix}1$`, 'm'))
+      const routes = await it.inside('ip', 'route')
+      match(routes, new RegExp(`^default via ${prefix}9 dev eth0`, 'm'))
+      match(routes, new RegExp(`^192\\.0\\.2\\.0/24 via ${prefix}7 dev eth0`, 'm'))
+      match(await it.inside('ip', 'link', 'show', 'dev', 'eth0'), /mtu 1400/)
+    },
+  },
+  'network: routes of one lease after the other': {
+    image: plain,
+    network: true,
+    async see(it) {
+      await it.event('start')
+      const text = await it.inside('sh', '-c', ROUTES)
+      equal(text.replace(/ +$/gm, ''), ROUTED)
+    },
+  },
+  'network: IPv6 alone has name servers': {
+    image: plain,
+    network: true,
+    async see(it) {
+      const prefix = it.net.prefix6.replace(/^fd42:1/, 'fd42:3')
+      await startsOn(it, 's', 'ipv4.address=none', `ipv6.address=${prefix}1/64`, 'ipv6.nat=false')
+      const { resolv = '', addresses } = await it.event('start', 1)
+      equal(resolv, `nameserver ${prefix}1\n`)
+      const [address] = addresses.filter(one => one.startsWith(`eth0 ${prefix.slice(0, -1)}`))
+      deepEqual(await own(it), [address?.replace('eth0 ', '')])
+    },
+  },
+  'network: a card that comes while the application runs': {
+    image: plain,
+    network: true,
+    async see(it) {
+      await it.event('start')
+      const address = async (card: string) =>
+        /inet [\d.]+/.test(await it.inside('ip', '-4', 'address', 'show', 'dev', card))
+      for (const card of ['eth1', 'lan0', 'eth1']) {
+        await it.host.lxc('config', 'device', 'add', it.name, card, 'nic', `network=${it.net.second}`, `name=${card}`)
+        await waitFor(`an address of ${card}`, () => address(card), 60)
+        await it.host.lxc('config', 'device', 'remove', it.name, card)
+      }
+      deepEqual(await now(it), await atStart(it))
+    },
+  },
+  'network: DHCP on a card of another name': {
+    image: plain,
+    instance: ({ bridge }) => ({ devices: { lan: { type: 'nic', name: 'lan0', network: bridge } } }),
+    async see(it) {
+      const [address] = await atStart(it)
+      match(String(address), of(it, 'lan0'))
+      match(await it.inside('ip', 'route'), new RegExp(`^default via ${gateway(it)} dev lan0`, 'm'))
+      deepEqual(await own(it), [address?.replace('lan0 ', '')])
+    },
+  },
+  'network: a user may ping': {
+    image: plain,
+    async see(it) {
+      await it.event('start')
+      for (const id of ['1000', '65534'])
+        match(
+          await it.inside('nsenter', '-S', id, '-G', id, '--', 'ping', '-c', '1', '127.0.0.1'),
+          /1 packets received/,
+        )
+    },
+  },
   'network: none': {
     image: plain,
     async see(it) {

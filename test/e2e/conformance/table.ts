@@ -9,6 +9,7 @@ import { restart } from './restart.ts'
 import type { Table } from './row.ts'
 import { signal } from './signals.ts'
 import { user } from './user.ts'
+import { volumes } from './volumes.ts'
 
 const all: Table = {
   ...user,
@@ -19,6 +20,7 @@ const all: Table = {
   ...health,
   ...network,
   ...images,
+  ...volumes,
 }
 
 /** LXDT_ROWS='^user' runs some of them alone. */

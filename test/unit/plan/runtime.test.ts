@@ -19,6 +19,8 @@ test('what neither image nor spec says has the defaults of OCI and Docker', () =
     user: '',
     stopSignal: 15,
     stopTimeout: 300,
+    volumes: [],
+    tmpfs: [],
     restart: 'no',
     restartUnhealthy: false,
     health: { test: [], interval: 30, timeout: 30, startPeriod: 0, startInterval: 5, retries: 3 },
