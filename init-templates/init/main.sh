@@ -5,6 +5,7 @@ mkdir -m 700 $state
 mount_shared_memory
 mount_tmp_and_run
 restore_init
+write_names
 set_network_sysctls
 configure_interfaces
 run_prelaunch_script

@@ -15,7 +15,12 @@ mount_tmp_and_run() {
 	done
 }
 
-# Puts the image's own /sbin/init back over this script, for programs that look at it.
+# Gives the image's own /sbin/init back, for programs that look at it: over this script, or by hiding the script, which /sbin/init
+# then leads to.
 restore_init() {
-	[ ! -f /lxd-realinit ] || mount --bind /lxd-realinit /sbin/init
+	if [ -d /lxd-realinit ]; then
+		mount --bind /lxd-realinit/given /lxd-realinit
+	elif [ -e /lxd-realinit ]; then
+		mount --bind /lxd-realinit /sbin/init
+	fi
 }

@@ -6,17 +6,16 @@ import type { Payload } from '../plan/payload.ts'
 import { runtimeConfig } from '../plan/runtime.ts'
 import type { ImageConfig } from '../source/config.ts'
 import type { Layout } from '../source/fetch.ts'
-import { TAG } from '../source/layout.ts'
 import { type Product, title } from '../spec/product.ts'
 import type { Run } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
-import { ownedAbove, touchNewer } from '../tools/find.ts'
+import { ownedAbove } from '../tools/find.ts'
 import { readYaml } from '../tools/skopeo.ts'
-import * as umoci from '../tools/umoci.ts'
 import { metadata, stageMetadata } from './metadata.ts'
 import { overlay } from './overlay.ts'
 import { pack } from './pack.ts'
 import { summary } from './summary.ts'
+import { unpack } from './unpack.ts'
 import type { Workspaces } from './workspace.ts'
 
 export interface Image {
@@ -46,22 +45,22 @@ export async function build(image: Image, { log, workspaces, work, step }: Works
   const { product, config, payload } = image
   const { keys } = product.spec
   const runtime = runtimeConfig(config, keys)
-  const layIn = overlay({ runtime, supervised: !keys.disable_supervisor, payload })
+  const time = config.created
+  const volumes = config.config.Volumes
+  const layIn = overlay({ runtime, supervised: !keys.disable_supervisor, payload, volumes, time })
   step('fetching')
   const layout = await image.fetch()
   const size = { download: layout.bytes, limit: image.limit }
   const items = await workspaces.use(work, size, async ({ directory, run }) => {
     const root = join(directory, 'rootfs')
-    const start = Math.floor(Date.now() / 1000)
     step('unpacking')
-    await umoci.rawUnpack(run, layout.path, TAG, root)
+    await unpack(run, { layout: layout.path, root, time, limit: size.limit })
     await warnOfHighIds(run, log, product, root)
     await layIn(run, root)
-    await stageMetadata(directory, metadata(product, config), payload)
+    await stageMetadata(directory, metadata(product, config), payload, time)
     await readYaml(run, directory)
-    await touchNewer(run, directory, start, config.created)
     step('packing')
-    return pack(run, { format: product.format, staged: directory, work, time: config.created })
+    return pack(run, { format: product.format, staged: directory, work, time })
   })
   return { directory: join(work, 'version'), items, summary: summary(config, keys) }
 }

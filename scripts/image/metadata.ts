@@ -1,6 +1,6 @@
 // Writes metadata.yaml with its templates: LXD and Incus learn from it what an image is.
 
-import { writeFile } from 'node:fs/promises'
+import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import type { Payload } from '../plan/payload.ts'
@@ -11,37 +11,32 @@ import { yamlText } from '../text/printable.ts'
 import { sizeText } from '../text/size.ts'
 import { writeYaml } from '../text/yaml.ts'
 
-/** The files that LXD writes into an instance, the template that each is made from, and when. */
+/** The files that LXD writes into an instance, behind no link, which would keep it from starting. */
 const TEMPLATES = {
-  '/etc/hostname': { template: 'hostname.tpl', when: ['create', 'copy'] },
-  '/etc/hosts': { template: 'hosts.tpl', when: ['create', 'copy'] },
-  '/lxd-prelaunch': { template: 'prelaunch.tpl', when: ['start'] },
-} as const
+  '/lxd-prelaunch': { template: 'prelaunch.tpl', when: ['start'], create_only: false, properties: {} },
+}
 
 /** LXD gives up on metadata.yaml somewhat above. */
 const MAX_BYTES = 1 << 20
 
-/** @param directory gets `metadata.yaml` and `templates/` */
-export async function stageMetadata(directory: string, text: string, { templates }: Payload): Promise<void> {
-  await makeDirectory(join(directory, 'templates'))
-  await writeFile(join(directory, 'metadata.yaml'), text)
-  for (const { template } of Object.values(TEMPLATES)) {
-    await writeFile(join(directory, 'templates', template), templates[template])
-  }
+/** @param directory gets `metadata.yaml` and `templates/`, whose time is `time` */
+export async function stageMetadata(directory: string, text: string, payload: Payload, time: number): Promise<void> {
+  const paths = ['templates/prelaunch.tpl', 'templates', 'metadata.yaml'].map(path => join(directory, path))
+  const [template = '', templates = '', file = ''] = paths
+  await makeDirectory(templates)
+  await writeFile(template, payload.templates['prelaunch.tpl'])
+  await writeFile(file, text)
+  for (const path of paths) await utimes(path, time, time)
 }
 
 /** The text of metadata.yaml. @throws Failure when it would be too long for LXD */
 export function metadata({ spec, architecture }: Product, { created, config }: ImageConfig): string {
-  const templates = Object.entries(TEMPLATES).map(([path, template]) => [
-    path,
-    { ...template, create_only: false, properties: {} },
-  ])
   const text = writeYaml({
     architecture,
     creation_date: created,
     expiry_date: 0,
     properties: { description: yamlText(spec.keys.description ?? spec.name), ...properties(config) },
-    templates: Object.fromEntries(templates),
+    templates: TEMPLATES,
   })
   if (Buffer.byteLength(text) <= MAX_BYTES) return text
   throw new Failure('image', `its labels, ports and volumes hold more than ${sizeText(MAX_BYTES)}`)

@@ -2,12 +2,6 @@
 
 import type { Run } from '../system/run.ts'
 
-/** Gives every file below a directory that changed since `since` the time `time`; both in seconds since 1970. */
-export async function touchNewer(run: Run, directory: string, since: number, time: number): Promise<void> {
-  const touch = ['touch', '--no-dereference', `--date=@${time}`, '--', '{}', '+']
-  await run(['find', directory, '-newermt', `@${since}`, '-exec', ...touch])
-}
-
 /** Says which file belongs to a user or group above a number, if one does: `/data belongs to 70000:0`. */
 export async function ownedAbove(run: Run, directory: string, id: number): Promise<string | undefined> {
   const test = ['(', '-uid', `+${id}`, '-o', '-gid', `+${id}`, ')']

@@ -19,7 +19,7 @@ async function unpacked(t: TestContext, ...layers: Entries[]) {
   await plain(['skopeo', 'copy', '--quiet', from, `oci:${join(dir, 'layout')}:it`])
   const { run, lines } = recordingRun()
   const rootfs = join(dir, 'rootfs')
-  await rawUnpack(run, join(dir, 'layout'), 'it', rootfs)
+  await rawUnpack(run, join(dir, 'layout'), { tag: 'it', rootfs })
   return {
     lines: lines({ LAYOUT: join(dir, 'layout'), ROOTFS: rootfs }),
     rootfs,
@@ -42,7 +42,7 @@ test('umoci keeps owners, modes, capabilities, times, devices, links', needed, a
   equal((await lstat(at('null'))).rdev, 0x103)
   equal(await readlink(at('link')), '/nowhere')
   match(await plain(['getcap', at('usr/ping')]), /cap_net_raw=ep/)
-  deepEqual(lines, ['umoci raw unpack --keep-dirlinks --image LAYOUT:it ROOTFS'])
+  deepEqual(lines, ['umoci raw unpack --image LAYOUT:it ROOTFS'])
 })
 
 test('whiteouts take files and directories away, opaque marks what a directory held', needed, async t => {
@@ -71,21 +71,35 @@ test('whiteouts take files and directories away, opaque marks what a directory h
   equal(await readFile(at('file/in'), 'utf8'), 'y')
 })
 
-test('a layer writes through a link to a directory, as a usr-merged image needs; none leads out', needed, async t => {
+test('a layer’s directory replaces a link, a file alone follows one; none leads out', needed, async t => {
   const { rootfs, at } = await unpacked(
     t,
     { 'usr/': {}, 'usr/bin/': {}, bin: { symlink: 'usr/bin' }, out: { symlink: '../../../../../..' } },
-    { 'bin/': {}, 'bin/sh': 'x', 'out/': {}, 'out/escaped': 'x' },
+    { 'bin/': {}, 'bin/sh': 'x', 'out/escaped': 'x' },
   )
-  equal(await readFile(at('usr/bin/sh'), 'utf8'), 'x')
-  equal(await readlink(at('bin')), 'usr/bin')
+  deepEqual(await readdir(at('usr/bin')), [])
+  equal(await readFile(at('bin/sh'), 'utf8'), 'x')
   equal(await readFile(at('escaped'), 'utf8'), 'x')
   deepEqual((await readdir(join(rootfs, '..'))).sort(), ['image', 'layout', 'rootfs'])
 })
 
+test('onto what a directory holds already', needed, async t => {
+  const { rootfs } = await unpacked(t, { a: 'first' })
+  const layout = join(rootfs, '../second')
+  await plain([
+    'skopeo',
+    'copy',
+    '--quiet',
+    image(`${layout}-image`, { config: {}, layers: [{ b: 'second' }] }),
+    `oci:${layout}:it`,
+  ])
+  await rawUnpack(plain, layout, { tag: 'it', rootfs })
+  deepEqual((await readdir(rootfs)).sort(), ['a', 'b'])
+})
+
 test('a tag or a layout that is not there is a failure', needed, async t => {
   const dir = await temporary(t)
-  await rejects(rawUnpack(plain, join(dir, 'nothing'), 'it', join(dir, 'rootfs')), ToolFailure)
+  await rejects(rawUnpack(plain, join(dir, 'nothing'), { tag: 'it', rootfs: join(dir, 'rootfs') }), ToolFailure)
   image(join(dir, 'image'), { config: {}, layers: [{ a: 'x' }] })
-  await rejects(rawUnpack(plain, join(dir, 'image'), 'nothing', join(dir, 'rootfs')), ToolFailure)
+  await rejects(rawUnpack(plain, join(dir, 'image'), { tag: 'nothing', rootfs: join(dir, 'rootfs') }), ToolFailure)
 })
