@@ -6,16 +6,17 @@ import type { Payload } from '../plan/payload.ts'
 import { runtimeConfig } from '../plan/runtime.ts'
 import type { ImageConfig } from '../source/config.ts'
 import type { Layout } from '../source/fetch.ts'
+import { TAG } from '../source/layout.ts'
 import { type Product, title } from '../spec/product.ts'
 import type { Run } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
-import { ownedAbove } from '../tools/find.ts'
+import { ownedAbove, touchDirectories } from '../tools/find.ts'
 import { readYaml } from '../tools/skopeo.ts'
+import * as umoci from '../tools/umoci.ts'
 import { metadata, stageMetadata } from './metadata.ts'
 import { overlay } from './overlay.ts'
 import { pack } from './pack.ts'
 import { summary } from './summary.ts'
-import { unpack } from './unpack.ts'
 import type { Workspaces } from './workspace.ts'
 
 export interface Image {
@@ -54,7 +55,10 @@ export async function build(image: Image, { log, workspaces, work, step }: Works
   const items = await workspaces.use(work, size, async ({ directory, run }) => {
     const root = join(directory, 'rootfs')
     step('unpacking')
-    await unpack(run, { layout: layout.path, root, time, limit: size.limit })
+    const start = Date.now() / 1000
+    await umoci.rawUnpack(run, layout.path, TAG, root)
+    // Those that no layer has an entry of.
+    await touchDirectories(run, root, [start, Date.now() / 1000], time)
     await warnOfHighIds(run, log, product, root)
     await layIn(run, root)
     await stageMetadata(directory, metadata(product, config), payload, time)

@@ -2,6 +2,20 @@
 
 import type { Run } from '../system/run.ts'
 
+/**
+ * Gives directories that changed between two moments the time `time`; all in seconds since 1970. A file may have any time of its
+ * layer's, the future included.
+ */
+export async function touchDirectories(
+  run: Run,
+  directory: string,
+  [from, to]: [number, number],
+  time: number,
+): Promise<void> {
+  const touch = ['touch', `--date=@${time}`, '--', '{}', '+']
+  await run(['find', directory, '-type', 'd', '-newermt', `@${from}`, '!', '-newermt', `@${to}`, '-exec', ...touch])
+}
+
 /** Says which file belongs to a user or group above a number, if one does: `/data belongs to 70000:0`. */
 export async function ownedAbove(run: Run, directory: string, id: number): Promise<string | undefined> {
   const test = ['(', '-uid', `+${id}`, '-o', '-gid', `+${id}`, ')']

@@ -1,5 +1,7 @@
 // umoci: applies the layers of an OCI image.
 
+import { basename, dirname } from 'node:path'
+import { remove } from '../system/files.ts'
 import { type Run, ToolFailure } from '../system/run.ts'
 
 /** Attributes that a file system has to keep; it knows nothing of others, e.g. com.apple.*, which are left out. */
@@ -8,29 +10,26 @@ const LOST = /ENOTSUP on setxattr \\?"(user\.|security\.|trusted\.|system\.posix
 /** trusted.*, security.ima and their like: the archive of the image will not have them, but umoci insists on them. */
 const FORBIDDEN = /restore xattr metadata: .*: operation not permitted/
 
-export interface Unpacking {
-  tag: string
-  /** A directory that may hold something already. After a failure it is gone. */
-  rootfs: string
-  /** Whether attributes may be set that take more rights. */
-  attributes?: boolean
-}
-
 /**
- * Unpacks an image's layers, in order, with owners and extended attributes.
+ * Unpacks an image's layers, in order, with owners and extended attributes, into a directory that it makes. As in containerd,
+ * a layer's directory replaces a link of the layers below; where a layer has no entry of its directory, a link is followed.
  *
  * @throws ToolFailure also where the file system keeps no such attributes, which umoci only warns of
  */
-export async function rawUnpack(
-  run: Run,
-  layout: string,
-  { tag, rootfs, attributes = false }: Unpacking,
-): Promise<void> {
-  const options = { refuse: LOST, attributes }
-  await run(['umoci', 'raw', 'unpack', '--image', `${layout}:${tag}`, rootfs], options)
-}
-
-/** Whether unpacking failed for want of the rights to set attributes. */
-export function lacksAttributes(error: unknown): boolean {
-  return error instanceof ToolFailure && FORBIDDEN.test(error.stderr)
+export async function rawUnpack(run: Run, layout: string, tag: string, rootfs: string): Promise<void> {
+  const unpack = (attributes: boolean) =>
+    run(['umoci', 'raw', 'unpack', '--image', `${layout}:${tag}`, rootfs], {
+      refuse: LOST,
+      attributes,
+    })
+  try {
+    await unpack(false).catch(async error => {
+      if (!(error instanceof ToolFailure && FORBIDDEN.test(error.stderr))) throw error
+      await remove(run, dirname(rootfs), basename(rootfs))
+      await unpack(true)
+    })
+  } catch (error) {
+    if (!(error instanceof ToolFailure && /^panic: /m.test(error.stderr))) throw error
+    throw error.reworded('it cannot read the image, whose config may name too few layers (rootfs.diff_ids)')
+  }
 }
