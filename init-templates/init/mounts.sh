@@ -37,9 +37,14 @@ mount_tmpfs() {
 	done
 }
 
-# Puts the image's own /sbin/init back over this script, for programs that look at it.
+# Gives the image's own /sbin/init back, for programs that look at it: over this script, or by hiding the script, which /sbin/init
+# then leads to.
 restore_init() {
-	[ ! -f /lxd-realinit ] || mount --bind /lxd-realinit /sbin/init
+	if [ -d /lxd-realinit ]; then
+		mount --bind /lxd-realinit/given /lxd-realinit
+	elif [ -e /lxd-realinit ]; then
+		mount --bind /lxd-realinit /sbin/init
+	fi
 }
 
 is_image_volume() { print_image_volumes | xargs -0 realpath 2>/dev/null | grep -Fqx -e "$1"; }

@@ -1,5 +1,6 @@
 // Makes an LXD image of a fetched Docker image.
 
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../cli/log.ts'
 import type { Payload } from '../plan/payload.ts'
@@ -10,7 +11,7 @@ import { TAG } from '../source/layout.ts'
 import { type Product, title } from '../spec/product.ts'
 import type { Run } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
-import { ownedAbove, touchNewer } from '../tools/find.ts'
+import { ownedAbove, touchDirectories } from '../tools/find.ts'
 import { readYaml } from '../tools/skopeo.ts'
 import * as umoci from '../tools/umoci.ts'
 import { metadata, stageMetadata } from './metadata.ts'
@@ -46,22 +47,26 @@ export async function build(image: Image, { log, workspaces, work, step }: Works
   const { product, config, payload } = image
   const { keys } = product.spec
   const runtime = runtimeConfig(config, keys)
-  const layIn = overlay({ runtime, supervised: !keys.disable_supervisor, payload })
+  const time = config.created
+  const volumes = config.config.Volumes
+  const layIn = overlay({ runtime, supervised: !keys.disable_supervisor, payload, volumes, time })
   step('fetching')
   const layout = await image.fetch()
   const size = { download: layout.bytes, limit: image.limit }
   const items = await workspaces.use(work, size, async ({ directory, run }) => {
     const root = join(directory, 'rootfs')
-    const start = Math.floor(Date.now() / 1000)
     step('unpacking')
+    const start = Date.now() / 1000
     await umoci.rawUnpack(run, layout.path, TAG, root)
+    // Those that no layer has an entry of.
+    await touchDirectories(run, root, [start, Date.now() / 1000], time)
     await warnOfHighIds(run, log, product, root)
     await layIn(run, root)
-    await stageMetadata(directory, metadata(product, config), payload)
+    const linked = (await lstat(join(root, 'etc'))).isSymbolicLink()
+    await stageMetadata(directory, metadata(product, config, linked), payload, time)
     await readYaml(run, directory)
-    await touchNewer(run, directory, start, config.created)
     step('packing')
-    return pack(run, { format: product.format, staged: directory, work, time: config.created })
+    return pack(run, { format: product.format, staged: directory, work, time })
   })
   return { directory: join(work, 'version'), items, summary: summary(config, keys) }
 }

@@ -1,6 +1,6 @@
 // Writes metadata.yaml with its templates: LXD and Incus learn from it what an image is.
 
-import { writeFile } from 'node:fs/promises'
+import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import type { Payload } from '../plan/payload.ts'
@@ -21,21 +21,26 @@ const TEMPLATES = {
 /** LXD gives up on metadata.yaml somewhat above. */
 const MAX_BYTES = 1 << 20
 
-/** @param directory gets `metadata.yaml` and `templates/` */
-export async function stageMetadata(directory: string, text: string, { templates }: Payload): Promise<void> {
+/** @param directory gets `metadata.yaml` and `templates/`, whose time is `time` */
+export async function stageMetadata(directory: string, text: string, payload: Payload, time: number): Promise<void> {
   await makeDirectory(join(directory, 'templates'))
   await writeFile(join(directory, 'metadata.yaml'), text)
-  for (const { template } of Object.values(TEMPLATES)) {
-    await writeFile(join(directory, 'templates', template), templates[template])
-  }
+  const names = Object.values(TEMPLATES).map(({ template }) => template)
+  for (const name of names) await writeFile(join(directory, 'templates', name), payload.templates[name])
+  const paths = ['metadata.yaml', ...names.map(name => join('templates', name)), 'templates']
+  for (const path of paths) await utimes(join(directory, path), time, time)
 }
 
-/** The text of metadata.yaml. @throws Failure when it would be too long for LXD */
-export function metadata({ spec, architecture }: Product, { created, config }: ImageConfig): string {
-  const templates = Object.entries(TEMPLATES).map(([path, template]) => [
-    path,
-    { ...template, create_only: false, properties: {} },
-  ])
+/**
+ * The text of metadata.yaml.
+ *
+ * @param linked /etc is a link: a template behind one keeps an instance from starting, so PID 1 alone writes the files
+ * @throws Failure when it would be too long for LXD
+ */
+export function metadata({ spec, architecture }: Product, { created, config }: ImageConfig, linked: boolean): string {
+  const templates = Object.entries(TEMPLATES)
+    .filter(([path]) => !linked || !path.startsWith('/etc/'))
+    .map(([path, template]) => [path, { ...template, create_only: false, properties: {} }])
   const text = writeYaml({
     architecture,
     creation_date: created,

@@ -1,10 +1,11 @@
 // Lays lxdocker's own files into an unpacked image.
 
+import { chmod, chown, utimes } from 'node:fs/promises'
 import type { Payload } from '../plan/payload.ts'
 import type { RuntimeConfig } from '../plan/runtime.ts'
 import type { Run } from '../system/run.ts'
 import { init } from './init.ts'
-import { rootfs } from './rootfs.ts'
+import { type Rootfs, rootfs } from './rootfs.ts'
 import { renderShell } from './template.ts'
 
 export interface Overlay {
@@ -12,26 +13,59 @@ export interface Overlay {
   /** false: the application itself becomes PID 1. */
   supervised: boolean
   payload: Payload
+  /** Directories that are to be there. */
+  volumes: readonly string[]
+  /** Of what is laid in, in seconds since 1970. */
+  time: number
 }
+
+const INIT = '/sbin/init'
+const REAL_INIT = '/lxd-realinit'
 
 const UDHCPC_SCRIPT = '/lxd-udhcpc-default.script.real'
 
 /** @returns how to lay the files in; the scripts are rendered by then, since they may fail */
-export function overlay({ runtime, supervised, payload }: Overlay): (run: Run, root: string) => Promise<void> {
+export function overlay({
+  runtime,
+  volumes,
+  supervised,
+  payload,
+  time,
+}: Overlay): (run: Run, root: string) => Promise<void> {
   const { busybox, templates, udhcpcScript } = payload
   const script = init(templates['init.sh.hbs'], runtime, supervised)
   const udhcpc = renderShell(templates['udhcpc.sh.hbs'], { script: UDHCPC_SCRIPT })
   return async (run, root) => {
-    const image = rootfs(run, root)
-    for (const path of ['/dev', '/proc', '/sys', '/etc']) await image.makeDirectory(path)
+    const image = rootfs(run, root, time)
+    for (const path of ['/dev', '/proc', '/sys', '/etc', runtime.workdir, ...volumes]) await image.makeDirectory(path)
     await image.place({ path: '/busybox-lxd', content: busybox, mode: 0o755 })
-    await image.setAside('/sbin/init', '/lxd-realinit')
-    await image.place({ path: '/sbin/init', content: script, mode: 0o755 })
+    await placeInit(image, script)
     await image.place({ path: '/lxd-udhcpc-default.script', content: udhcpc, mode: 0o755 })
     await image.place({ path: UDHCPC_SCRIPT, content: udhcpcScript, mode: 0o755 })
-    // A template's target keeps its mode, and one behind an absolute link would keep the instance from starting.
     for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'])
       await image.place({ path, content: '', mode: 0o644 })
+    // A template's target keeps its mode. Behind a link it would keep the instance from starting.
     await image.place({ path: '/lxd-prelaunch', content: '', mode: 0o755 })
+    // Docker heeds no entry of it.
+    await chown(root, 0, 0)
+    await chmod(root, 0o755)
+    await utimes(root, time, time)
   }
+}
+
+/**
+ * PID 1 gives the image's own file back: it mounts that over the script. Over what is no file it cannot; there the script
+ * stands behind a link, in a directory that PID 1 hides.
+ */
+async function placeInit(image: Rootfs, content: string): Promise<void> {
+  const end = await image.end(INIT)
+  const dangling = end?.linked && !end.stat && !/^\/(dev|proc|sys)\//.test(end.path)
+  if (!dangling && !end?.stat?.isDirectory()) {
+    await image.setAside(INIT, REAL_INIT)
+    return image.place({ path: INIT, content, mode: 0o755 })
+  }
+  await image.makeDirectory(`${REAL_INIT}/given`)
+  if (!dangling) await image.setAside(INIT, `${REAL_INIT}/given/init`)
+  await image.link(dangling ? end.path : INIT, `${REAL_INIT}/init`)
+  await image.place({ path: `${REAL_INIT}/init`, content, mode: 0o755 })
 }

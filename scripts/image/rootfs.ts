@@ -1,11 +1,15 @@
 // Changes an unpacked image without ever following its symbolic links out of it.
 
-import { chmod, lstat, mkdir, readlink, rename, symlink, unlink, writeFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import type { Stats } from 'node:fs'
+import { chmod, lstat, lutimes, mkdir, readlink, rename, symlink, unlink, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join, posix, relative } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import { remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
+
+/** As many as the kernel follows. */
+const MAX_LINKS = 40
 
 export interface File {
   /** Inside the image. */
@@ -14,59 +18,93 @@ export interface File {
   mode: number
 }
 
+/** What is written has one time; directories that it is written into keep theirs. */
 export interface Rootfs {
   /** Puts a file of root's into the image, instead of whatever has its name there. */
   place(file: File): Promise<void>
+  /** The same for a symbolic link. */
+  link(path: string, target: string): Promise<void>
   /** Makes a directory where the image has none. */
   makeDirectory(path: string): Promise<void>
+  /** Renames whatever has the name, if anything has; a relative link leads where it led before. */
+  setAside(from: string, to: string): Promise<void>
   /**
-   * Renames a file or a symbolic link of the image; a relative link leads where it led before.
+   * Follows a path to its end.
    *
-   * @returns whether there was one
+   * @returns that end inside the image, what is there, whether links lead to it; undefined where there is no end
    */
-  setAside(from: string, to: string): Promise<boolean>
+  end(path: string): Promise<{ path: string; stat: Stats | undefined; linked: boolean } | undefined>
 }
 
-export function rootfs(run: Run, root: string): Rootfs {
-  const clear = async (path: string) => {
-    const stat = await lstat(path).catch(() => undefined)
-    if (stat?.isDirectory()) await remove(run, root, relative(root, path))
-    else if (stat) await unlink(path)
+/** @param time of what is written, in seconds since 1970 */
+export function rootfs(run: Run, root: string, time: number): Rootfs {
+  const replace = async (path: string, make: (target: string) => Promise<void>) => {
+    const target = await inside(root, path, time)
+    await keepTime(dirname(target), async () => {
+      const stat = await lstat(target).catch(() => undefined)
+      if (stat?.isDirectory()) await remove(run, root, relative(root, target))
+      else if (stat) await unlink(target)
+      await make(target)
+    })
   }
+  const link = (path: string, target: string) =>
+    replace(path, async link => {
+      await symlink(target, link)
+      await lutimes(link, time, time)
+    })
   return {
-    async place({ path, content, mode }) {
-      const target = await inside(root, path)
-      await clear(target)
-      await writeFile(target, content, { flag: 'wx' })
-      await chmod(target, mode)
-    },
+    place: ({ path, content, mode }) =>
+      replace(path, async target => {
+        await writeFile(target, content, { flag: 'wx' })
+        await chmod(target, mode)
+        await utimes(target, time, time)
+      }),
+    link,
     async makeDirectory(path) {
-      await inside(root, `${path}/.`)
+      await inside(root, `${path}/.`, time)
     },
     async setAside(from, to) {
-      const source = await inside(root, from)
+      const source = await inside(root, from, time)
       const stat = await lstat(source).catch(() => undefined)
-      if (!stat) return false
-      const target = await inside(root, to)
-      await clear(target)
-      if (!stat.isSymbolicLink()) await rename(source, target)
-      else {
-        const link = await readlink(source)
-        await symlink(link.startsWith('/') ? link : join('/', source.slice(root.length), '..', link), target)
-        await clear(source)
+      if (!stat) return
+      await keepTime(dirname(source), async () => {
+        if (!stat.isSymbolicLink()) return replace(to, target => rename(source, target))
+        await link(to, posix.resolve('/', relative(root, dirname(source)), await readlink(source)))
+        await unlink(source)
+      })
+    },
+    async end(path) {
+      for (let links = 0, at = path; links < MAX_LINKS; links++) {
+        const found = await inside(root, at, time).catch(error => {
+          if (!(error instanceof Failure)) throw error
+        })
+        if (!found) return undefined
+        const stat = await lstat(found).catch(() => undefined)
+        const place = join('/', relative(root, found))
+        if (!stat?.isSymbolicLink()) return { path: place, stat, linked: links > 0 }
+        at = posix.resolve(dirname(place), await readlink(found))
       }
-      return true
+      return undefined
     },
   }
+}
+
+/** Changes what a directory holds. */
+async function keepTime<T>(directory: string, change: () => Promise<T>): Promise<T> {
+  const { mtimeMs } = await lstat(directory)
+  const result = await change()
+  await utimes(directory, mtimeMs / 1000, mtimeMs / 1000)
+  return result
 }
 
 /**
  * Where a path of the image lies on the builder's disk. Symbolic links on the way lead where they would lead inside the
  * image; the last component is not followed. Missing directories are made.
  *
+ * @param time of these
  * @throws Failure when the path crosses a file or a loop of links
  */
-export async function inside(root: string, path: string): Promise<string> {
+export async function inside(root: string, path: string, time: number): Promise<string> {
   const ahead = path.split('/').filter(Boolean)
   const passed: string[] = []
   for (let links = 0; ahead.length > 1; ) {
@@ -79,7 +117,7 @@ export async function inside(root: string, path: string): Promise<string> {
     const here = join(root, ...passed, name)
     const stat = await lstat(here).catch(() => undefined)
     if (stat?.isSymbolicLink()) {
-      if (++links > 40) throw new Failure(path, 'the image has a loop of symbolic links on the way')
+      if (++links > MAX_LINKS) throw new Failure(path, 'the image has a loop of symbolic links on the way')
       const target = await readlink(here)
       if (target.startsWith('/')) passed.length = 0
       ahead.unshift(...target.split('/').filter(Boolean))
@@ -87,7 +125,13 @@ export async function inside(root: string, path: string): Promise<string> {
     }
     if (stat && !stat.isDirectory())
       throw new Failure(path, `the image's ${printable(join('/', ...passed, name))} is not a directory`)
-    if (!stat) await mkdir(here)
+    if (!stat)
+      await keepTime(dirname(here), async () => {
+        await mkdir(here).catch(error => {
+          throw error.code === 'ENAMETOOLONG' ? new Failure(path.slice(0, 100), 'the name is too long') : error
+        })
+        await utimes(here, time, time)
+      })
     passed.push(name)
   }
   return join(root, ...passed, ahead[0] as string)

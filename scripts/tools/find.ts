@@ -2,10 +2,18 @@
 
 import type { Run } from '../system/run.ts'
 
-/** Gives every file below a directory that changed since `since` the time `time`; both in seconds since 1970. */
-export async function touchNewer(run: Run, directory: string, since: number, time: number): Promise<void> {
-  const touch = ['touch', '--no-dereference', `--date=@${time}`, '--', '{}', '+']
-  await run(['find', directory, '-newermt', `@${since}`, '-exec', ...touch])
+/**
+ * Gives directories that changed between two moments the time `time`; all in seconds since 1970. A file may have any time of its
+ * layer's, the future included.
+ */
+export async function touchDirectories(
+  run: Run,
+  directory: string,
+  [from, to]: [number, number],
+  time: number,
+): Promise<void> {
+  const touch = ['touch', `--date=@${time}`, '--', '{}', '+']
+  await run(['find', directory, '-type', 'd', '-newermt', `@${from}`, '!', '-newermt', `@${to}`, '-exec', ...touch])
 }
 
 /** Says which file belongs to a user or group above a number, if one does: `/data belongs to 70000:0`. */

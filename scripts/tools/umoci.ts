@@ -11,13 +11,14 @@ const LOST = /ENOTSUP on setxattr \\?"(user\.|security\.|trusted\.|system\.posix
 const FORBIDDEN = /restore xattr metadata: .*: operation not permitted/
 
 /**
- * Unpacks an image's layers, in order, with owners and extended attributes, into a directory that it makes.
+ * Unpacks an image's layers, in order, with owners and extended attributes, into a directory that it makes. As in containerd,
+ * a layer's directory replaces a link of the layers below; where a layer has no entry of its directory, a link is followed.
  *
  * @throws ToolFailure also where the file system keeps no such attributes, which umoci only warns of
  */
 export async function rawUnpack(run: Run, layout: string, tag: string, rootfs: string): Promise<void> {
   const unpack = (attributes: boolean) =>
-    run(['umoci', 'raw', 'unpack', '--keep-dirlinks', '--image', `${layout}:${tag}`, rootfs], {
+    run(['umoci', 'raw', 'unpack', '--image', `${layout}:${tag}`, rootfs], {
       refuse: LOST,
       attributes,
     })

@@ -2,27 +2,29 @@ import { deepEqual, equal } from 'node:assert/strict'
 import { lchown, lstat, lutimes, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ownedAbove, touchNewer } from '../../scripts/tools/find.ts'
+import { ownedAbove, touchDirectories } from '../../scripts/tools/find.ts'
 import { temporary } from '../world/directory.ts'
-import { run as plain, recordingRun } from '../world/run.ts'
+import { recordingRun } from '../world/run.ts'
 import { needs } from '../world/tools.ts'
 
-test('find gives newer files one time, leaves older ones and what links lead to', async t => {
+test('find gives directories of a moment another time, but no file, and nothing that links lead to', async t => {
   const [dir, outside] = [await temporary(t), await temporary(t)]
   const { run, lines } = recordingRun()
-  await writeFile(join(outside, 'file'), '')
-  await writeFile(join(dir, 'old'), '')
-  await writeFile(join(dir, 'new'), '')
-  await symlink(join(outside, 'file'), join(dir, 'link'))
-  await plain(['sh', '-c', `touch "$1/$(printf 'new\\377')"`, 'sh', dir])
+  const names = ['past', 'now', 'future', `now${'\xff'}`]
+  for (const name of names) await mkdir(join(dir, name))
+  await writeFile(join(dir, 'now/file'), '')
+  await symlink(outside, join(dir, 'link'))
+  const paths = [...names, 'now/file', 'link'].map(name => join(dir, name))
+  for (const [nth, path] of [...paths, dir, outside].entries()) {
+    const seconds = nth === 0 ? 1000 : nth === 2 ? 4000 : 2000.5
+    await lutimes(path, seconds, seconds)
+  }
+  await touchDirectories(run, dir, [2000.25, 3000], 5)
   const seconds = async (path: string) => (await lstat(path)).mtimeMs / 1000
-  await lutimes(join(dir, 'old'), 1000, 1000)
-  await lutimes(join(outside, 'file'), 5000, 5000)
-  await touchNewer(run, dir, 2000, 3000)
-  const paths = [dir, join(dir, 'new'), join(dir, 'link'), join(dir, 'old'), join(outside, 'file')]
-  deepEqual(await Promise.all(paths.map(seconds)), [3000, 3000, 3000, 1000, 5000])
-  equal(await plain(['find', dir, '-newermt', '@3000']), '')
-  deepEqual(lines({ DIR: dir }), ["find DIR -newermt @2000 -exec touch --no-dereference --date=@3000 -- '{}' +"])
+  deepEqual(await Promise.all([...paths, dir, outside].map(seconds)), [1000, 5, 4000, 5, 2000.5, 2000.5, 5, 2000.5])
+  deepEqual(lines({ DIR: dir }), [
+    "find DIR -type d -newermt @2000.25 '!' -newermt @3000 -exec touch --date=@5 -- '{}' +",
+  ])
 })
 
 test('find says who owns a file, if the number is too high', needs('root'), async t => {

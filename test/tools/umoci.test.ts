@@ -42,7 +42,7 @@ test('umoci keeps owners, modes, capabilities, times, devices, links', needed, a
   equal((await lstat(at('null'))).rdev, 0x103)
   equal(await readlink(at('link')), '/nowhere')
   match(await plain(['getcap', at('usr/ping')]), /cap_net_raw=ep/)
-  deepEqual(lines, ['umoci raw unpack --keep-dirlinks --image LAYOUT:it ROOTFS'])
+  deepEqual(lines, ['umoci raw unpack --image LAYOUT:it ROOTFS'])
 })
 
 test('whiteouts take files and directories away, opaque marks what a directory held', needed, async t => {
@@ -71,14 +71,33 @@ test('whiteouts take files and directories away, opaque marks what a directory h
   equal(await readFile(at('file/in'), 'utf8'), 'y')
 })
 
-test('a layer writes through a link to a directory, as a usr-merged image needs; none leads out', needed, async t => {
-  const { rootfs, at } = await unpacked(
-    t,
-    { 'usr/': {}, 'usr/bin/': {}, bin: { symlink: 'usr/bin' }, out: { symlink: '../../../../../..' } },
-    { 'bin/': {}, 'bin/sh': 'x', 'out/': {}, 'out/escaped': 'x' },
-  )
-  equal(await readFile(at('usr/bin/sh'), 'utf8'), 'x')
-  equal(await readlink(at('bin')), 'usr/bin')
+/** What containerd makes of them on a directory; on overlayfs, too, but for files that come without an entry of their directory. */
+const replaced: [string, Entries[], Record<string, string>][] = [
+  ['a directory', [{ 'lib/': {} }], { lib: '' }],
+  ['a directory with files', [{ 'lib/': {}, 'lib/new': '' }], { lib: 'new' }],
+  ['an opaque directory', [{ 'lib/': {}, 'lib/.wh..wh..opq': '', 'lib/new': '' }], { lib: 'new' }],
+  ['an opaque directory, said last', [{ 'lib/': {}, 'lib/new': '', 'lib/.wh..wh..opq': '' }], { lib: 'new' }],
+  ['a directory with a whiteout', [{ 'lib/': {}, 'lib/.wh.old': '' }], { lib: '' }],
+  ['a directory, then a link', [{ 'lib/': {}, 'lib/new': '' }, { lib: { symlink: 'usr/lib' } }], { lib: '-> usr/lib' }],
+  ['a link, then a directory', [{ lib: { symlink: '/nowhere' } }, { 'lib/': {}, 'lib/new': '' }], { lib: 'new' }],
+  ['a whiteout, then a directory', [{ '.wh.lib': '' }, { 'lib/': {} }], { lib: '' }],
+  ['a file without an entry of its directory', [{ 'lib/new': '' }], { lib: '-> usr/lib', 'usr/lib': 'new,old' }],
+]
+
+for (const [what, layers, becomes] of replaced)
+  for (const symlink of ['usr/lib', '/usr/lib'])
+    test(`over a link to ${symlink}: ${what}`, needed, async t => {
+      const lower = { 'usr/': {}, 'usr/lib/': {}, 'usr/lib/old': '', lib: { symlink } }
+      const { at } = await unpacked(t, lower, ...layers)
+      for (const [path, shown] of Object.entries({ 'usr/lib': 'old', ...becomes })) {
+        const link = await readlink(at(path)).catch(() => undefined)
+        const found = link === undefined ? (await readdir(at(path))).sort().join() : '-> usr/lib'
+        equal(found, shown)
+      }
+    })
+
+test('no link leads out', needed, async t => {
+  const { rootfs, at } = await unpacked(t, { out: { symlink: '../../../../../..' } }, { 'out/escaped': 'x' })
   equal(await readFile(at('escaped'), 'utf8'), 'x')
   deepEqual((await readdir(join(rootfs, '..'))).sort(), ['image', 'layout', 'rootfs'])
 })

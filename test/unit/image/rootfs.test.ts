@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { lstat, mkdir, mkdtemp, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { inside, type Rootfs, rootfs } from '../../../scripts/image/rootfs.ts'
 import { run } from '../../world/run.ts'
+
+const TIME = 1000
 
 /** A rootfs beside a directory that nothing may touch. */
 async function unpacked(use: (root: string, image: Rootfs, outside: string) => Promise<void>): Promise<void> {
@@ -14,7 +16,7 @@ async function unpacked(use: (root: string, image: Rootfs, outside: string) => P
     await mkdir(join(root, 'usr/sbin'), { recursive: true })
     await mkdir(join(base, 'outside'))
     await writeFile(join(base, 'outside/init'), 'precious')
-    await use(root, rootfs(run, root), join(base, 'outside'))
+    await use(root, rootfs(run, root, TIME), join(base, 'outside'))
     assert.equal(await readFile(join(base, 'outside/init'), 'utf8'), 'precious')
   } finally {
     await rm(base, { recursive: true })
@@ -58,16 +60,17 @@ test('links in a loop and files on the way are refused by name', () =>
     await symlink('b', join(root, 'a'))
     await symlink('a', join(root, 'b'))
     await writeFile(join(root, 'etc'), '')
-    await assert.rejects(inside(root, '/a/x'), /\/a\/x: .*loop/)
+    await assert.rejects(inside(root, '/a/x', TIME), /\/a\/x: .*loop/)
     await assert.rejects(image.place({ path: '/etc/hosts', content: '', mode: 0o644 }), /\/etc is not a directory/)
   }))
 
 test('/sbin/init set aside: a file moves, a link leads where it led, none is none', () =>
   unpacked(async (root, image) => {
     await symlink('usr/sbin', join(root, 'sbin'))
-    assert.equal(await image.setAside('/sbin/init', '/lxd-realinit'), false)
+    await image.setAside('/sbin/init', '/lxd-realinit')
+    await assert.rejects(lstat(join(root, 'lxd-realinit')), /ENOENT/)
     await writeFile(join(root, 'usr/sbin/init'), 'own')
-    assert.equal(await image.setAside('/sbin/init', '/lxd-realinit'), true)
+    await image.setAside('/sbin/init', '/lxd-realinit')
     assert.equal(await readFile(join(root, 'lxd-realinit'), 'utf8'), 'own')
     for (const [link, expected] of [
       ['../lib/systemd/systemd', '/usr/lib/systemd/systemd'],
@@ -75,7 +78,7 @@ test('/sbin/init set aside: a file moves, a link leads where it led, none is non
       ['/bin/busybox', '/bin/busybox'],
     ] as const) {
       await symlink(link, join(root, 'usr/sbin/init'))
-      assert.equal(await image.setAside('/sbin/init', '/lxd-realinit'), true)
+      await image.setAside('/sbin/init', '/lxd-realinit')
       assert.equal(await readlink(join(root, 'lxd-realinit')), expected)
       await assert.rejects(lstat(join(root, 'usr/sbin/init')), /ENOENT/)
     }
@@ -86,4 +89,44 @@ test('directories are made where the image has none', () =>
     await image.makeDirectory('/proc')
     await image.makeDirectory('/usr')
     assert.ok((await lstat(join(root, 'proc'))).isDirectory())
+  }))
+
+test('what is written has one time, the directories around it keep theirs', () =>
+  unpacked(async (root, image) => {
+    await utimes(join(root, 'usr'), 7, 7)
+    await utimes(join(root, 'usr/sbin'), 8, 8)
+    await writeFile(join(root, 'usr/sbin/init'), 'own')
+    await utimes(join(root, 'usr/sbin'), 8, 8)
+    await image.setAside('/usr/sbin/init', '/usr/real')
+    await image.place({ path: '/usr/sbin/init', content: '', mode: 0o755 })
+    await image.place({ path: '/usr/new/file', content: '', mode: 0o755 })
+    await image.link('/usr/link', 'nowhere')
+    const seconds = async (path: string) => (await lstat(join(root, path))).mtimeMs / 1000
+    const paths = ['usr', 'usr/sbin', 'usr/sbin/init', 'usr/new', 'usr/new/file', 'usr/link']
+    assert.deepEqual(await Promise.all(paths.map(seconds)), [7, 8, TIME, TIME, TIME, TIME])
+  }))
+
+test('the end of a path: what is there, or where it would be; links in a circle and through files have none', () =>
+  unpacked(async (root, image) => {
+    await writeFile(join(root, 'file'), '')
+    for (const [link, target] of [
+      ['a', '/usr/sbin'],
+      ['b', 'a'],
+      ['c', '../../missing/file'],
+      ['d', 'd'],
+      ['e', 'file/x'],
+    ])
+      await symlink(target as string, join(root, link as string))
+    const ends = await Promise.all(['/usr', '/b', '/c', '/d', '/e', '/none'].map(path => image.end(path)))
+    assert.deepEqual(
+      ends.map(end => end && [end.path, end.stat?.isDirectory(), end.linked]),
+      [
+        ['/usr', true, false],
+        ['/usr/sbin', true, true],
+        ['/missing/file', undefined, true],
+        undefined,
+        undefined,
+        ['/none', undefined, false],
+      ],
+    )
   }))
