@@ -81,6 +81,7 @@ supervise)
 	fi
 	;;
 relay) end_with_supervisor "$2" ;;
+watch_cards) watch_cards ;;
 watch)
 	echo $$
 	exec >&2

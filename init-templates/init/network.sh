@@ -81,7 +81,7 @@ wait_for_ipv6() {
 configure_interfaces() {
 	ip link set dev lo up
 	[ -z "$LXDOCKER_DNS" ] || echo "$LXDOCKER_DNS" | tr , '\n' | sed 's/^/nameserver /' >/etc/resolv.conf
-	watch_cards &
+	sh $state/init watch_cards & # started anew, it holds no pipe of the supervisor
 	mkfifo $state/network
 	exec 9<>$state/network
 	first='' waiting=0

@@ -75,10 +75,12 @@ interface How extends Partial<RuntimeConfig> {
 /** Boots a root file system that has nothing but busybox. */
 function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = {}, ...own }: How) {
   const dir = mkdtempSync(join(directory, 'root-'))
-  for (const name of ['dev', 'proc', 'sbin', 'etc', 'run', 'sys']) mkdirSync(join(dir, name))
+  for (const name of ['dev', 'proc', 'sbin', 'etc', 'run', 'sys/fs/cgroup/own'])
+    mkdirSync(join(dir, name), { recursive: true })
   chmodSync(dir, 0o755)
   copyFileSync(busybox, join(dir, 'busybox-lxd'))
   writeFileSync(join(dir, 'etc/passwd'), PASSWD)
+  writeFileSync(join(dir, 'lxd-udhcpc-default.script'), '#!/busybox-lxd true\n', { mode: 0o755 })
   writeFileSync(join(dir, 'lxd-prelaunch'), prelaunch, { mode: 0o755 })
   const script = (text: string) => ['/busybox-lxd', 'sh', '-c', text]
   const health = { ...plain.health, interval, timeout: 60, test: check ? script(check) : [] }
