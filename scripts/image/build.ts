@@ -48,8 +48,7 @@ export async function build(image: Image, { log, workspaces, work, step }: Works
   const { keys } = product.spec
   const runtime = runtimeConfig(config, keys)
   const time = config.created
-  const volumes = config.config.Volumes
-  const layIn = overlay({ runtime, supervised: !keys.disable_supervisor, payload, volumes, time })
+  const layIn = overlay({ runtime, supervised: !keys.disable_supervisor, payload, time })
   step('fetching')
   const layout = await image.fetch()
   const size = { download: layout.bytes, limit: image.limit }

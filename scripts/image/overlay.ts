@@ -13,8 +13,6 @@ export interface Overlay {
   /** false: the application itself becomes PID 1. */
   supervised: boolean
   payload: Payload
-  /** Directories that are to be there. */
-  volumes: readonly string[]
   /** Of what is laid in, in seconds since 1970. */
   time: number
 }
@@ -25,19 +23,14 @@ const REAL_INIT = '/lxd-realinit'
 const UDHCPC_SCRIPT = '/lxd-udhcpc-default.script.real'
 
 /** @returns how to lay the files in; the scripts are rendered by then, since they may fail */
-export function overlay({
-  runtime,
-  volumes,
-  supervised,
-  payload,
-  time,
-}: Overlay): (run: Run, root: string) => Promise<void> {
+export function overlay({ runtime, supervised, payload, time }: Overlay): (run: Run, root: string) => Promise<void> {
   const { busybox, templates, udhcpcScript } = payload
   const script = init(templates['init.sh.hbs'], runtime, supervised)
   const udhcpc = renderShell(templates['udhcpc.sh.hbs'], { script: UDHCPC_SCRIPT })
   return async (run, root) => {
     const image = rootfs(run, root, time)
-    for (const path of ['/dev', '/proc', '/sys', '/etc', runtime.workdir, ...volumes]) await image.makeDirectory(path)
+    for (const path of ['/dev', '/proc', '/sys', '/etc', runtime.workdir, ...runtime.volumes])
+      await image.makeDirectory(path)
     await image.place({ path: '/busybox-lxd', content: busybox, mode: 0o755 })
     await placeInit(image, script)
     await image.place({ path: '/lxd-udhcpc-default.script', content: udhcpc, mode: 0o755 })
