@@ -26,42 +26,33 @@ const SILENCE_SECONDS = 60
 
 const TOO_MANY = /toomanyrequests|too many requests/i
 
-const HINTS: [RegExp, string][] = [
-  [
+/** What to do about what it says; the first that fits counts. */
+const HINTS: Record<string, RegExp> = {
+  'no such image or tag: check its name in the registry':
     /manifest unknown|name unknown|not found.*manifest|reading manifest .* not found/i,
-    'no such image or tag: check its name in the registry',
-  ],
-  [TOO_MANY, "the registry's rate limit is reached: log in (skopeo login) or try again later"],
-  [
+  "the registry's rate limit is reached: log in (skopeo login) or try again later": TOO_MANY,
+  'no such image, or it is private: skopeo login REGISTRY, or set REGISTRY_AUTH_FILE':
     /unauthorized|denied|authentication required/i,
-    'no such image, or it is private: skopeo login REGISTRY, or set REGISTRY_AUTH_FILE',
-  ],
-  [
+  'the registry cannot be reached':
     /connection refused|no such host|i\/o timeout|no route to host|network is unreachable|deadline exceeded/i,
-    'the registry cannot be reached',
-  ],
-  [/unexpected EOF|connection reset/i, 'the registry broke off: the next run fetches only what is missing'],
-  [
+  'the registry broke off: the next run fetches only what is missing': /unexpected EOF|connection reset/i,
+  'the registry speaks plain HTTP: mark it "insecure = true" in registries.conf':
     /server gave HTTP response to HTTPS client/i,
-    'the registry speaks plain HTTP: mark it "insecure = true" in registries.conf',
-  ],
-  [/certificate signed by unknown authority/i, "install the registry's CA certificate, or see containers-certs.d(5)"],
-  [/file too large/i, '--max-size, or max_size in the spec, raises the limit of a layer, too'],
-  [/policy\.json/, 'install containers-common, or write a policy.json: see containers-policy.json(5)'],
+  "install the registry's CA certificate, or see containers-certs.d(5)": /certificate signed by unknown authority/i,
+  '--max-size, or max_size in the spec, raises the limit of a layer, too': /file too large/i,
+  'install containers-common, or write a policy.json: see containers-policy.json(5)': /policy\.json/,
   // skopeo waits by itself after 429, without a word.
-  [/no answer within/, 'it is slow, or lets nobody ask so often: log in (skopeo login), or try again later'],
-  [
-    /does not exist|no such file or directory/i,
-    'is the path right? A relative one starts at the directory of the spec',
-  ],
-]
+  'it is slow, or lets nobody ask so often: log in (skopeo login), or try again later': /no answer within/,
+  'is the path right? A relative one starts at the directory of the spec': /does not exist|no such file or directory/i,
+}
 
 async function skopeo(run: Run, args: readonly string[], limits: RunOptions): Promise<string> {
   try {
     return await run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true, temporaryFlag: '--tmpdir' })
   } catch (error) {
     if (!(error instanceof ToolFailure) || error.details.hint) throw error
-    const hint = HINTS.find(([pattern]) => pattern.test(`${error.stderr}${error.reason}`))?.[1]
+    const said = error.stderr + error.reason
+    const hint = Object.keys(HINTS).find(hint => HINTS[hint]?.test(said))
     throw error.reworded(message(error), hint)
   }
 }
