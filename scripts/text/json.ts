@@ -10,16 +10,13 @@ export function json<Schema extends z.ZodType>(schema: Schema) {
 
 /** The same for a text that programs in Go read, too: a repeated key, of which each might take another, is an issue. */
 export function unambiguousJson<Schema extends z.ZodType>(schema: Schema) {
-  const unambiguous = z.string().superRefine((text, context) => {
-    const key = repeatedKey(text)
+  const unambiguous = z.string().transform((text, context) => {
+    const value = decode(text, context)
+    const key = value === z.NEVER ? undefined : repeatedKey(text)
     if (key !== undefined) context.addIssue({ code: 'custom', message: `the key ${key} stands there twice` })
+    return value
   })
-  return z
-    .string()
-    .superRefine((text, context) => void decode(text, context))
-    .pipe(unambiguous)
-    .transform(decode)
-    .pipe(schema)
+  return unambiguous.pipe(schema)
 }
 
 function decode(text: string, context: z.core.$RefinementCtx): unknown {
