@@ -98,7 +98,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     return EXIT.locked
   }
   const temporary = join(cache, TEMPORARY)
-  const run = await sandboxedRunner({ log, interruption, sandbox: { writable: [out, cache] }, temporary })
+  const run = await sandboxedRunner({ log, interruption, writable: [out, cache], temporary })
   const running = await context(run)
   await sweep(running)
   await makeDirectory(temporary)

@@ -1,7 +1,7 @@
 // Writes files whole or not at all.
 
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises'
+import { lstat, mkdir, open, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import fastGlob from 'fast-glob'
 import { Failure } from '../cli/errors.ts'
@@ -79,8 +79,7 @@ export async function write(path: string, text: string): Promise<void> {
     // A killed run may have left one; a stranger's link may lead anywhere.
     await rm(beside, { recursive: true, force: true })
     if (found?.isDirectory()) await rm(path, { recursive: true })
-    const handle = await open(beside, 'wx', 0o644)
-    await handle.writeFile(text).finally(() => handle.close())
+    await writeFile(beside, text, { flag: 'wx', mode: 0o644 })
     await move(beside, path)
   } catch (error) {
     await rm(beside, { force: true })

@@ -7,8 +7,8 @@ import { type Details, Failure, Interrupted } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
-import { launcher, type Sandbox } from './sandbox.ts'
-import { type Transfer, watchTransfer } from './silence.ts'
+import { launcher, type Needs } from './sandbox.ts'
+import { type Limits, watch } from './silence.ts'
 
 interface ToolDetails extends Details {
   stderr?: string
@@ -30,7 +30,7 @@ export class ToolFailure extends Failure<ToolDetails> {
 /** More than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
 const MAX_OUTPUT_CHARACTERS = 8 << 20
 
-export interface RunOptions extends Transfer {
+export interface RunOptions extends Limits, Needs {
   /** Text for standard input, which is empty otherwise. */
   input?: string
   /** Gets standard input, at once, instead: whoever takes it has to end it. */
@@ -41,8 +41,6 @@ export interface RunOptions extends Transfer {
   refuse?: RegExp
   /** An open descriptor that the tool gets as its descriptor 3. */
   fd3?: number
-  /** Seconds after which the tool is ended; by default it may take as long as it wants. */
-  timeout?: number
   /** Ends the tool when it is aborted, for the reason that it gives. */
   limit?: AbortSignal
   /** The size in bytes that no file may exceed. */
@@ -51,10 +49,6 @@ export interface RunOptions extends Transfer {
   variables?: RegExp
   /** The tool's flag for the directory of temporary files, if it does not heed TMPDIR. */
   temporaryFlag?: string
-  /** Whether the tool needs the network. */
-  network?: boolean
-  /** Whether the tool sets extended attributes such as trusted.*, which take more rights. */
-  attributes?: boolean
   /** Whether the tool changes the machine itself, e.g. mounts: it runs outside the sandbox. */
   privileged?: boolean
 }
@@ -73,22 +67,22 @@ export type Run = (argv: Argv, options?: RunOptions) => Promise<string>
 export interface Runner {
   log: Log
   interruption: AbortSignal
-  /** What the tools run in; without one they may do all that this process may. */
-  sandbox?: Sandbox | undefined
+  /** Absolute paths of the directories that tools, in a sandbox, may write to; without it they may do all that this process may. */
+  writable?: readonly string[] | undefined
   /** Where tools lay down what they need for a moment; their own default otherwise. */
   temporary?: string | undefined
 }
 
 /** What starts the tools of one run of the program, and ends them when that is interrupted. */
-export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
+export function runner({ log, interruption, writable, temporary }: Runner): Run {
   return async ([tool, ...words], options = {}) => {
-    const { temporaryFlag: flag, timeout, limit, fileBytes, fd3 } = options
+    const { temporaryFlag: flag, limit, fileBytes, fd3 } = options
     if (interruption.aborted) throw new Interrupted()
     const argv = [tool, ...(temporary && flag ? [flag, temporary] : []), ...words]
     log.debug(`$ ${argv.map(word).join(' ')}`)
     const [program = '', ...args] = [
       ...(fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]),
-      ...launcher(options.privileged ? undefined : sandbox, options),
+      ...launcher(options.privileged ? undefined : writable, options),
       ...argv,
     ]
     const overdue = new AbortController()
@@ -108,12 +102,8 @@ export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
     if (running.stdin) options.stdin?.(running.stdin.on('error', () => {}))
     const { pid } = running
     if (pid) ending.addEventListener('abort', () => killGroup(pid))
-    const late = () => overdue.abort(`no answer within ${timeout} s`)
-    const timer = timeout ? setTimeout(late, timeout * 1000) : undefined
-    const watched = pid && (options.silence || options.transfer)
-    const unwatch = watched ? watchTransfer(pid, options, reason => overdue.abort(reason)) : () => {}
+    const unwatch = pid ? watch(pid, options, reason => overdue.abort(reason)) : () => {}
     const result = await running
-    clearTimeout(timer)
     unwatch()
     if (interruption.aborted) throw new Interrupted()
     if (limit?.aborted) throw limit.reason
@@ -167,15 +157,13 @@ function signalName(number: number): string | undefined {
 /** A tool repeats what strangers wrote, e.g. names of files. */
 function lastLines(text: string): string {
   const lines = text.trim().split('\n').slice(-3)
-  return lines
-    .map(line => printable(line.trim()))
-    .join('\n    ')
-    .slice(-1000)
+  const harmless = lines.map(line => printable(line.trim()))
+  return harmless.join('\n    ').slice(-1000)
 }
 
 /** A runner in a sandbox; where the machine allows none it says so, and does without. */
-export async function sandboxedRunner({ sandbox, ...others }: Runner): Promise<Run> {
-  const run = runner({ ...others, sandbox })
+export async function sandboxedRunner({ writable, ...others }: Runner): Promise<Run> {
+  const run = runner({ ...others, writable })
   try {
     await run(['true'])
     return run

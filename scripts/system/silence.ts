@@ -1,4 +1,4 @@
-// Watches how many bytes a tool moves.
+// Watches how long a tool takes, how many bytes it moves.
 
 import { readFileSync } from 'node:fs'
 
@@ -7,28 +7,34 @@ const SILENT_BYTES = 4096
 
 const LOOKS_PER_SECOND = 2
 
-export interface Transfer {
+export interface Limits {
+  /** Seconds after which the tool is ended; by default it may take as long as it wants. */
+  timeout?: number
   /** Seconds in which the tool has to read or write something, however slow it is. */
-  silence?: number | undefined
+  silence?: number
   /** The bytes that the tool may read and write, sockets included. */
-  transfer?: number | undefined
+  transfer?: number
 }
 
 /**
- * Calls `end` with the reason once a process and its children together have moved next to nothing for some seconds, or more
- * bytes than they may.
+ * Calls `end` with the reason once a process has taken too long, or it and its children together have moved next to nothing
+ * for some seconds, or more bytes than they may.
  *
  * @returns what ends the watching
  */
-export function watchTransfer(pid: number, { silence, transfer }: Transfer, end: (reason: string) => void): () => void {
+export function watch(pid: number, { timeout, silence, transfer }: Limits, end: (reason: string) => void): () => void {
   let [before, looks] = [0, 0]
-  const timer = setInterval(() => {
+  const look = () => {
+    const seconds = ++looks / LOOKS_PER_SECOND
+    if (timeout && seconds >= timeout) end(`no answer within ${timeout} s`)
+    if (!silence && !transfer) return
     const now = transferred(pid)
     if (transfer && now > transfer) end('more is coming than was announced')
-    if (!silence || ++looks % (silence * LOOKS_PER_SECOND) > 0) return
+    if (!silence || seconds % silence > 0) return
     if (now - before < SILENT_BYTES) end(`nothing has come for ${silence} s`)
     before = now
-  }, 1000 / LOOKS_PER_SECOND)
+  }
+  const timer = setInterval(look, 1000 / LOOKS_PER_SECOND)
   return () => clearInterval(timer)
 }
 

@@ -133,9 +133,8 @@ test(
     for (const archive of ['oci-archive:DIR/oci:1', 'docker-archive:DIR/docker:it:1'])
       await run(['skopeo', '--tmpdir', dir, 'copy', '--quiet', from, archive.replace('DIR', dir)])
     await mkdir(at('work/tmp'), { recursive: true })
-    const sandbox = { writable: [at('work')] }
     const { signal } = new AbortController()
-    const boxed = runner({ log: silentLog(), interruption: signal, sandbox, temporary: at('work/tmp') })
+    const boxed = runner({ log: silentLog(), interruption: signal, writable: [at('work')], temporary: at('work/tmp') })
     for (const there of [`oci-archive:${at('oci')}:1`, `docker-archive:${at('docker')}`]) {
       await skopeo.inspectManifest(boxed, there)
       await skopeo.copy(boxed, { address: there, platform, layout: at('work/layout'), tag: 'it', limit: 1e9 })

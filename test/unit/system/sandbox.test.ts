@@ -17,14 +17,14 @@ const interruption = new AbortController().signal
 /** Runs in a sandbox that can write to one directory. */
 async function sandboxed(t: TestContext): Promise<{ run: Run; writable: string; outside: string }> {
   const [writable, outside] = [await temporary(t), await temporary(t)]
-  return { run: runner({ log: silentLog(), interruption, sandbox: { writable: [writable] } }), writable, outside }
+  return { run: runner({ log: silentLog(), interruption, writable: [writable] }), writable, outside }
 }
 
 /** Some machines let root alone make namespaces. */
 async function allowed(): Promise<{ skip?: string }> {
   const missing = needs('bwrap')
   if (missing.skip || process.getuid?.() === 0) return missing
-  const run = runner({ log: silentLog(), interruption, sandbox: { writable: [] } })
+  const run = runner({ log: silentLog(), interruption, writable: [] })
   return run(['true']).then(
     () => ({}),
     error => ({ skip: error.reason }),
@@ -34,16 +34,16 @@ async function allowed(): Promise<{ skip?: string }> {
 const needed = await allowed()
 
 test('the command line', () => {
-  deepEqual(launcher({ writable: ['/a', '/b c'] }, {}), [
+  deepEqual(launcher(['/a', '/b c'], {}), [
     ...['bwrap', '--die-with-parent', '--ro-bind', '/', '/', '--dev', '/dev'],
     ...['--bind', '/a', '/a', '--bind', '/b c', '/b c'],
     ...['--unshare-ipc', '--unshare-net', '--cap-drop', 'ALL'],
     ...['--cap-add', 'CAP_CHOWN', '--cap-add', 'CAP_DAC_OVERRIDE', '--cap-add', 'CAP_FOWNER'],
     ...['--cap-add', 'CAP_FSETID', '--cap-add', 'CAP_MKNOD', '--cap-add', 'CAP_SETFCAP', '--'],
   ])
-  equal(launcher({ writable: [] }, { network: true }).includes('--unshare-net'), false)
-  equal(launcher({ writable: [] }, {}).includes('CAP_SYS_ADMIN'), false)
-  equal(launcher({ writable: [] }, { attributes: true }).includes('CAP_SYS_ADMIN'), true)
+  equal(launcher([], { network: true }).includes('--unshare-net'), false)
+  equal(launcher([], {}).includes('CAP_SYS_ADMIN'), false)
+  equal(launcher([], { attributes: true }).includes('CAP_SYS_ADMIN'), true)
   deepEqual(launcher(undefined, {}), ['setpriv', '--pdeathsig', 'KILL', '--'])
 })
 
@@ -135,8 +135,8 @@ for (const inside of [true, false])
       script,
       `import { runner } from ${of('scripts/system/run.ts')}
 import { silentLog } from ${of('test/world/run.ts')}
-const sandbox = ${inside ? `{ writable: [${JSON.stringify(writable)}] }` : 'undefined'}
-const run = runner({ log: silentLog(), interruption: new AbortController().signal, sandbox })
+const writable = ${inside ? JSON.stringify([writable]) : undefined}
+const run = runner({ log: silentLog(), interruption: new AbortController().signal, writable })
 await run(['sh', '-c', ${JSON.stringify(`echo $$ >'${pid}'; exec sleep 1000`)}])
 `,
     )
@@ -158,14 +158,14 @@ test('where no sandbox can be made the tools run without one, and the log says w
     process.env.PATH = path
   })
   const log = silentLog()
-  const run = await sandboxedRunner({ log, interruption, sandbox: { writable: [] } })
+  const run = await sandboxedRunner({ log, interruption, writable: [] })
   deepEqual(log.lines, ['the tools run without a sandbox: bwrap not found'])
   equal(await run(['true']), '')
 })
 
 test('a sandbox that can be made says nothing', needed, async () => {
   const log = silentLog()
-  const run = await sandboxedRunner({ log, interruption, sandbox: { writable: [] } })
+  const run = await sandboxedRunner({ log, interruption, writable: [] })
   deepEqual(log.lines, [])
   match(await run(['cat', '/proc/self/status']), /^NoNewPrivs:\t1$/m)
   ok(run)
