@@ -1,15 +1,12 @@
 // Serves the files of a published tree.
 
-import { closeSync, constants, fstatSync, openSync, read, readlinkSync, realpathSync, type Stats } from 'node:fs'
-import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats } from 'node:fs'
+import type { IncomingHttpHeaders, RequestListener, ServerResponse } from 'node:http'
 import { extname, join } from 'node:path'
-import { promisify } from 'node:util'
 import fresh from 'fresh'
 import parseRange from 'range-parser'
 import { requestPath, sendText } from './answer.ts'
-import { type Buffers, buffers } from './buffers.ts'
-
-const readAt = promisify(read)
+import { sender } from './send.ts'
 
 /** Fails on a link; a FIFO without a writer does not block. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -29,49 +26,35 @@ const CONTENT_TYPES: Record<string, string> = {
  * no dot-file, nothing behind a symbolic link.
  */
 export function serveTree(directory: string): RequestListener {
-  const lender = buffers()
+  const send = sender()
   return async (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff')
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return sendText(response.setHeader('Allow', 'GET, HEAD'), 405)
     }
     if (requestPath(request) === '/healthz') return sendText(response, 200, 'ok')
-    const path = decode(requestPath(request))
-    if (path === undefined) return sendText(response, 400)
-    // Refuses `..` as well.
-    if (/(^|\/)\./.test(path)) return sendText(response, 404)
     try {
-      await sendFile({ directory, path: path === '/' ? '/index.html' : path, request, response, lender })
+      const path = decodeURIComponent(requestPath(request))
+      if (path.includes('\0')) return sendText(response, 400)
+      // Refuses `..` as well.
+      if (/(^|\/)\./.test(path)) return sendText(response, 404)
+      await sendFile({ directory, path: path === '/' ? '/index.html' : path, response, send })
     } catch (error) {
       if (response.headersSent) response.destroy()
+      else if (error instanceof URIError) sendText(response, 400)
       else sendText(response, ABSENT.includes(String((error as NodeJS.ErrnoException).code)) ? 404 : 500)
     }
   }
 }
 
-/** @returns undefined for a malformed path */
-function decode(path: string): string | undefined {
-  try {
-    const decoded = decodeURIComponent(path)
-    return decoded.includes('\0') ? undefined : decoded
-  } catch {
-    return undefined
-  }
-}
-
-interface FileAnswer {
-  directory: string
-  path: string
-  request: IncomingMessage
-  response: ServerResponse
-  lender: Buffers
-}
+type FileAnswer = { directory: string; path: string; response: ServerResponse; send: ReturnType<typeof sender> }
 
 /**
  * Metadata and bytes come from one open file, so that a rename during the answer cannot mix two versions. The synchronous
  * calls take microseconds, a tenth of what asynchronous ones cost. Only the reads may wait for the disk.
  */
-async function sendFile({ directory, path, request, response, lender }: FileAnswer): Promise<void> {
+async function sendFile({ directory, path, response, send }: FileAnswer): Promise<void> {
+  const { method, headers } = response.req
   const file = join(realpathSync.native(directory), path)
   const fd = openSync(file, OPEN_FLAGS)
   try {
@@ -79,16 +62,15 @@ async function sendFile({ directory, path, request, response, lender }: FileAnsw
     if (!stat.isFile() || !isAt(fd, file)) return sendText(response, 404)
     const etag = `"${stat.size.toString(16)}-${stat.mtimeMs.toString(16)}"`
     const modified = stat.mtime.toUTCString()
-    if (failsPrecondition(request.headers, etag, modified)) return sendText(response, 412)
+    if (failsPrecondition(headers, etag, modified)) return sendText(response, 412)
     const validators = {
       ETag: etag,
       'Last-Modified': modified,
       'Cache-Control': path.startsWith('/images/') ? 'public, max-age=31536000, immutable' : 'no-cache',
     }
-    if (fresh(request.headers, { etag, 'last-modified': modified }))
-      return void response.writeHead(304, validators).end()
+    if (fresh(headers, { etag, 'last-modified': modified })) return void response.writeHead(304, validators).end()
 
-    const range = byteRange(request.headers, stat, [etag, modified])
+    const range = byteRange(headers, stat, [etag, modified])
     if (range === 'unsatisfiable') {
       return sendText(response.setHeader('Content-Range', `bytes */${stat.size}`), 416)
     }
@@ -100,8 +82,8 @@ async function sendFile({ directory, path, request, response, lender }: FileAnsw
       'Accept-Ranges': 'bytes',
       ...(range && { 'Content-Range': `bytes ${start}-${end}/${stat.size}` }),
     })
-    if (request.method === 'HEAD') response.end()
-    else await sendBytes({ fd, start, end: end + 1, response, lender })
+    if (method === 'HEAD') response.end()
+    else await send(response, { fd, start, end: end + 1 })
   } finally {
     closeSync(fd)
   }
@@ -126,35 +108,4 @@ function byteRange(headers: IncomingHttpHeaders, { size }: Stats, validators: st
   // range-parser 1 refuses a suffix that is longer than the file. RFC 9110 answers it with the whole file.
   if (ranges === -1) return /^bytes= *-/.test(range) ? undefined : 'unsatisfiable'
   return ranges !== -2 && ranges.type === 'bytes' && ranges.length === 1 ? ranges[0] : undefined
-}
-
-interface Bytes {
-  fd: number
-  start: number
-  /** Exclusive. */
-  end: number
-  response: ServerResponse
-  lender: Buffers
-}
-
-/** Sends a part of a file through one buffer, whatever its length. */
-async function sendBytes({ fd, start, end, response, lender }: Bytes): Promise<void> {
-  const buffer = lender.lend()
-  let resume = () => {}
-  // Node does not call back for a write that it still holds when the client hangs up.
-  response.once('close', () => resume())
-  try {
-    for (let position = start; position < end && !response.destroyed; ) {
-      const { bytesRead } = await readAt(fd, buffer, 0, Math.min(end - position, buffer.length), position)
-      if (bytesRead === 0) throw new Error('the file has become shorter')
-      position += bytesRead
-      await new Promise<void>(resolve => {
-        resume = resolve
-        response.write(buffer.subarray(0, bytesRead), () => resolve())
-      })
-    }
-  } finally {
-    lender.giveBack(buffer, !response.destroyed)
-  }
-  response.end()
 }
