@@ -28,7 +28,7 @@ export async function checkAuthFile(run: Run, file: string): Promise<void> {
     const hint = `htpasswd -B -c ${file} NAME makes it (apt-get install apache2-utils)`
     throw new Failure(file, 'no such file', { hint })
   }
-  await htpasswd.verify(run, { file: resolve(file), user: 'nobody', password: '' })
+  await htpasswd.verify(run, resolve(file), { user: 'nobody', password: '' })
 }
 
 export interface PasswordOptions {
@@ -49,26 +49,21 @@ export function requirePassword({ log, handler, ...options }: PasswordOptions): 
     client.user = '-'
     if (requestPath(request) === '/healthz') return handler(request, response, client)
     const login = parseBasicAuth(request.headers.authorization)
-    let right = false
     try {
-      right = login !== undefined && (await check(login, String(request.socket.remoteAddress)))
+      if (!login || !(await check(login, String(request.socket.remoteAddress))))
+        return sendText(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
     } catch (error) {
       if (error instanceof QueueFull) return sendText(response.setHeader('Retry-After', '1'), 503)
       log.failure(error)
       return sendText(response, 500)
-    }
-    if (!login || !right) {
-      return sendText(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
     }
     client.user = login.user
     handler(request, response, client)
   }
 }
 
-type Login = Omit<htpasswd.Login, 'file'>
-
 /** Refuses what htpasswd would misread: control characters end a line of its file or input, a leading "-" is an option. */
-function parseBasicAuth(header = ''): Login | undefined {
+function parseBasicAuth(header = ''): htpasswd.Login | undefined {
   const text = Buffer.from(/^basic +(\S+)$/i.exec(header)?.[1] ?? '', 'base64').toString()
   const [, user, password] = /^(?!-)([^:\p{Cc}]+):(\P{Cc}*)$/u.exec(text) ?? []
   return user === undefined || password === undefined ? undefined : { user, password }
@@ -81,7 +76,7 @@ function passwordCheck({ run, file: name, known, limits = LIMITS }: Omit<Passwor
   const pending = new Map<string, Promise<boolean>>()
   let current = ''
 
-  return async (login: Login, address: string): Promise<boolean> => {
+  return async (login: htpasswd.Login, address: string): Promise<boolean> => {
     const { ino, size, ctimeNs } = await stat(file, { bigint: true }).catch(error => {
       throw new Failure(file, error.message, { cause: error })
     })
@@ -105,9 +100,9 @@ function passwordCheck({ run, file: name, known, limits = LIMITS }: Omit<Passwor
 }
 
 /** For an unknown name the first one's password is checked instead: the time tells nobody which names there are. */
-async function verify(run: Run, file: string, { user, password }: Login): Promise<boolean> {
+async function verify(run: Run, file: string, { user, password }: htpasswd.Login): Promise<boolean> {
   const users = ((await read(file)) ?? '').split('\n').flatMap(line => /^([^#:][^:]*):/.exec(line)?.[1] ?? [])
   const exists = users.includes(user)
-  const right = await htpasswd.verify(run, { file, user: exists ? user : (users[0] ?? user), password })
+  const right = await htpasswd.verify(run, file, { user: exists ? user : (users[0] ?? user), password })
   return right && exists
 }

@@ -1,7 +1,7 @@
 // Serves HTTPS or plain HTTP on one port.
 
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, isIPv6, Server, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
@@ -75,7 +75,7 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
     responses.add(response)
     response.once('close', () => responses.delete(response))
     const client: Client = {}
-    logRequest(log, { request, response, client })
+    logRequest(log, { response, client })
     handler(request, response, client)
   }
   // Pipelined requests wait for their turn: answers side by side would each hold a file and a buffer.
@@ -121,14 +121,9 @@ async function allClosed(responses: Set<ServerResponse>): Promise<void> {
   for (const response of responses) await new Promise(done => response.once('close', done))
 }
 
-interface Exchange {
-  request: IncomingMessage
-  response: ServerResponse
-  client: Client
-}
-
 /** Logs a request once its response has ended. */
-function logRequest(log: Log, { request: { method, url, socket }, response, client }: Exchange): void {
+function logRequest(log: Log, { response, client }: { response: ServerResponse; client: Client }): void {
+  const { method, url, socket } = response.req
   const [start, sentBefore] = [performance.now(), socket.bytesWritten]
   const host = socket.remoteAddress?.replace(/^::ffff:/, '')
   response.once('close', () => {

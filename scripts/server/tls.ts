@@ -27,19 +27,14 @@ export interface Pair {
   covers(host: string): boolean
 }
 
-export interface PairFiles {
-  certFile: string
-  keyFile: string
-  /** What to do when they cannot be used. */
-  hint?: string
-}
-
 /**
  * Loads a certificate and its key.
  *
+ * @param files `hint` says what to do when they cannot be used
  * @throws Failure when a file is missing, unreadable or not PEM, or when the key belongs to another certificate
  */
-export async function loadPair({ certFile, keyFile, hint }: PairFiles): Promise<Pair> {
+export async function loadPair(files: { certFile: string; keyFile: string; hint?: string }): Promise<Pair> {
+  const { certFile, keyFile, hint } = files
   const parse = async <T>(file: string, [kind, parsePem]: [string, (text: string) => T]) => {
     const text = await read(file)
     if (text === undefined) throw new Failure(file, 'no such file', { hint })

@@ -1,7 +1,7 @@
 // Keeps the server's worker processes running.
 
 import cluster, { type Worker } from 'node:cluster'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Level, Log } from '../cli/log.ts'
@@ -25,10 +25,7 @@ export type Command = { start: Settings } | { renew: CertificateAndKey } | { kno
 /** What a worker tells: first that it receives commands (cluster drops earlier ones), its ports, passwords' hashes. */
 export type Report = 'online' | Ports | { known: string }
 
-export interface Ports {
-  https: number
-  http: number | undefined
-}
+export type Ports = { https: number; http: number | undefined }
 
 /** Before a dead worker is replaced: one that dies at once shall not keep the machine busy. */
 const RESTART_SECONDS = 1
@@ -47,10 +44,7 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
   const alive = new Set<Worker>()
   let current = settings
   let replace = false
-  let listening: (ports: Ports) => void = () => {}
-  const firstPorts = new Promise<Ports>(resolve => {
-    listening = resolve
-  })
+  const ready = new EventEmitter()
   const stopping = new AbortController()
 
   const start = () => {
@@ -63,7 +57,7 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
         return
       }
       log.debug(`worker ${worker.process.pid}: ready`)
-      listening(report)
+      ready.emit('ports', report)
     })
     const ended = (reason: string) => {
       if (!alive.delete(worker) || !replace) return
@@ -77,6 +71,7 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
 
   // One alone, so that a port in use is reported once.
   const first = start()
+  const firstPorts = once(ready, 'ports').then(([ports]) => ports as Ports)
   const ports = await Promise.race([firstPorts, once(first, 'exit').then(() => undefined)])
   if (!ports) return undefined
   replace = true
@@ -94,12 +89,10 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
       replace = false
       stopping.abort()
       for (const worker of alive) send(worker, 'stop')
-      const kill = () => {
-        for (const worker of alive) worker.process.kill('SIGKILL')
-      }
-      const timer = setTimeout(kill, (TIMEOUT_SECONDS.shutdown + EXIT_SECONDS) * 1000)
-      await Promise.all([...alive].map(worker => once(worker, 'exit')))
-      clearTimeout(timer)
+      const seconds = TIMEOUT_SECONDS.shutdown + EXIT_SECONDS
+      const ended = Promise.all([...alive].map(worker => once(worker, 'exit')))
+      await Promise.race([ended, sleep(seconds * 1000, undefined, { ref: false })])
+      for (const worker of alive) worker.process.kill('SIGKILL')
     },
   }
 }

@@ -5,19 +5,15 @@ import { type Run, ToolFailure } from '../system/run.ts'
 /** What -v ends with: another password · a name or password longer than any can be · no such user. */
 const REFUSALS = [3, 5, 6]
 
-export interface Login {
-  /** It may hold every format that Apache knows. */
-  file: string
-  user: string
-  password: string
-}
+export type Login = { user: string; password: string }
 
 /**
  * Is it this user's password?
  *
+ * @param file may hold every format that Apache knows
  * @throws ToolFailure when the file, or the user's line in it, cannot be used
  */
-export async function verify(run: Run, { file, user, password }: Login): Promise<boolean> {
+export async function verify(run: Run, file: string, { user, password }: Login): Promise<boolean> {
   try {
     await run(['htpasswd', '-v', '-i', file, user], { input: password, timeout: 10 })
     return true
