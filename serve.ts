@@ -11,7 +11,7 @@ import type { Log } from './scripts/cli/log.ts'
 import { EXIT, main } from './scripts/cli/main.ts'
 import { count, noArguments } from './scripts/cli/options.ts'
 import { checkAuthFile } from './scripts/server/auth.ts'
-import { parseAddress } from './scripts/server/listen.ts'
+import { type ListenAddress, parseAddress } from './scripts/server/listen.ts'
 import { certificateHosts, loadOrCreate, loadPair, localAddresses, type Pair } from './scripts/server/tls.ts'
 import { startWorkers } from './scripts/server/workers.ts'
 import { type Run, runner } from './scripts/system/run.ts'
@@ -59,24 +59,13 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, level, log, int
   const pair = await findCertificate(run, https.host, flags)
 
   const secret = randomBytes(32).toString('hex')
-  const server = await startWorkers(log, processes, {
-    level,
-    dir: flags.dir,
-    authFile,
-    secret,
-    certificate: pair,
-    https,
-    http,
-  })
+  const settings = { level, dir: flags.dir, authFile, secret, certificate: pair, https, http }
+  const server = await startWorkers(log, processes, settings)
   if (!server) return EXIT.failed
   const reload = () => loadPair(pair).then(server.renew, log.failure)
   for (const file of [pair.certFile, pair.keyFile]) watchFile(file, { persistent: false }, reload)
-  printInstructions(log, {
-    pair,
-    listenHost: https.host,
-    port: server.ports.https,
-    login: authFile ? 'USER:PASSWORD@' : '',
-  })
+  const address = { ...https, port: server.ports.https }
+  printInstructions(log, { pair, address, login: authFile ? 'USER:PASSWORD@' : '' })
   if (server.ports.http) log.info(`plain HTTP on port ${server.ports.http}`)
   if (!interruption.aborted) await once(interruption, 'abort')
   await server.stop()
@@ -89,20 +78,14 @@ function findCertificate(run: Run, listenHost: string, { cert, key }: { cert?: s
   return loadOrCreate(run, '.tls', certificateHosts(listenHost))
 }
 
-interface Instructions {
-  pair: Pair
-  /** Empty for every address of the machine. */
-  listenHost: string
-  port: number
-  /** The part of the URL before the host. */
-  login: string
-}
+/** `login` is the part of the URL before the host. */
+type Instructions = { pair: Pair; address: ListenAddress; login: string }
 
 /** Prints the server's URL, then how LXD hosts trust its certificate and add it as a remote. */
-function printInstructions(log: Log, { pair, listenHost, port, login }: Instructions): void {
-  const hosts = listenHost ? [listenHost] : [...localAddresses(), hostname(), ...pair.hosts]
+function printInstructions(log: Log, { pair, address, login }: Instructions): void {
+  const hosts = address.host ? [address.host] : [...localAddresses(), hostname(), ...pair.hosts]
   const host = hosts.find(pair.covers) ?? String(hosts[0])
-  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const authority = `${host.includes(':') ? `[${host}]` : host}:${address.port}`
   if (!pair.covers(host)) log.warn(`${pair.certFile}: is not valid for ${host}, so clients will refuse it`)
   log.info(`serving at https://${authority}`)
   if (!pair.selfSigned) return
