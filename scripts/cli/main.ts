@@ -22,13 +22,7 @@ export async function main<const F extends Flags>(
 ): Promise<void> {
   process.umask(0o022)
   const interruption = new AbortController()
-  let signal: 'SIGINT' | 'SIGTERM' | undefined
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      signal ??= name
-      interruption.abort()
-    })
-  }
+  for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => interruption.abort(name))
   let log = await createLog('normal')
   try {
     const start = options(url, usage, flags)
@@ -38,5 +32,6 @@ export async function main<const F extends Flags>(
     if (!(error instanceof Interrupted)) log.failure(error)
     process.exitCode = error instanceof UsageFailure ? EXIT.usage : EXIT.failed
   }
-  if (signal) process.exitCode = 128 + constants.signals[signal]
+  const { aborted, reason } = interruption.signal
+  if (aborted) process.exitCode = 128 + constants.signals[reason as NodeJS.Signals]
 }
