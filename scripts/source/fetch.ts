@@ -1,13 +1,12 @@
 // Fetches images into the cache: one small OCI layout an image, their blobs shared.
 
-import { createHash } from 'node:crypto'
 import { lstat, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
-import { copyFile } from '../system/copy.ts'
 import { glob, makeDirectory, remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import type { Digest } from '../text/digest.ts'
+import { sha256sumFiles } from '../tools/sha256sum.ts'
 import * as skopeo from '../tools/skopeo.ts'
 import { blobPath, layoutBlobs, layoutManifests, TAG } from './layout.ts'
 import type { Source } from './resolve.ts'
@@ -20,20 +19,10 @@ export interface Layout {
   bytes: number
 }
 
-export interface ImageCache {
-  /**
-   * Fetches what of an image is missing. What lies there already is used if its SHA-256 is right.
-   *
-   * @param limit what a layer may take, in bytes
-   * @param bytes what all its layers take, as its manifest says; 0 where that is not known
-   */
-  fetch(source: Source, limit: number, bytes?: number): Promise<Layout>
-  /** Deletes all that these images do not need. */
-  prune(needed: ReadonlySet<Digest>): Promise<void>
-}
+export type ImageCache = ReturnType<typeof imageCache>
 
 /** The cache as one run sees it: each image is fetched once, each blob checked once. */
-export function imageCache(run: Run, directory: string): ImageCache {
+export function imageCache(run: Run, directory: string) {
   const layouts = new Map<Digest, Promise<Layout>>()
   const checked = new Set<string>()
 
@@ -43,7 +32,8 @@ export function imageCache(run: Run, directory: string): ImageCache {
     const found = await lstat(file).catch(() => undefined)
     if (!found?.isFile()) return false
     const state = [digest, found.ino, found.size, found.ctimeMs].join()
-    if (!checked.has(state) && found.ctimeMs < since && (await sha256(file)) !== digest.slice(7)) return false
+    if (!checked.has(state) && found.ctimeMs < since && (await sha256sumFiles(run, file)) !== digest.slice(7))
+      return false
     checked.add(state)
     return true
   }
@@ -79,22 +69,28 @@ export function imageCache(run: Run, directory: string): ImageCache {
   }
 
   return {
-    // Two specs may name the same image.
-    fetch(source, limit, bytes = 0) {
+    /**
+     * Fetches what of an image is missing, once: two specs may name it. What lies there already is used if its SHA-256 is
+     * right.
+     *
+     * @param limit what a layer may take, in bytes
+     * @param bytes what all its layers take, as its manifest says; 0 where that is not known
+     */
+    fetch(source: Source, limit: number, bytes = 0): Promise<Layout> {
       const layout = layouts.get(source.digest) ?? fill(source, limit, bytes)
       layouts.set(source.digest, layout)
       return layout
     },
-    async prune(digests) {
-      const kept = new Set([...digests].map(layoutName))
-      const names = await readdir(join(directory, 'layouts')).catch(() => [])
+    /** Deletes all that these images do not need. */
+    async prune(digests: ReadonlySet<Digest>): Promise<void> {
+      const layouts = new Set([...digests].map(layoutName))
+      const found = await readdir(join(directory, 'layouts')).catch(() => [])
+      for (const name of found.map(name => join('layouts', name)))
+        if (!layouts.has(name)) await remove(run, directory, name)
       const needed = new Set<string>()
-      for (const name of names.map(name => join('layouts', name))) {
-        if (!kept.has(name)) await remove(run, directory, name)
-        else
-          for (const { digest } of await layoutBlobs(join(directory, name)).catch(() => []))
-            needed.add(blobPath(digest))
-      }
+      for (const layout of layouts)
+        for (const { digest } of await layoutBlobs(join(directory, layout)).catch(() => []))
+          needed.add(blobPath(digest))
       for (const blob of await glob('blobs/*/*', directory)) if (!needed.has(blob)) await remove(run, directory, blob)
     },
   }
@@ -102,10 +98,4 @@ export function imageCache(run: Run, directory: string): ImageCache {
 
 function layoutName(digest: Digest): string {
   return join('layouts', digest.replace(':', '-'))
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  await copyFile(file, async bytes => hash.update(bytes))
-  return hash.digest('hex')
 }

@@ -18,18 +18,10 @@ export interface Source {
   digest: Digest
 }
 
-export interface Registries {
-  /** @throws Failure when the registry does not answer, or has no image for the platform */
-  resolve(reference: Reference, platform: skopeo.Platform): Promise<Source>
-  /**
-   * @returns its config, and the bytes of its layers: 0 where they cannot be known before it is fetched
-   * @throws Failure when these cannot be had, or are those of an image for another platform, or of no image
-   */
-  image(source: Source): Promise<{ config: ImageConfig; bytes: number }>
-}
+export type Registries = ReturnType<typeof registries>
 
 /** The registries as one run sees them: each is asked once about an image, for all architectures and specs. */
-export function registries(run: Run): Registries {
+export function registries(run: Run) {
   const answers = new Map<string, Promise<string>>()
   const manifest = (name: string) => {
     const answer = answers.get(name) ?? skopeo.inspectManifest(run, name)
@@ -37,7 +29,8 @@ export function registries(run: Run): Registries {
     return answer
   }
   return {
-    async resolve(reference, platform) {
+    /** @throws Failure when the registry does not answer, or has no image for the platform */
+    async resolve(reference: Reference, platform: skopeo.Platform): Promise<Source> {
       const text = await manifest(address(reference))
       const { manifests, ...single } = parsed(manifestJson, text, 'manifest')
       checkImage(single)
@@ -46,7 +39,11 @@ export function registries(run: Run): Registries {
       if (!manifests) answers.set(pinned, Promise.resolve(text))
       return { address: pinned, platform, digest }
     },
-    async image({ address, platform }) {
+    /**
+     * @returns its config, and the bytes of its layers: 0 where they cannot be known before it is fetched
+     * @throws Failure when these cannot be had, or are those of an image for another platform, or of no image
+     */
+    async image({ address, platform }: Source): Promise<{ config: ImageConfig; bytes: number }> {
       const single = parsed(manifestJson, await manifest(address), 'manifest')
       checkImage(single)
       const config = parsed(imageConfigJson, await skopeo.inspectConfig(run, address, platform), 'image config')
@@ -57,14 +54,11 @@ export function registries(run: Run): Registries {
 }
 
 function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
-  const fitting = manifests.filter(
-    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
-  )
-  const exact = fitting.find(({ platform }) => platform?.variant === (wanted.variant ?? ''))
-  const found =
-    exact ??
-    fitting.find(({ platform }) => !platform?.variant) ??
-    (wanted.architecture === 'arm' ? undefined : fitting[0])
+  const fits = ({ platform }: Descriptor) => platform?.os === wanted.os && platform.architecture === wanted.architecture
+  const fitting = manifests.filter(fits)
+  const ofVariant = (variant = '') => fitting.find(({ platform }) => platform?.variant === variant)
+  const any = wanted.architecture === 'arm' ? undefined : fitting[0]
+  const found = ofVariant(wanted.variant) ?? ofVariant() ?? any
   if (found) return found.digest
   const offers = manifests.map(({ platform }) => name(platform ?? {}))
   const known = [...new Set(offers)].filter(offer => offer && !offer.includes('unknown')).join(', ')
