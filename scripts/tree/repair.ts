@@ -17,10 +17,7 @@ import { saveVersion, versions } from './versions.ts'
  * @throws Failure when no whole version would be left; then all stays as it is
  */
 export async function repair(run: Run, log: Log, tree: string, complaints: readonly Complaint[]): Promise<void> {
-  const named = complaints
-    .map(({ path }) => path)
-    .filter(path => FILE_PATH.test(path))
-    .map(dirname)
+  const named = complaints.filter(({ path }) => FILE_PATH.test(path)).map(({ path }) => dirname(path))
   const broken = new Set([...(await glob(VERSIONS, tree)), ...named])
   const listed: Version[] = []
   for (const version of await versions(tree, log)) {

@@ -58,9 +58,13 @@ export async function verify(run: Run, tree: string, progress: (path: string) =>
     return mismatch(run, tree, entry)
   })
   // A wrong fingerprint is news only where the files are right.
-  const bad = new Set(complaints.map(complaint => complaint?.path))
-  const combined = await pool(listed, jobs, version => fingerprintMismatches(run, tree, version, bad))
-  return { files: files.length, complaints: [...complaints, ...combined.flat()].filter(one => one !== undefined) }
+  const bad = new Set(complaints.flatMap(complaint => complaint?.path ?? []))
+  const combined = await pool(listed.flatMap(fingerprints), jobs, async ({ path, rootfs, ftype, expected }) => {
+    if (bad.has(path) || (rootfs && bad.has(rootfs.path))) return undefined
+    const sum = rootfs && (await sha256sumFiles(run, join(tree, path), join(tree, rootfs.path)))
+    return sum === expected ? undefined : { path, reason: `fingerprint with ${ftype} is not ${expected}` }
+  })
+  return { files: files.length, complaints: [...complaints, ...combined].filter(one => one !== undefined) }
 }
 
 /** The entries of each version. @throws Failure when the catalog cannot be read */
@@ -87,24 +91,12 @@ async function mismatch(run: Run, tree: string, { path, size, sha256 }: Entry): 
   return sum === sha256 ? undefined : { path, reason: `sha256 ${sum} instead of ${sha256}` }
 }
 
-/** LXD and Incus refuse an image whose fingerprint is not that of its two files together. */
-async function fingerprintMismatches(
-  run: Run,
-  tree: string,
-  version: Entry[],
-  bad: ReadonlySet<string | undefined>,
-): Promise<Complaint[]> {
-  const found: Complaint[] = []
-  for (const metadata of version) {
-    for (const [ftype, expected] of [
-      ['squashfs', metadata.combined_squashfs_sha256],
-      ['root.tar.xz', metadata.combined_rootxz_sha256],
-    ]) {
-      const rootfs = version.find(entry => entry.ftype === ftype)
-      if (expected === undefined || bad.has(metadata.path) || bad.has(rootfs?.path)) continue
-      const sum = rootfs && (await sha256sumFiles(run, join(tree, metadata.path), join(tree, rootfs.path)))
-      if (sum !== expected) found.push({ path: metadata.path, reason: `fingerprint with ${ftype} is not ${expected}` })
-    }
-  }
-  return found
+/** The fingerprints of a version: LXD and Incus refuse an image whose two files together have another one. */
+function fingerprints(version: Entry[]) {
+  return version.flatMap(({ path, combined_squashfs_sha256, combined_rootxz_sha256 }) => {
+    const rootfs = (ftype: string) => version.find(one => one.ftype === ftype)
+    const sums = Object.entries({ squashfs: combined_squashfs_sha256, 'root.tar.xz': combined_rootxz_sha256 })
+    const named = sums.filter(([, expected]) => expected !== undefined)
+    return named.map(([ftype, expected]) => ({ path, rootfs: rootfs(ftype), ftype, expected }))
+  })
 }

@@ -13,15 +13,13 @@ import { buildJson, type Item, type Version } from './version.ts'
  * left out, with a warning; where that is a delta, only the delta.
  */
 export async function versions(tree: string, log: Log): Promise<Version[]> {
-  const found = await Promise.all(
-    (await glob(VERSIONS, tree)).map(async directory => {
-      return readVersion(tree, directory).catch(error => {
-        log.warn(`${join(tree, directory)}: left out, broken: ${explain(error)}
+  const all = (await glob(VERSIONS, tree)).map(directory =>
+    readVersion(tree, directory).catch(error => {
+      log.warn(`${join(tree, directory)}: left out, broken: ${explain(error)}
   hint: npx zx verify.ts --repair deletes it`)
-      })
     }),
   )
-  return found.filter(entry => entry !== undefined)
+  return (await Promise.all(all)).filter(entry => entry !== undefined)
 }
 
 /** @param directory of the version, as a path inside the tree */
