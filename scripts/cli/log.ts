@@ -6,21 +6,9 @@ import { explain, failedCommand } from './errors.ts'
 /** quiet: only warnings and failures; verbose: every command, too. */
 export type Level = 'quiet' | 'normal' | 'verbose'
 
-export interface Log {
-  /** Shows that work on something goes on, until `done`. */
-  doing(what: string, step: string): void
-  done(what: string): void
-  /** A result. */
-  info(line: string): void
-  /** Something that a person has to know, --quiet or not. */
-  warn(line: string): void
-  /** What only --verbose shows. */
-  debug(line: string): void
-  /** An error; with --verbose the command that failed, too. */
-  failure(error: unknown): void
-}
+export type Log = Awaited<ReturnType<typeof createLog>>
 
-export async function createLog(level: Level): Promise<Log> {
+export async function createLog(level: Level) {
   // A serial console has a width of 0, over which a spinner would never get.
   const terminal = process.stderr.isTTY && process.stderr.columns > 0 && !process.env.CI && level !== 'quiet'
   // Loading it takes longer than a registry's answer: cron goes without.
@@ -35,28 +23,33 @@ export async function createLog(level: Level): Promise<Log> {
     if (running.size === 0) spinner?.stop()
     else spinner?.start([...running].map(([what, step]) => `${what}: ${step}`).join(' · '))
   }
-  const log: Log = {
-    doing(what, step) {
+  const debug = (line: string) => {
+    if (level === 'verbose') print(line)
+  }
+  return {
+    /** Shows that work on something goes on, until `done`. */
+    doing(what: string, step: string): void {
       running.set(what, step)
-      log.debug(`${what}: ${step}`)
+      debug(`${what}: ${step}`)
       spin()
     },
-    done(what) {
+    done(what: string): void {
       running.delete(what)
       spin()
     },
-    info(line) {
+    /** A result. */
+    info(line: string): void {
       if (level !== 'quiet') print(line)
     },
+    /** Something that a person has to know, --quiet or not. */
     warn: print,
-    debug(line) {
-      if (level === 'verbose') print(line)
-    },
-    failure(error) {
+    /** What only --verbose shows. */
+    debug,
+    /** An error; with --verbose the command that failed, too. */
+    failure(error: unknown): void {
       print(explain(error))
       const command = failedCommand(error)
-      if (command) log.debug(`  command: ${command}`)
+      if (command) debug(`  command: ${command}`)
     },
   }
-  return log
 }
