@@ -92,11 +92,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     return report(log, outcomes, flags.json)
   }
 
-  const taken = await lock(runner({ log, interruption }), out, cache)
-  if ('holder' in taken) {
-    log.warn(`${taken.directory}: another run is going on (${taken.holder})`)
-    return EXIT.locked
-  }
+  const release = await lock(runner({ log, interruption }), out, cache)
   const temporary = join(cache, TEMPORARY)
   const run = await sandboxedRunner({ log, interruption, writable: [out, cache], temporary })
   const running = await context(run)
@@ -116,7 +112,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   // The next run goes on with what a failed image has downloaded.
   const failed = outcomes.some(({ action }) => action === 'fail')
   if (!failed && listed.length > 0) await running.images.prune(new Set(listed.map(({ source }) => source.digest)))
-  await taken.release()
+  await release()
   return report(log, outcomes, flags.json)
 })
 

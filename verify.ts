@@ -26,16 +26,12 @@ const FLAGS = {
 await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {
   noArguments(names)
   const run = runner({ log, interruption })
-  const taken = flags.repair ? await lock(run, flags.dir) : undefined
-  if (taken && 'holder' in taken) {
-    log.warn(`${taken.directory}: a build is going on (${taken.holder})`)
-    return EXIT.locked
-  }
+  const release = flags.repair ? await lock(run, flags.dir) : undefined
   const { files, complaints } = await verify(run, flags.dir, path => log.doing('verifying', path))
   log.done('verifying')
   for (const { path, reason } of complaints) log.warn(`${path}: ${reason}`)
   log.info(`${files} files, ${complaints.length} wrong`)
   if (complaints.length > 0 && flags.repair) await repair(run, log, flags.dir, complaints)
-  await taken?.release()
+  await release?.()
   return complaints.length > 0 ? EXIT.failed : EXIT.ok
 })

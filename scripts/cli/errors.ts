@@ -39,6 +39,9 @@ export class Failure<D extends Details = Details> extends Error {
 /** The command line or a spec is wrong: nothing was touched, exit code 2. */
 export class UsageFailure extends Failure {}
 
+/** Another run is going on: nothing was touched, exit code 75. */
+export class Locked extends Failure {}
+
 /** Somebody pressed Ctrl-C or sent SIGTERM while `run` waited for a tool. */
 export class Interrupted extends Error {}
 

@@ -1,7 +1,7 @@
 // Runs an entry: signals in, an exit code out.
 
 import { constants } from 'node:os'
-import { Interrupted, UsageFailure } from './errors.ts'
+import { Interrupted, Locked, UsageFailure } from './errors.ts'
 import { createLog, type Log } from './log.ts'
 import { type Flags, options } from './options.ts'
 
@@ -30,7 +30,7 @@ export async function main<const F extends Flags>(
     process.exitCode = await entry({ ...start, log, interruption: interruption.signal })
   } catch (error) {
     if (!(error instanceof Interrupted)) log.failure(error)
-    process.exitCode = error instanceof UsageFailure ? EXIT.usage : EXIT.failed
+    process.exitCode = error instanceof UsageFailure ? EXIT.usage : error instanceof Locked ? EXIT.locked : EXIT.failed
   }
   const { aborted, reason } = interruption.signal
   if (aborted) process.exitCode = 128 + constants.signals[reason as NodeJS.Signals]

@@ -3,13 +3,9 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Locked } from '../cli/errors.ts'
 import { makeDirectory } from './files.ts'
 import { type Run, ToolFailure } from './run.ts'
-
-/** Until it is released or this process ends: the kernel frees it, after kill -9 too. */
-export interface Lock {
-  release(): Promise<void>
-}
 
 /** An empty file that stays. */
 const LOCK = '.lock'
@@ -17,11 +13,12 @@ const LOCK = '.lock'
 const CONFLICT = 75
 
 /**
- * Locks directories.
+ * Locks directories until they are released or this process ends: the kernel frees them, after kill -9 too.
  *
- * @returns the lock of them all, or who holds one of them already
+ * @returns what releases them
+ * @throws Locked when another run has locked one of them
  */
-export async function lock(run: Run, ...directories: string[]): Promise<Lock | { directory: string; holder: string }> {
+export async function lock(run: Run, ...directories: string[]): Promise<() => Promise<void>> {
   const handles: FileHandle[] = []
   const release = async () => {
     for (const handle of handles) await handle.close()
@@ -37,10 +34,10 @@ export async function lock(run: Run, ...directories: string[]): Promise<Lock | {
     } catch (error) {
       await release()
       if (!(error instanceof ToolFailure) || error.details.exitCode !== CONFLICT) throw error
-      return { directory, holder: await holder(await realpath(file)) }
+      throw new Locked(directory, `another run is going on (${await holder(await realpath(file))})`)
     }
   }
-  return { release }
+  return release
 }
 
 async function holder(file: string): Promise<string> {

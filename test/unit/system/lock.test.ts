@@ -3,23 +3,19 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type Lock, lock } from '../../../scripts/system/lock.ts'
+import { Locked } from '../../../scripts/cli/errors.ts'
+import { lock } from '../../../scripts/system/lock.ts'
 import { temporary } from '../../world/directory.ts'
 import { run } from '../../world/run.ts'
 import { waitFor } from '../../world/wait.ts'
 
-const isLock = (taken: Awaited<ReturnType<typeof lock>>): taken is Lock => 'release' in taken
-
-async function taken(...directories: string[]): Promise<Lock> {
-  const taken = await lock(run, ...directories)
-  ok(isLock(taken), JSON.stringify(taken))
-  return taken
-}
+const taken = (...directories: string[]) => lock(run, ...directories)
 
 async function held(...directories: string[]): Promise<{ directory: string; holder: string }> {
-  const taken = await lock(run, ...directories)
-  ok(!isLock(taken))
-  return taken
+  const error = await lock(run, ...directories).catch(error => error)
+  ok(error instanceof Locked)
+  const holder = /^another run is going on \((.*)\)$/.exec(error.reason)?.[1]
+  return { directory: error.place, holder: String(holder) }
 }
 
 test('a directory is locked once, until it is released; the holder is named', async t => {
@@ -28,8 +24,8 @@ test('a directory is locked once, until it is released; the holder is named', as
   const second = await held(directory)
   equal(second.directory, directory)
   ok(second.holder.startsWith(`pid ${process.pid}: `), second.holder)
-  await first.release()
-  await (await taken(directory)).release()
+  await first()
+  await (await taken(directory))()
 })
 
 test('several directories are locked all or none', async t => {
@@ -38,28 +34,25 @@ test('several directories are locked all or none', async t => {
   const first = await taken(b)
   equal((await held(a, b, c)).directory, b)
   const others = await taken(a, c)
-  await first.release()
-  await others.release()
-  await (await taken(a, b, c)).release()
+  await first()
+  await others()
+  await (await taken(a, b, c))()
 })
 
 test('two directories that are one cannot both be locked', async t => {
   const directory = await temporary(t)
   equal((await held(directory, join(directory, '.'))).directory, join(directory, '.'))
-  await (await taken(directory)).release()
+  await (await taken(directory))()
 })
 
 test('the kernel frees it after kill -9', async t => {
   const directory = await temporary(t)
-  await (await taken(directory)).release()
+  await (await taken(directory))()
   const other = spawn('sh', ['-c', 'exec 9<>"$1/.lock"; flock 9; echo; exec sleep 1000', 'sh', directory])
   t.after(() => other.kill('SIGKILL'))
   await once(other.stdout, 'data')
   ok((await held(directory)).holder.startsWith(`pid ${other.pid}: `))
   other.kill('SIGKILL')
-  const again = await waitFor('the lock', async () => {
-    const taken = await lock(run, directory)
-    return isLock(taken) && taken
-  })
-  await again.release()
+  const again = await waitFor('the lock', () => lock(run, directory))
+  await again()
 })
