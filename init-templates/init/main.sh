@@ -14,10 +14,11 @@ start_instance() {
 	cd "$workdir" || exit 127
 	if [ "$supervised" = true ]; then
 		print_append sh $state/init relay "$supervisor" >$state/relay
+		exec 4<$state/lines
 		exec_command $state/relay
 	fi
-	[ -n "$health_test" ] || while [ -d "/proc/$supervisor" ]; do wait_for_line; done
-	exec 3>&- 4<&-
+	[ -n "$health_test" ] || while [ -d "/proc/$supervisor" ]; do (:); done # the application might not reap it
+	exec 3>&- 4>&-
 	exec_command $state/application
 }
 
@@ -72,7 +73,10 @@ boot() {
 case ${1-} in
 '') start_instance ;;
 supervise)
-	boot 3>&- 5>&-
+	trap 'end_instance $?' EXIT
+	boot 3>&-
+	exec 5>$state/lines
+	echo >&5
 	if [ "$supervised" = true ]; then
 		supervise
 	elif [ -n "$health_test" ]; then

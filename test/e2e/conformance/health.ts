@@ -133,6 +133,26 @@ export const health: Table = {
       await says(it, 'unhealthy')
     },
   },
+  'health: beside an application that is PID 1': {
+    image: checked({}, { spec: 'disable_supervisor: true\n', files: { 'run/': {} } }),
+    async see(it) {
+      equal((await it.event('start')).pid, 1)
+      await says(it, 'healthy')
+      await it.inside('touch', '/probe/sick')
+      await becomes(it, 'unhealthy')
+    },
+  },
+  'health: a check in flight ends with its application': {
+    image: checked(
+      { Timeout: 3600 * SECOND },
+      { spec: 'restart: always\n', files: { 'probe/hang': '' }, config: { Cmd: ['live', '5,1000', 'exit', '3'] } },
+    ),
+    async see(it) {
+      const { pid } = await it.event('check')
+      await it.event('start', 1)
+      equal(await it.inside('sh', '-c', `ls -d /proc/${pid} 2>/dev/null || true`), '')
+    },
+  },
   'health: restart_unhealthy': {
     image: checked({ Retries: 1 }, { spec: 'restart_unhealthy: true\n', config: { Cmd: ['stop', '15', '0'] } }),
     async see(it) {
