@@ -102,5 +102,5 @@ configure_interfaces() {
 	[ $waiting = 0 ] || (wait_for_ipv6 9>&-; echo ipv6 >&9) &
 	while [ $waiting -gt 0 ] && read -r line <&9 && [ "$line" = lease ]; do waiting=$((waiting - 1)); done
 	exec 9>&-
-	interface=$first /lxd-udhcpc-default.script names
+	[ -e $state/hosts ] || interface=$first /lxd-udhcpc-default.script names # which a lease has done already
 }
