@@ -31,8 +31,6 @@ add_static_address() {
 	esac
 }
 
-stop_udhcpc() { [ ! -s "$state/udhcpc.$1" ] || kill "$(cat "$state/udhcpc.$1")"; }
-
 # Asks five times, two seconds apart, then goes on in the background. To its script, variables of the application with these
 # names would look like parts of the lease.
 start_udhcpc() {
@@ -45,43 +43,34 @@ start_udhcpc() {
 # application's.
 watch_cards() {
 	# shellcheck disable=SC2016
-	uevent sh -c 'echo "$SUBSYSTEM/$ACTION $INTERFACE"' | while read -r event interface; do
-		case $event in net/*) stop_udhcpc "$interface" ;; esac
-		case $event in
-		net/add | net/move)
-			(
-				sleep 1 # until it has its final name
-				is_card "$interface" || exit
-				case $interface/$mac in eth[0-9]*/* | */00:16:3e:* | */10:66:6a:*) start_udhcpc "$interface" ;; esac
-			) &
-			;;
-		esac
+	uevent sh -c '[ "$SUBSYSTEM" != net ] || echo "$INTERFACE"' | while read -r interface; do
+		[ ! -s "$state/udhcpc.$interface" ] || kill "$(cat "$state/udhcpc.$interface")"
+		(
+			sleep 1 # until it has its final name
+			is_card "$interface" || exit
+			case $interface/$mac in eth[0-9]*/* | */00:16:3e:* | */10:66:6a:*) start_udhcpc "$interface" ;; esac
+		) &
 	done
 }
 
-# busybox has no DHCPv6, and nobody reads the name servers of router advertisements. But on most networks the router is one.
-find_name_server() {
-	ip -6 route | sed -n 's|^\([^ ]*::\)/64 dev .*|\11|p; s|^default via \([^ ]*\) dev \([^ ]*\).*|\1%\2|p' | grep -v ^fe80::1$ |
-		while read -r server; do
-			! timeout 2 nslookup localhost "$server" 2>/dev/null | grep -q ^Server || { echo "nameserver $server" && break; }
-		done
-}
-
-# A DHCP server may take three seconds for its answer. After four, IPv6 is enough.
+# A DHCP server may take three seconds for its answer. After four, IPv6 is enough. busybox has no DHCPv6, and nobody reads the name
+# servers of router advertisements; but on most networks the router is one.
 wait_for_ipv6() {
 	sleep 4
 	for _ in $(seq 30); do
 		if ip -6 route | grep -q ^default && ip -6 -o address show scope global | grep -qv tentative; then break; fi
 		sleep 1
 	done
-	[ "$UDHCPC_NO_DNS" = 1 ] || grep -q ^nameserver /etc/resolv.conf || find_name_server >>/etc/resolv.conf
+	if [ "$UDHCPC_NO_DNS" = 1 ] || [ -n "$LXDOCKER_DNS" ] || grep -qs ^nameserver $state/resolv.*; then return; fi
+	for server in $(ip -6 route | sed -n 's|^\([^f][^ ]*::\)/64 dev .*|\11|p; s|^\(f[^e][^ ]*::\)/64 dev .*|\11|p; s|^default via \([^ ]*\) dev \([^ ]*\).*|\1%\2|p'); do
+		! timeout 2 nslookup localhost "$server" 2>/dev/null | grep -q ^Server || { echo "nameserver $server" >/etc/resolv.conf && break; }
+	done
 }
 
 # Waits until each card has its lease, or udhcpc has gone to the background, or there is IPv6.
 configure_interfaces() {
 	ip link set dev lo up
 	[ -z "$LXDOCKER_DNS" ] || echo "$LXDOCKER_DNS" | tr , '\n' | sed 's/^/nameserver /' >/etc/resolv.conf
-	watch_cards &
 	mkfifo $state/network
 	exec 9<>$state/network
 	first='' waiting=0
@@ -99,6 +88,7 @@ configure_interfaces() {
 		waiting=$((waiting + 1))
 		(start_udhcpc "$interface" 9>&-; echo lease >&9) &
 	done
+	watch_cards 9>&- &
 	[ $waiting = 0 ] || (wait_for_ipv6 9>&-; echo ipv6 >&9) &
 	while [ $waiting -gt 0 ] && read -r line <&9 && [ "$line" = lease ]; do waiting=$((waiting - 1)); done
 	exec 9>&-
