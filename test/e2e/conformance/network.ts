@@ -64,7 +64,7 @@ async function startsOn(it: Instance, suffix: string, ...config: string[]): Prom
   await it.stop()
   await it.host.lxc('network', 'create', `${it.net.second}${suffix}`, ...config)
   await it.host.lxc('config', 'device', 'remove', it.name, 'eth0')
-  await it.host.lxc('config', 'device', 'add', it.name, 'own', 'nic', `network=${it.net.second}${suffix}`, 'name=eth0')
+  await it.host.lxc('config', 'device', 'add', it.name, 'eth0', 'nic', `network=${it.net.second}${suffix}`, 'name=eth0')
   await it.host.lxc('start', it.name)
   await it.event('start', 1)
 }

@@ -261,11 +261,11 @@ export const volumes: Table = {
     },
   },
   'kernel: limits as Docker’s daemon has them': {
-    instance: { config: { 'limits.kernel.nofile': '1024:4096', 'limits.kernel.core': '0:1000000' } },
+    instance: { config: { 'limits.kernel.nofile': '1024:4096', 'limits.kernel.core': '0:1024000' } },
     async see(it) {
       const { limits, umask } = await it.event('start')
       match(limits, /^Max open files +4096 +4096 /m)
-      match(limits, /^Max core file size +1000000 +1000000 /m)
+      match(limits, /^Max core file size +1024000 +1024000 /m)
       equal(umask, 0o022)
     },
   },
