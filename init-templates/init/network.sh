@@ -62,9 +62,11 @@ wait_for_ipv6() {
 		sleep 1
 	done
 	if [ "$UDHCPC_NO_DNS" = 1 ] || [ -n "$LXDOCKER_DNS" ] || grep -qs ^nameserver $state/resolv.*; then return; fi
-	for server in $(ip -6 route | sed -n 's|^\([^f][^ ]*::\)/64 dev .*|\11|p; s|^\(f[^e][^ ]*::\)/64 dev .*|\11|p; s|^default via \([^ ]*\) dev \([^ ]*\).*|\1%\2|p'); do
-		! timeout 2 nslookup localhost "$server" 2>/dev/null | grep -q ^Server || { echo "nameserver $server" >/etc/resolv.conf && break; }
+	for server in $(ip -6 route | sed -n 's|^\([^f][^ ]*::\|f[^e][^ ]*::\)/64 dev .*|\11|p; s|^default via \([^ ]*\) dev \([^ ]*\).*|\1%\2|p'); do
+		! timeout 2 nslookup localhost "$server" 2>/dev/null | grep -q ^Server || break
+		server=''
 	done
+	[ -z "$server" ] || echo "nameserver $server" >/etc/resolv.conf
 }
 
 # Waits until each card has its lease, or udhcpc has gone to the background, or there is IPv6.
