@@ -27,11 +27,11 @@ set_metric() {
 add_route() {
 	[ "$1" != 0.0.0.0/0 ] || ! is_enabled "$UDHCPC_NO_DEFAULT_ROUTE" || return 0
 	if [ "$2" = 0.0.0.0 ]; then
-		ip -4 route replace "$1" dev "$interface" metric "$metric"
-		return
+		set -- "$1"
+	elif is_enabled "$LXDOCKER_UDHCPC_NOPREFIXROUTE" || [ "$mask" = 32 ]; then
+		add_route "$2" 0.0.0.0
 	fi
-	if is_enabled "$LXDOCKER_UDHCPC_NOPREFIXROUTE" || [ "$mask" = 32 ]; then add_route "$2" 0.0.0.0; fi
-	ip -4 route replace "$1" via "$2" dev "$interface" metric "$metric"
+	ip -4 route replace "$1" ${2:+via "$2"} dev "$interface" metric "$metric"
 }
 
 # Classless routes take the place of the routers, of which the first becomes the default route. Those of the last lease go.

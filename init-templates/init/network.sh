@@ -23,12 +23,7 @@ is_card() {
 add_static_address() {
 	ip link set dev "$first" up
 	ip "$1" address add "${2%%,*}" dev "$first"
-	case $2 in
-	*,?*)
-		ip "$1" route replace "${2#*,}" dev "$first"
-		ip "$1" route replace default via "${2#*,}" dev "$first"
-		;;
-	esac
+	case $2 in *,?*) ip "$1" route replace "${2#*,}" dev "$first" && ip "$1" route replace default via "${2#*,}" dev "$first" ;; esac
 }
 
 # Asks five times, two seconds apart, then goes on in the background. To its script, variables of the application with these
