@@ -48,15 +48,11 @@ watch_cards() {
 	done
 }
 
-# A DHCP server may take three seconds for its answer. After four, IPv6 is enough. busybox has no DHCPv6, and nobody reads the name
-# servers of router advertisements; but on most networks the router is one.
-wait_for_ipv6() {
-	sleep 4
-	for _ in $(seq 30); do
-		if ip -6 route | grep -q ^default && ip -6 -o address show scope global | grep -qv tentative; then break; fi
-		sleep 1
-	done
-	if [ "$UDHCPC_NO_DNS" = 1 ] || [ -n "$LXDOCKER_DNS" ] || grep -qs ^nameserver $state/resolv.*; then return; fi
+has_ipv6() { ip -6 route | grep -q ^default && ip -6 -o address show scope global | grep -qv tentative; }
+
+# busybox has no DHCPv6, and nobody reads the name servers of router advertisements. But on most networks the router is one.
+find_name_server() {
+	if [ "$UDHCPC_NO_DNS" = 1 ] || [ -n "$LXDOCKER_DNS" ]; then return; fi
 	for server in $(ip -6 route | sed -n 's|^\([^f][^ ]*::\|f[^e][^ ]*::\)/64 dev .*|\11|p; s|^default via \([^ ]*\) dev \([^ ]*\).*|\1%\2|p'); do
 		! timeout 2 nslookup localhost "$server" 2>/dev/null | grep -q ^Server || break
 		server=''
@@ -64,7 +60,8 @@ wait_for_ipv6() {
 	[ -z "$server" ] || echo "nameserver $server" >/etc/resolv.conf
 }
 
-# Waits until each card has its lease, or udhcpc has gone to the background, or there is IPv6.
+# Waits until each card has its lease, or udhcpc has gone to the background after ten seconds. After four, IPv6 is enough: a DHCP
+# server may take three for its answer.
 configure_interfaces() {
 	ip link set dev lo up
 	[ -z "$LXDOCKER_DNS" ] || echo "$LXDOCKER_DNS" | tr , '\n' | sed 's/^/nameserver /' >/etc/resolv.conf
@@ -83,11 +80,18 @@ configure_interfaces() {
 			fi
 		fi
 		waiting=$((waiting + 1))
-		(start_udhcpc "$interface" 9>&-; echo lease >&9) &
+		(start_udhcpc "$interface" 9>&-; echo >&9) &
 	done
 	watch_cards 9>&- &
-	[ $waiting = 0 ] || (wait_for_ipv6 9>&-; echo ipv6 >&9) &
-	while [ $waiting -gt 0 ] && read -r line <&9 && [ "$line" = lease ]; do waiting=$((waiting - 1)); done
+	seconds=0
+	while [ $waiting -gt 0 ]; do
+		if read -r -t 1 _ <&9; then
+			waiting=$((waiting - 1))
+		elif [ $((seconds += 1)) -ge 4 ] && has_ipv6; then
+			break
+		fi
+	done
 	exec 9>&-
+	[ $seconds -lt 4 ] || ! has_ipv6 || grep -qs ^nameserver $state/resolv.* || find_name_server
 	[ -e $state/hosts ] || interface=$first /lxd-udhcpc-default.script names # which a lease has done already
 }
