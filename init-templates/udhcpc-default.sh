@@ -27,31 +27,25 @@ set_metric() {
 add_route() {
 	[ "$1" != 0.0.0.0/0 ] || ! is_enabled "$UDHCPC_NO_DEFAULT_ROUTE" || return 0
 	if [ "$2" = 0.0.0.0 ]; then
-		ip -4 route replace "$1" dev "$interface" metric "$metric"
-		return
+		set -- "$1"
+	elif is_enabled "$LXDOCKER_UDHCPC_NOPREFIXROUTE" || [ "$mask" = 32 ]; then
+		add_route "$2" 0.0.0.0
 	fi
-	if is_enabled "$LXDOCKER_UDHCPC_NOPREFIXROUTE" || [ "$mask" = 32 ]; then
-		ip -4 route replace "$2" dev "$interface" metric "$metric"
-	fi
-	ip -4 route replace "$1" via "$2" dev "$interface" metric "$metric"
+	ip -4 route replace "$1" ${2:+via "$2"} dev "$interface" metric "$metric"
 }
 
 # Classless routes take the place of the routers, of which the first becomes the default route. Those of the last lease go.
 set_routes() {
-	routes=${staticroutes:-${router:+0.0.0.0/0 ${router%% *}}}
+	routes=${staticroutes:-${router:+0.0.0.0/0 ${router%% *}}} old=$(cat "$state/routes.$interface" 2>/dev/null)
+	[ "$routes" != "$old" ] || return 0
+	for word in $old; do ip -4 route del "$word" dev "$interface" metric "$metric" 2>/dev/null; done
+	echo "$routes" >"$state/routes.$interface"
 	# shellcheck disable=SC2086
 	set -- $routes
 	while [ $# -gt 1 ]; do
 		add_route "$1" "$2"
 		shift 2
 	done
-	# shellcheck disable=SC2046
-	set -- $(cat "$state/routes.$interface" 2>/dev/null)
-	while [ $# -gt 1 ]; do
-		case " $routes" in *" $1 "*) ;; *) ip -4 route del "$1" dev "$interface" metric "$metric" ;; esac
-		shift 2
-	done
-	echo "$routes" >"$state/routes.$interface"
 }
 
 # Lists the servers of all interfaces in the order of their metrics. /etc/resolv.conf is written in place, since it may be a mount.
@@ -72,6 +66,7 @@ case $1 in
 deconfig)
 	ip link set dev "$interface" up
 	ip -4 address flush dev "$interface"
+	rm -f "$state/routes.$interface"
 	;;
 bound | renew)
 	set_metric

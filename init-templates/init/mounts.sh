@@ -4,27 +4,20 @@
 raise_limits() {
 	umask 022
 	ulimit -Sc "$(ulimit -Hc)"
-	[ "$(ulimit -Sn)" = 1024 ] || return 0
-	limit=$(ulimit -Hn)
-	if ! is_number "$limit" || [ "$limit" -gt 1048576 ]; then limit=1048576; fi
-	ulimit -Sn "$limit"
+	[ "$(ulimit -Sn)" != 1024 ] || ulimit -Sn 1048576 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
 }
-
-print_paths() { [ $# = 0 ] || printf '%s\0' "$@"; }
-
-is_mounted() { grep -q " $1 " /proc/mounts; }
 
 # mount_once SOURCE DIRECTORY TYPE [OPTIONS]
 mount_once() {
 	mkdir -p "$2"
-	is_mounted "$2" || mount -t "$3" -o "nosuid,nodev,noexec$4" "$1" "$2"
+	grep -q " $2 " /proc/mounts || mount -t "$3" -o "nosuid,nodev,noexec$4" "$1" "$2"
 }
 
 # LXD 5.0 leaves /sys/fs/cgroup empty. It is writable as under Incus, since a systemd of the image needs that.
 mount_kernel_filesystems() {
 	mount_once shm /dev/shm tmpfs ,mode=1777
 	mount_once mqueue /dev/mqueue mqueue
-	[ -n "$(ls -A /sys/fs/cgroup)" ] || mount_once cgroup /sys/fs/cgroup cgroup2
+	[ ! -d /sys/fs/cgroup ] || [ -n "$(ls -A /sys/fs/cgroup)" ] || mount_once cgroup /sys/fs/cgroup cgroup2
 }
 
 # As runc does: with the mode of the directory below. A device of the instance on the same path wins.
@@ -49,39 +42,30 @@ restore_init() {
 
 is_image_volume() { print_image_volumes | xargs -0 realpath 2>/dev/null | grep -Fqx -e "$1"; }
 
-# What a volume looks like once it has been filled, and a later one in its place hardly.
+# What a volume is like once it has been seen, and hardly another one in its place.
 print_volume_identity() { echo "$1 $(stat -c '%i %a' "$1") $(stat -f -c %i "$1")"; }
 
-# Whether a volume, which is visible as $state/volume, holds nothing but the directories that mounts below it need, lost+found and
-# unfinished copies.
+# Unfinished copies, lost+found, and directories that a mount below the volume needs do not count.
 is_empty_volume() {
-	find $state/volume -mindepth 1 -maxdepth 1 | while IFS= read -r entry; do
-		name=${entry##*/}
-		case $name in lost+found | .lxdocker-*) continue ;; esac
-		cut -d ' ' -f 5 $state/mounts | while read -r point; do
-			case $(printf '%b/' "$point") in "$1/$name"/*) echo ;; esac
-		done | grep -q '' || exit 1
-		[ -z "$(find "$entry" ! -type d)" ] || exit 1
+	find $state/volume -mindepth 1 -maxdepth 1 ! -name lost+found ! -name '.lxdocker-*' | while IFS= read -r entry; do
+		grep -Fq -e "$1/${entry##*/}/" $state/points && [ -z "$(find "$entry" ! -type d)" ] || exit 1
 	done
 }
 
-# The mounts hide what the image has there; a bind mount of / shows it. The files are copied beside and then moved: a copy that a
-# stop or a crash interrupts starts anew, and nobody sees half of it.
+# Bind mounts of / and of the volume show what other mounts hide. The files are copied beside and then moved: a copy that a stop or
+# a crash interrupts starts anew, and nobody sees half of it.
 fill_volume() {
 	! grep -Fqsx -e "$(print_volume_identity "$1")" /lxd-volumes || return 0
-	copy=$state/volume/.lxdocker-$(hostname)
+	image=$state/image$1 copy=$state/volume/.lxdocker-$(hostname)
 	mkdir -p $state/image $state/volume
 	mount --bind / $state/image
 	mount --bind "$1" $state/volume
-	if [ ! -d "$copy.whole" ] && [ -d "$state/image$1" ] && is_empty_volume "$1"; then
-		[ -z "$(ls -A "$state/image$1")" ] || log_line "$1: a new volume gets the image's files"
+	if [ ! -d "$copy.whole" ] && [ -d "$image" ] && is_empty_volume "$1"; then
+		[ -z "$(ls -A "$image")" ] || log_line "$1: a new volume gets the image's files"
 		rm -rf "$copy"
 		mkdir "$copy"
-		cp -a "$state/image$1/." "$copy/" & # a stop interrupts it
-		if ! wait $!; then
-			rm -rf "$copy"
-			exit_with_error "$1: cannot copy the image's files to the new volume"
-		fi
+		cp -a "$image/." "$copy/" & # a stop interrupts it
+		wait $! || exit_with_error "$1: cannot copy the image's files to the new volume$(rm -rf "$copy")"
 		if is_empty_volume "$1"; then mv "$copy" "$copy.whole"; else rm -rf "$copy"; fi
 	fi
 	if [ -d "$copy.whole" ]; then
@@ -90,8 +74,7 @@ fill_volume() {
 		cp -af "$copy.whole/." $state/volume/
 		rm -rf "$copy.whole"
 	fi
-	umount $state/image
-	umount $state/volume
+	umount $state/image $state/volume
 	print_volume_identity "$1" >>/lxd-volumes
 }
 
@@ -99,6 +82,7 @@ fill_volume() {
 # Volumes are what is mounted at a VOLUME of the image, and the custom volumes of the daemon, which the name of their source tells.
 fill_volumes() {
 	grep -Ev '^([^ ]+ ){4}/((dev|proc|sys)(/[^ ]*)?)? ' /proc/self/mountinfo >$state/mounts
+	cut -d ' ' -f 5 $state/mounts | while read -r point; do printf '%b/\n' "$point"; done >$state/points
 	while read -r _ _ _ root point options rest; do
 		volume=$(printf '%b' "$point")
 		case $options in ro | ro,*) continue ;; esac

@@ -23,15 +23,8 @@ is_card() {
 add_static_address() {
 	ip link set dev "$first" up
 	ip "$1" address add "${2%%,*}" dev "$first"
-	case $2 in
-	*,?*)
-		ip "$1" route replace "${2#*,}" dev "$first"
-		ip "$1" route replace default via "${2#*,}" dev "$first"
-		;;
-	esac
+	case $2 in *,?*) ip "$1" route replace "${2#*,}" dev "$first" && ip "$1" route replace default via "${2#*,}" dev "$first" ;; esac
 }
-
-stop_udhcpc() { [ ! -s "$state/udhcpc.$1" ] || kill "$(cat "$state/udhcpc.$1")"; }
 
 # Asks five times, two seconds apart, then goes on in the background. To its script, variables of the application with these
 # names would look like parts of the lease.
@@ -45,43 +38,33 @@ start_udhcpc() {
 # application's.
 watch_cards() {
 	# shellcheck disable=SC2016
-	uevent sh -c 'echo "$SUBSYSTEM/$ACTION $INTERFACE"' | while read -r event interface; do
-		case $event in net/*) stop_udhcpc "$interface" ;; esac
-		case $event in
-		net/add | net/move)
-			(
-				sleep 1 # until it has its final name
-				is_card "$interface" || exit
-				case $interface/$mac in eth[0-9]*/* | */00:16:3e:* | */10:66:6a:*) start_udhcpc "$interface" ;; esac
-			) &
-			;;
-		esac
+	uevent sh -c '[ "$SUBSYSTEM" != net ] || echo "$INTERFACE"' | while read -r interface; do
+		[ ! -s "$state/udhcpc.$interface" ] || kill "$(cat "$state/udhcpc.$interface")"
+		(
+			sleep 1 # until it has its final name
+			is_card "$interface" || exit
+			case $interface/$mac in eth[0-9]*/* | */00:16:3e:* | */10:66:6a:*) start_udhcpc "$interface" ;; esac
+		) &
 	done
 }
+
+has_ipv6() { ip -6 route | grep -q ^default && ip -6 -o address show scope global | grep -qv tentative; }
 
 # busybox has no DHCPv6, and nobody reads the name servers of router advertisements. But on most networks the router is one.
 find_name_server() {
-	ip -6 route | sed -n 's|^\([^ ]*::\)/64 dev .*|\11|p; s|^default via \([^ ]*\) dev \([^ ]*\).*|\1%\2|p' | grep -v ^fe80::1$ |
-		while read -r server; do
-			! timeout 2 nslookup localhost "$server" 2>/dev/null | grep -q ^Server || { echo "nameserver $server" && break; }
-		done
-}
-
-# A DHCP server may take three seconds for its answer. After four, IPv6 is enough.
-wait_for_ipv6() {
-	sleep 4
-	for _ in $(seq 30); do
-		if ip -6 route | grep -q ^default && ip -6 -o address show scope global | grep -qv tentative; then break; fi
-		sleep 1
+	if [ "$UDHCPC_NO_DNS" = 1 ] || [ -n "$LXDOCKER_DNS" ]; then return; fi
+	for server in $(ip -6 route | sed -n 's|^\([^f][^ ]*::\|f[^e][^ ]*::\)/64 dev .*|\11|p; s|^default via \([^ ]*\) dev \([^ ]*\).*|\1%\2|p'); do
+		! timeout 2 nslookup localhost "$server" 2>/dev/null | grep -q ^Server || break
+		server=''
 	done
-	[ "$UDHCPC_NO_DNS" = 1 ] || grep -q ^nameserver /etc/resolv.conf || find_name_server >>/etc/resolv.conf
+	[ -z "$server" ] || echo "nameserver $server" >/etc/resolv.conf
 }
 
-# Waits until each card has its lease, or udhcpc has gone to the background, or there is IPv6.
+# Waits until each card has its lease, or udhcpc has gone to the background after ten seconds. After four, IPv6 is enough: a DHCP
+# server may take three for its answer.
 configure_interfaces() {
 	ip link set dev lo up
 	[ -z "$LXDOCKER_DNS" ] || echo "$LXDOCKER_DNS" | tr , '\n' | sed 's/^/nameserver /' >/etc/resolv.conf
-	sh $state/init watch_cards & # started anew, it holds no pipe of the supervisor
 	mkfifo $state/network
 	exec 9<>$state/network
 	first='' waiting=0
@@ -97,10 +80,18 @@ configure_interfaces() {
 			fi
 		fi
 		waiting=$((waiting + 1))
-		(start_udhcpc "$interface" 9>&-; echo lease >&9) &
+		(start_udhcpc "$interface" 9>&-; echo >&9) &
 	done
-	[ $waiting = 0 ] || (wait_for_ipv6 9>&-; echo ipv6 >&9) &
-	while [ $waiting -gt 0 ] && read -r line <&9 && [ "$line" = lease ]; do waiting=$((waiting - 1)); done
+	sh $state/init watch_cards 9>&- & # started anew, it holds no pipe of the supervisor
+	seconds=0
+	while [ $waiting -gt 0 ]; do
+		if read -r -t 1 _ <&9; then
+			waiting=$((waiting - 1))
+		elif [ $((seconds += 1)) -ge 4 ] && has_ipv6; then
+			break
+		fi
+	done
 	exec 9>&-
-	interface=$first /lxd-udhcpc-default.script names
+	[ $seconds -lt 4 ] || ! has_ipv6 || grep -qs ^nameserver $state/resolv.* || find_name_server
+	[ -e $state/hosts ] || interface=$first /lxd-udhcpc-default.script names 2>/dev/null # which a lease has done already
 }

@@ -72,9 +72,10 @@ test(
     for (let round = 0; round < 25; round++) {
       const root = image(`killed-${round}`)
       const child = spawn('unshare', argv(root), { stdio: 'ignore', detached: true, env: { PATH: process.env.PATH } })
-      await sleep(round * 2)
-      process.kill(-(child.pid as number), 'SIGKILL')
-      await once(child, 'exit')
+      const ended = once(child, 'exit')
+      await sleep(round * 4)
+      spawnSync('kill', ['-s', 'KILL', '--', `-${child.pid}`])
+      await ended
       const visible = readdirSync(join(root, 'volume')).filter(name => !name.startsWith('.lxdocker-'))
       const whole = readdirSync(join(root, 'volume')).some(name => name.endsWith('.whole'))
       ok(visible.length === 0 || whole || visible.length === 301, `${visible.length} files`)

@@ -37,7 +37,7 @@ const inside = (it: Instance, path: string, script: string) => it.inside('sh', '
 async function startsWith(it: Instance, disks: Record<string, Record<string, string>>): Promise<void> {
   const starts = (await it.events()).filter(({ event }) => event === 'start').length
   for (const [path, disk] of Object.entries(disks)) {
-    const device = `disk${path.replaceAll('/', '-')}`
+    const device = `disk${path.replace(/\W/g, '-')}`
     const pairs = Object.entries({ ...disk, path }).map(pair => pair.join('='))
     await it.host.lxc('config', 'device', 'add', it.name, device, 'disk', ...pairs)
   }
@@ -54,7 +54,7 @@ async function volume(it: Instance, name: string): Promise<Record<string, string
 async function hostDirectory(it: Instance, uid = 0): Promise<Record<string, string>> {
   const source = join(mkdtempSync(join(tmpdir(), 'host-')), 'disk')
   mkdirSync(source)
-  const maps = JSON.parse((await it.host.lxc('config', 'get', it.name, 'volatile.last_state.idmap')) || '[]')
+  const maps = JSON.parse((await it.host.lxc('config', 'get', it.name, 'volatile.idmap.next')) || '[]')
   const base = maps.find(({ Isuid }: { Isuid: boolean }) => Isuid)?.Hostid ?? 0
   chownSync(source, base + uid, base + uid)
   return { source }
@@ -261,11 +261,11 @@ export const volumes: Table = {
     },
   },
   'kernel: limits as Docker’s daemon has them': {
-    instance: { config: { 'limits.kernel.nofile': '1024:4096', 'limits.kernel.core': '0:1000000' } },
+    instance: { config: { 'limits.kernel.nofile': '1024:4096', 'limits.kernel.core': '0:1024000' } },
     async see(it) {
       const { limits, umask } = await it.event('start')
       match(limits, /^Max open files +4096 +4096 /m)
-      match(limits, /^Max core file size +1000000 +1000000 /m)
+      match(limits, /^Max core file size +1024000 +1024000 /m)
       equal(umask, 0o022)
     },
   },
