@@ -34,14 +34,13 @@ write_launch_prefix() {
 		case $pair in PATH=*) path=${pair#PATH=} ;; esac
 	done <$state/variables
 	{
-		print_words env -i
-		cat $state/variables
-		# Of busybox's applets only su sets supplementary groups, and only for a user of passwd.
-		if [ -n "$login" ]; then
-			print_words su -m -s /busybox-lxd -- "$login" nsenter --
+		if [ -n "$groups" ]; then
+			print_words sh -c "$enter_groups" "$uid"
 		else
 			print_words nsenter -S "$uid" -G "$gid" --
 		fi
+		print_words env -i
+		cat $state/variables
 	} >$state/launch_prefix
 }
 
