@@ -17,7 +17,7 @@ find_account() {
 
 # Sets uid, gid, groups, which are the supplementary ones, and home.
 resolve_user() {
-	name=${user%%:*} group=${user#"${user%%:*}"} groups='' login=''
+	name=${user%%:*} group=${user#"${user%%:*}"} groups=''
 	group=${group#:}
 	group=${group%%:*}
 	find_account passwd "${name:-0}" || exit_with_error "user $name: not in /etc/passwd"
