@@ -35,7 +35,7 @@ write_launch_prefix() {
 	done <$state/variables
 	{
 		if [ -n "$groups" ]; then
-			print_words sh -c "$enter_groups" "$uid"
+			print_words sh -c "$enter_groups" sh "$uid" "$gid" "$groups"
 		else
 			print_words nsenter -S "$uid" -G "$gid" --
 		fi

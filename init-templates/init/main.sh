@@ -13,7 +13,6 @@ run_prelaunch_script
 workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user} restart=${LXDOCKER_RESTART:-$restart}
 resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$image_stop_signal}"
 resolve_user
-write_groups
 chown "$uid" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2
 mkdir -p "$workdir"
 cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"

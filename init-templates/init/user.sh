@@ -39,17 +39,16 @@ resolve_user() {
 	home=${home%%:*}
 }
 
-# Of busybox's applets only su sets supplementary groups, and it reads /etc/group with rules of its own: in a mount namespace that
-# only su sees, the files say what Docker's rules have come to. `sh -c "$enter_groups" UID PROGRAM…`
+# Of busybox's applets only su sets supplementary groups, and it reads /etc/group with rules of its own. So it gets an /etc that says
+# what Docker's rules have come to, in a mount namespace that is left again. `sh -c "$enter_groups" sh UID GID GROUPS PROGRAM…`
 enter_groups='
 exec 8<. 9</proc/self/ns/mnt
 exec unshare -m sh -c '\''
-	mount --bind /dev/.lxdocker/passwd /etc/passwd && mount --bind /dev/.lxdocker/group /etc/group &&
-		exec su -m -s /busybox-lxd -- lxdocker nsenter -m/proc/self/fd/9 -w/proc/self/fd/8 -S "$0" -- \
-			sh -c "exec 8<&- 9<&-; exec \"\$@\"" lxdocker "$@"
-'\'' "$0" "$@"'
-
-write_groups() {
-	echo "lxdocker:x:0:$gid::/:/busybox-lxd" >$state/passwd
-	for id in $groups; do echo "group$id:x:$id:lxdocker"; done >$state/group
-}
+	uid=$1 gid=$2 groups=$3
+	shift 3
+	mount -t tmpfs accounts /etc
+	echo "lxdocker:x:0:$gid::/:/busybox-lxd" >/etc/passwd
+	for id in $groups; do echo "group$id:x:$id:lxdocker"; done >/etc/group
+	exec su -m -s /busybox-lxd -- lxdocker nsenter -m/proc/self/fd/9 -w/proc/self/fd/8 -S "$uid" -- \
+		sh -c "exec 8<&- 9<&-; exec \"\$@\"" sh "$@"
+'\'' sh "$@"'
