@@ -32,7 +32,7 @@ check_settings() {
 }
 
 write_settings() {
-	for name in supervisor uid gid login home path workdir stop_signal health_file; do
+	for name in supervisor uid gid groups home path workdir stop_signal health_file; do
 		printf %s "$name="
 		eval "print_quoted \"\$$name\""
 		echo

@@ -77,7 +77,7 @@ function health({ Healthcheck, Shell }: ImageConfig['config']): Health {
   const [kind, ...words] = Healthcheck.Test
   const shell = Shell.length > 0 ? Shell : ['/bin/sh', '-c']
   return {
-    test: kind === 'CMD' ? words : kind === 'CMD-SHELL' ? [...shell, words.join(' ')] : [],
+    test: kind === 'CMD' ? words : kind === 'CMD-SHELL' ? [...shell, ...words] : [],
     interval: Healthcheck.Interval || 30,
     timeout: Healthcheck.Timeout || 30,
     startPeriod: Healthcheck.StartPeriod,

@@ -12,7 +12,24 @@ const MAX_PLATFORMS = 1000
 
 const text = z.string().default('')
 
-const platform = exactStruct({ os: text, architecture: text, variant: text })
+/** containerd's words, architecture and variant, for what else indexes say. */
+const PLATFORMS = new Map([
+  ['x86_64', ['amd64']],
+  ['x86-64', ['amd64']],
+  ['aarch64', ['arm64']],
+  ['i386', ['386']],
+  ['armhf', ['arm', 'v7']],
+  ['armel', ['arm', 'v6']],
+])
+
+export function normalPlatform(said: Record<'os' | 'architecture' | 'variant', string>): typeof said {
+  const name = said.architecture.toLowerCase()
+  const own = said.variant.toLowerCase().replace(/^\d/, 'v$&')
+  const [architecture = name, variant = own] = PLATFORMS.get(name) ?? []
+  return { os: said.os.toLowerCase() || 'linux', architecture, variant }
+}
+
+const platform = exactStruct({ os: text, architecture: text, variant: text }).transform(normalPlatform)
 
 const descriptor = exactStruct({
   mediaType: text,
@@ -31,8 +48,9 @@ const manifest = exactStruct({
   layers: z.array(descriptor).max(MAX_LAYERS, `has more than ${MAX_LAYERS} layers`).optional(),
 }).refine(({ manifests, config, layers }) => !manifests || !(config || layers), 'is a manifest and an index at once')
 
-/** Media types of configs; other artifacts, e.g. Helm charts, have others. */
-const IMAGE_CONFIG = /^(application\/vnd\.(oci\.image\.config|docker\.container\.image)\.v1\+json)?$/
+/** Media types of configs, old registries' included, as in Docker; other artifacts, e.g. Helm charts, have others. */
+const IMAGE_CONFIG =
+  /^(application\/(vnd\.(oci\.image\.config|docker\.container\.image)\.v1\+json|octet-stream|json)|text\/html)?$/
 
 export type Descriptor = z.infer<typeof descriptor>
 

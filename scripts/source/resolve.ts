@@ -7,7 +7,7 @@ import { type Digest, digestOf } from '../text/digest.ts'
 import { printable } from '../text/printable.ts'
 import * as skopeo from '../tools/skopeo.ts'
 import { type ImageConfig, imageConfigJson } from './config.ts'
-import { checkImage, type Descriptor, manifestJson } from './manifest.ts'
+import { checkImage, type Descriptor, manifestJson, normalPlatform } from './manifest.ts'
 
 /** One image of one platform, named so that it cannot change any more. */
 export interface Source {
@@ -54,11 +54,16 @@ export function registries(run: Run) {
 }
 
 function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
-  const fits = ({ platform }: Descriptor) => platform?.os === wanted.os && platform.architecture === wanted.architecture
-  const fitting = manifests.filter(fits)
-  const ofVariant = (variant = '') => fitting.find(({ platform }) => platform?.variant === variant)
-  const any = wanted.architecture === 'arm' ? undefined : fitting[0]
-  const found = ofVariant(wanted.variant) ?? ofVariant() ?? any
+  const fitting = manifests.filter(
+    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
+  )
+  const { variant = '', architecture } = wanted
+  // An older one of ARM runs as well. containerd, too, takes what says nothing last, and goes by its config.
+  const others =
+    architecture === 'arm' ? ['v6', 'v5'].filter(other => other < variant) : [fitting[0]?.platform?.variant]
+  const [found = manifests.find(({ platform }) => !platform)] = [variant, '', ...others].flatMap(
+    one => fitting.find(({ platform }) => platform?.variant === one) ?? [],
+  )
   if (found) return found.digest
   const offers = manifests.map(({ platform }) => name(platform ?? {}))
   const known = [...new Set(offers)].filter(offer => offer && !offer.includes('unknown')).join(', ')
@@ -70,8 +75,9 @@ function name({ os, architecture, variant }: Partial<Record<'os' | 'architecture
 }
 
 /** An image without an index names its platform only here; one that names none is what it was asked for. */
-function checkPlatform({ os, architecture }: ImageConfig, platform: skopeo.Platform): void {
-  if (os !== '' && os !== 'linux') throw new Failure('image', `it is for ${name({ os })}`, { hint: 'LXD runs Linux' })
+function checkPlatform(config: ImageConfig, platform: skopeo.Platform): void {
+  const { os, architecture } = normalPlatform({ ...config, variant: '' })
+  if (os !== 'linux') throw new Failure('image', `it is for ${name({ os })}`, { hint: 'LXD runs Linux' })
   if (architecture !== '' && architecture !== platform.architecture) {
     throw new Failure('image', `it is for ${name({ architecture })}, not ${platform.architecture}`)
   }

@@ -53,7 +53,7 @@ const fold = (key: string) => key.toUpperCase().toLowerCase()
 
 /**
  * An object as Go reads it into a struct: unknown keys are ignored, null is as good as no key, of keys that differ by case
- * alone the last one counts.
+ * alone the last one counts; there null takes back a list or an object, but no text or number.
  *
  * @param shape each value needs a default, for Go has one
  */
@@ -67,8 +67,12 @@ export function goStruct<Shape extends z.ZodRawShape>(shape: Shape, exact = fals
       if (name !== undefined && name !== key)
         context.addIssue({ code: 'custom', message: `the key ${JSON.stringify(key)} passes for "${name}"` })
     }
-    const said = known.filter(({ name, value }) => name !== undefined && value !== null)
-    return Object.fromEntries(said.map(({ name, value }) => [name, value]))
+    const said = new Map<string, unknown>()
+    for (const { name, value } of known) {
+      if (name !== undefined && value !== null) said.set(name, value)
+      else if (name !== undefined && typeof said.get(name) === 'object') said.delete(name)
+    }
+    return Object.fromEntries(said)
   }, z.object(shape))
 }
 

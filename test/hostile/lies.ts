@@ -48,6 +48,9 @@ const edited = (name: string, from: string | RegExp, to: string | ((found: strin
 const layer = (name: string, change: object, report: RegExp) =>
   manifest(name, one => ({ ...one, layers: [{ ...one.layers[0], ...change }] }), report)
 
+/** What uname calls this machine. */
+const NAME = { amd64: 'X86_64', arm64: 'AARCH64' }[ARCHITECTURE] ?? ARCHITECTURE
+
 /** An index over the fitting manifest. */
 const index = (name: string, change: (own: object) => object, report: RegExp, type = INDEX) => {
   const good = repository(name)
@@ -209,7 +212,9 @@ export const INDEXES: Served[] = [
   index('index-digest-unknown', own => ({ manifests: [{ ...own, digest: OTHER }] }), /failed/),
   index('index-size-wrong', own => ({ manifests: [{ ...own, size: 5 }] }), /failed|built/),
   index('index-size-huge', own => ({ manifests: [{ ...own, size: 1e300 }] }), /size/),
-  index('index-platform-none', own => ({ manifests: [{ ...own, platform: undefined }] }), /there is none for linux/),
+  index('index-platform-none', own => ({ manifests: [{ ...own, platform: undefined }] }), BUILT),
+  index('index-platform-null', own => ({ manifests: [{ ...own, platform: null }] }), BUILT),
+  index('index-platform-without-os', own => ({ manifests: [{ ...own, platform: { architecture: NAME } }] }), BUILT),
   index('index-platform-text', own => ({ manifests: [{ ...own, platform: 'x' }] }), /platform: .*expected object/),
   index('index-platform-number', own => ({ manifests: [{ ...own, platform: { os: 5 } }] }), /platform\.os: /),
   index(

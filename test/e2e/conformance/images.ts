@@ -6,7 +6,8 @@ import { mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { probe, status } from '../../world/probe.ts'
-import { capability } from '../../world/tarball.ts'
+import { capability, DAWN } from '../../world/tarball.ts'
+import type { Instance } from './instance.ts'
 import { relayer } from './layout.ts'
 import type { Made, Row, Table } from './row.ts'
 import { contents, look, seen } from './see.ts'
@@ -26,6 +27,18 @@ const sorted = (all: Record<string, unknown>) =>
 const OURS = ['busybox-lxd', 'lxd-prelaunch', 'lxd-udhcpc-default.script', 'lxd-udhcpc-default.script.real']
 
 const ENOENT = 2
+const FUTURE = 4_000_000_000
+
+/** The files that have the instance's name. */
+const NAMED = ['/etc/hosts', '/etc/hostname']
+
+async function named(it: Instance): Promise<void> {
+  const { '/etc/hosts': hosts, '/etc/hostname': hostname } = await seen(it)
+  match(hosts?.content ?? '', /^127\.0\.0\.1\s+localhost$/m)
+  match(hosts?.content ?? '', new RegExp(`\\s${it.name}$`, 'm'))
+  equal(hostname?.content, `${it.name}\n`)
+}
+
 const starts: Row['see'] = async it => void (await it.event('ready'))
 
 const LONG = 'n'.repeat(255)
@@ -194,6 +207,67 @@ export const images: Table = {
       ],
     },
   ),
+  'image: a directory over links to directories': shows(
+    { '/lib': ['new'], '/usr/lib': ['old'], '/opaque': ['new'], '/bare': 'usr/lib', '/back': '/usr/lib' },
+    {
+      files: {
+        'usr/': {},
+        'usr/lib/': {},
+        'usr/lib/old': '',
+        lib: { symlink: 'usr/lib' },
+        opaque: { symlink: '/usr/lib' },
+        bare: { symlink: 'nowhere' },
+        back: { symlink: 'usr/lib' },
+      },
+      above: [
+        {
+          'lib/': {},
+          'lib/new': '',
+          'opaque/': {},
+          'opaque/.wh..wh..opq': '',
+          'opaque/new': '',
+          'bare/': {},
+          'back/': {},
+        },
+        { bare: { symlink: 'usr/lib' }, back: { symlink: '/usr/lib' } },
+      ],
+    },
+  ),
+  'image: times are the layer’s, / is root’s': {
+    image: {
+      files: {
+        './': { mode: 0o700, uid: 5, gid: 6, mtime: 7 },
+        'old/': { mtime: 7 },
+        'old/file': { content: '', mtime: 8 },
+        'old/future': { content: '', mtime: FUTURE },
+        'etc/': { mtime: 9 },
+        'sbin/': { mtime: FUTURE },
+      },
+      above: [{ 'old/.wh.file': '', 'bare/file': { content: '', mtime: 10 } }],
+    },
+    async see(it) {
+      const paths = ['/old', '/old/future', '/sbin', '/bare/file', '/bare', '/busybox-lxd']
+      const dawn = String(DAWN.getTime() / 1000)
+      const times = (await it.inside('stat', '-c', '%Y', ...paths)).split('\n')
+      deepEqual(times, ['7', String(FUTURE), String(FUTURE), '10', dawn, dawn])
+      equal(await it.inside('stat', '-c', '%a %u:%g', '/'), '755 0:0')
+    },
+  },
+  'image: attributes of another system': shows(
+    { '/file': 'x' },
+    { files: { file: { content: 'x', xattrs: { 'com.apple.provenance': '1', 'user.a': 'b' } } } },
+  ),
+  'image: VOLUMEs that no layer has': {
+    image: {
+      config: { Volumes: { '/new/volume': {}, relative: {}, '/link/volume': {} } },
+      files: { link: { symlink: 'nowhere' } },
+    },
+    async see(it) {
+      const paths = ['/new', '/new/volume', '/relative', '/nowhere/volume']
+      const found = await it.inside('stat', '-c', '%F %a %u:%g', ...paths)
+      deepEqual(found.split('\n'), Array(4).fill('directory 755 0:0'))
+    },
+  },
   'image: a file becomes a directory, and the other way round': shows(
     { '/x': 'file', '/y': ['inner'], '/z': 'own', '/probe/target': 'untouched' },
     {
@@ -262,12 +336,39 @@ export const images: Table = {
       },
       config: { Cmd: look('/etc/hosts', '/etc/hostname') },
     },
+    see: named,
+  },
+  ...Object.fromEntries(
+    ['/run/etc', 'usr/etc', '/usr/./link'].map(symlink => [
+      `image: /etc is a link to ${symlink}`,
+      {
+        image: {
+          files: { 'usr/': {}, 'usr/link': { symlink: '../opt' }, etc: { symlink } },
+          config: { Cmd: look(...NAMED) },
+        },
+        see: named,
+      } satisfies Row,
+    ]),
+  ),
+  'image: /etc/hosts, hostname without an /etc': {
+    image: { config: { Cmd: look(...NAMED) } },
     async see(it) {
-      const { '/etc/hosts': hosts, '/etc/hostname': hostname } = await seen(it)
-      match(hosts?.content ?? '', /^127\.0\.0\.1\s+localhost/m)
-      equal(hostname?.content?.trim(), it.name)
+      await named(it)
+      equal(await it.inside('stat', '-c', '%a %u:%g', ...NAMED), '644 0:0\n644 0:0')
     },
   },
+  'image: /sbin/init leads nowhere': shows(
+    { '/sbin/init': '/opt/init', '/opt': ['init'], '/opt/init': '/lxd-realinit/init', '/lxd-realinit': [] },
+    { files: { 'sbin/': {}, 'sbin/init': { symlink: '/opt/init' } } },
+  ),
+  'image: /sbin/init is a directory': shows(
+    { '/sbin/init/': ['file'], '/sbin/init/file': 'own' },
+    { files: { 'sbin/': {}, 'sbin/init/': {}, 'sbin/init/file': 'own' } },
+  ),
+  'image: /sbin/init leads to a program of its own': shows(
+    { '/sbin/init': 'own' },
+    { files: { 'sbin/': {}, 'opt/init': 'own', 'sbin/init': { symlink: '../opt/init' } } },
+  ),
   'image: a /sbin/init of its own': shows(
     { '/sbin/init': 'own' },
     { files: { 'sbin/': {}, 'sbin/init': { content: 'own', mode: 0o755 } } },

@@ -240,6 +240,12 @@ export const process: Table = {
   'cwd: made when missing': directory('/srv/made when/missing ☃', '/srv/made when/missing ☃'),
   'cwd: made when missing, for a user': directory('/srv/app', '/srv/app', { config: { User: '1000:1000' } }),
   'cwd: through a link': directory('/link/deep', '/real/deep', { files: { 'real/': {}, link: { symlink: '/real' } } }),
+  'cwd: a link to nothing': directory('/link/deep', '/real/new/deep', { files: { link: { symlink: 'real/new' } } }),
+  'cwd: relative': directory('srv/app/', '/srv/app'),
+  'cwd: through a file': {
+    image: { files: { file: 'x' }, config: { WorkingDir: '/file/deep' } },
+    refused: /\/file is not a directory/,
+  },
   'cwd: names that look like options': directory('/-p/$HOME', '/-p/$HOME'),
   'cwd: as PID 1': directory('/srv/made', '/srv/made', { spec: 'disable_supervisor: true\n' }),
   'start: umask, signals, descriptors, limits': { see: runsAs({ uid: 0, gid: 0, home: '/' }) },

@@ -59,6 +59,25 @@ function rows(about: string, users: Record<string, Identity>, more: Made, pid1 =
   return Object.fromEntries(Object.entries(users).map(row))
 }
 
+/** CRLF, NIS and comment lines, blanks, lines without all fields, links. */
+const ODD_FILES: Entries = {
+  'etc/': {},
+  'etc/passwd': { symlink: '/usr/passwd' },
+  'etc/group': { symlink: '../usr/group' },
+  'usr/': {},
+  'usr/passwd':
+    'root:x:0:0:root:/root:/bin/sh\r\n# app\n+::::::\n  short:x:7\napp:x:1000:1000::/home/app\r\n12:x:13:14::/n:',
+  'usr/group':
+    '#no:x:1:app\n+:::\naudio:x:2001:nobody,app\r\n no:x:2002:b, app\n\tvideo:x:2003:app:no\nlast:x:2004:app',
+}
+
+const ODD: Record<string, Identity> = {
+  app: { uid: 1000, gid: 1000, groups: [2001, 2003, 2004], home: '/home/app' },
+  'app:audio': { uid: 1000, gid: 2001, home: '/home/app' },
+  short: { uid: 7, gid: 0, home: '' },
+  '12': { uid: 12, gid: 0, home: '/' },
+}
+
 const NO_SUPERVISOR = 'disable_supervisor: true\n'
 const some = ({ '': root, app, '1000:2002': both, '4242': unknown }: Record<string, Identity>) =>
   ({ '': root, app, '1000:2002': both, '4242': unknown }) as Record<string, Identity>
@@ -68,6 +87,8 @@ export const user: Table = {
   ...rows(', no passwd', UNKNOWN, {}),
   ...rows(', as PID 1', some(KNOWN), { files: ACCOUNTS, spec: NO_SUPERVISOR }, true),
   ...rows(', no passwd, as PID 1', UNKNOWN, { spec: NO_SUPERVISOR }, true),
+  ...rows(', files as Docker alone reads them', ODD, { files: ODD_FILES }),
+  ...rows(', the same as PID 1', { app: ODD.app as Identity }, { files: ODD_FILES, spec: NO_SUPERVISOR }, true),
   'user: a name that is not there': {
     image: { files: ACCOUNTS, config: { User: 'nobody-knows' } },
     see: endsSaying(/^lxdocker: user nobody-knows: not in \/etc\/passwd$/m),

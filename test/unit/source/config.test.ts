@@ -21,6 +21,17 @@ test('null, "", [] and a missing key are the same', () => {
   equal(nothing.config.WorkingDir, '/')
 })
 
+test('keys match without regard to case, the last one counts; unknown ones are ignored', () => {
+  const { config } = parse({ Config: { user: 'a', USER: 'b', cmd: ['x'], Unknown: 5, labels: { A: null, a: 'b' } } })
+  deepEqual([config.User, config.Cmd, config.Labels], ['b', ['x'], { A: '', a: 'b' }])
+  deepEqual(parse({ config: { Cmd: ['x'], cmd: null } }).config.Cmd, [])
+  deepEqual(parse({ config: { User: 'x', user: null } }).config.User, 'x')
+  deepEqual(parse({ config: { Env: ['A=b', null], Volumes: { relative: {}, '/x': null } } }).config.Volumes, [
+    '/x',
+    'relative',
+  ])
+})
+
 test('the creation date is never the 0 that LXD refuses, nor more than squashfs can keep', () => {
   const dates = ['2024-01-02T03:04:05.6Z', '1970-01-01T00:00:00Z', '0001-01-01T00:00:00Z', undefined, 'nonsense']
   deepEqual(

@@ -1,0 +1,112 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { overlay } from '../../../scripts/image/overlay.ts'
+import { payloads } from '../../../scripts/plan/payload.ts'
+import { runtimeConfig } from '../../../scripts/plan/runtime.ts'
+import { imageConfigJson } from '../../../scripts/source/config.ts'
+import { hostArchitecture } from '../../../scripts/spec/architecture.ts'
+import { run } from '../../world/run.ts'
+
+const TIME = 1000
+const payload = await payloads(fileURLToPath(new URL('../../..', import.meta.url)))(hostArchitecture())
+
+/** Lays in after `make`, then looks. */
+async function laidIn(
+  config: object,
+  make: (root: string) => Promise<unknown>,
+  look: (root: string) => Promise<unknown>,
+): Promise<void> {
+  const root = await mkdtemp(join(tmpdir(), 'overlay-'))
+  try {
+    await mkdir(join(root, 'sbin'))
+    await make(root)
+    const image = imageConfigJson.parse(JSON.stringify({ config: { Cmd: ['x'], ...config } }))
+    const runtime = runtimeConfig(image, {} as never)
+    await overlay({ runtime, supervised: true, payload, volumes: image.config.Volumes, time: TIME })(run, root)
+    await look(root)
+  } finally {
+    await rm(root, { recursive: true })
+  }
+}
+
+/** link → what is there: the script, its own content, names in a directory, a target. */
+async function shown(path: string): Promise<string> {
+  const stat = await lstat(path).catch(() => undefined)
+  if (!stat) return 'nothing'
+  if (stat.isSymbolicLink()) return `-> ${await readlink(path)}`
+  if (stat.isDirectory()) return (await readdir(path)).sort().join()
+  const text = await readFile(path, 'utf8')
+  return text.includes('PID 1 of the instance') ? 'script' : text
+}
+
+const directory = async (root: string) => {
+  await mkdir(join(root, 'opt/init'), { recursive: true })
+  await writeFile(join(root, 'opt/init/file'), 'own')
+}
+
+const INITS: Record<string, [(root: string) => Promise<unknown>, Record<string, string>]> = {
+  none: [async () => {}, { 'sbin/init': 'script', 'lxd-realinit': 'nothing' }],
+  'a file': [root => writeFile(join(root, 'sbin/init'), 'own'), { 'sbin/init': 'script', 'lxd-realinit': 'own' }],
+  'a link to a file': [
+    async root => {
+      await writeFile(join(root, 'file'), 'own')
+      await symlink('../file', join(root, 'sbin/init'))
+    },
+    { 'sbin/init': 'script', 'lxd-realinit': '-> /file', file: 'own' },
+  ],
+  'a link to nothing': [
+    root => symlink('../opt/init', join(root, 'sbin/init')),
+    {
+      'sbin/init': '-> ../opt/init',
+      'opt/init': '-> /lxd-realinit/init',
+      'lxd-realinit/init': 'script',
+      'lxd-realinit/given': '',
+    },
+  ],
+  'a link to what is mounted later': [
+    root => symlink('/proc/self/exe', join(root, 'sbin/init')),
+    { 'sbin/init': 'script', 'lxd-realinit': '-> /proc/self/exe' },
+  ],
+  'a link in a circle': [root => symlink('init', join(root, 'sbin/init')), { 'sbin/init': 'script' }],
+  'a directory': [
+    async root => {
+      await directory(root)
+      await run(['mv', join(root, 'opt/init'), join(root, 'sbin/init')])
+    },
+    { 'sbin/init': '-> /lxd-realinit/init', 'lxd-realinit/init': 'script', 'lxd-realinit/given/init': 'file' },
+  ],
+  'a link to a directory': [
+    async root => {
+      await directory(root)
+      await symlink('/opt/init', join(root, 'sbin/init'))
+    },
+    {
+      'sbin/init': '-> /lxd-realinit/init',
+      'lxd-realinit/init': 'script',
+      'lxd-realinit/given/init': '-> /opt/init',
+      'opt/init': 'file',
+    },
+  ],
+}
+
+for (const [title, [make, expected]] of Object.entries(INITS))
+  test(`/sbin/init is ${title}`, () =>
+    laidIn({}, make, async root => {
+      for (const [path, what] of Object.entries(expected)) equal(await shown(join(root, path)), what, path)
+    }))
+
+test('what is missing is made: the working directory, volumes, where links lead; / is 0755 root', () =>
+  laidIn(
+    { WorkingDir: 'work/deep', Volumes: { '/link/volume': {}, relative: {} } },
+    root => symlink('/nowhere', join(root, 'link')),
+    async root => {
+      for (const path of ['work/deep', 'nowhere/volume', 'relative', 'dev', 'proc', 'sys', 'etc', '.']) {
+        const { mode, mtimeMs } = await lstat(join(root, path))
+        deepEqual([(mode & 0o7777).toString(8), mtimeMs], ['755', TIME * 1000], path)
+      }
+    },
+  ))
