@@ -25,7 +25,7 @@ export interface Container {
   /** Its host name. */
   name: string
   /** The content of a file, once it is there. */
-  read(path: string): Promise<string>
+  read(path: string, seconds?: number): Promise<string>
   /** Its IPv4 address. */
   address: string
   gateway: string
@@ -54,6 +54,8 @@ export async function docker(): Promise<Docker> {
       '--pidfile', join(dir, 'pid'),
       '--host', `unix://${socketPath}`,
       '--iptables=false', '--ip6tables=false',
+      // By that name test/run.sh finds what is left of a run that was killed.
+      '--cgroup-parent', `/lxc.docker.lxdt-${process.env.LXDT_RUN}-docker`,
       // The machine's own name servers and domains are no part of the comparison.
       '--dns', '192.0.2.53', '--dns-search', '.'],
     { ready: () => call('GET', '/info') },
@@ -81,9 +83,9 @@ export async function docker(): Promise<Docker> {
         name: Config.Hostname,
         address: NetworkSettings.IPAddress,
         gateway: NetworkSettings.Gateway,
-        read: path => {
+        read: (path, seconds) => {
           const file = `/proc/${State.Pid}/root${path}`
-          return waitFor(`${path} of ${image}`, () => existsSync(file) && readFileSync(file, 'utf8'))
+          return waitFor(`${path} of ${image}`, () => existsSync(file) && readFileSync(file, 'utf8'), seconds)
         },
       }
     },

@@ -20,6 +20,9 @@ export const PROSE = [
   'lxcfs. Names, addresses, storage and the numbers of processes and terminals are replaced by words; sysctls are those that a namespace',
   'has for itself.',
   '',
+  'Debian 12’s Docker is not the newest. In moby’s source of 2026 a container also has a time namespace of its own, and /proc/interrupts,',
+  '/sys/devices/virtual/powercap and sockets of the family AF_VSOCK are closed to it.',
+  '',
   '`test/e2e/fidelity.test.ts` fails when a difference has no reason, when a reason has no difference any more, and when this page is not',
   'what it has seen. `npm run fidelity` writes the page anew.',
 ]

@@ -80,7 +80,7 @@ export function page(seen: Seen, versions: Record<string, string>): string {
     '',
     'The last column has the number of the reason. A dash: it is not there.',
     '',
-    ...DIFFERENCES.map(({ why }, index) => `${index + 1}. ${why}`),
+    ...REASONS.map((why, index) => `${index + 1}. ${why}`),
   ]
   for (const group of groups) {
     const own = inGroup(group, row => different.has(row.title))
@@ -104,11 +104,12 @@ export function page(seen: Seen, versions: Record<string, string>): string {
   return `${[...lines, '', END].join('\n')}\n`
 }
 
+const REASONS = [...new Set(DIFFERENCES.map(({ why }) => why))]
+
 /** By its number in the list above the tables. */
 function reason({ title }: Row): string {
-  const numbers = DIFFERENCES.flatMap(({ where, under }, index) =>
-    where.includes(title) ? [`${index + 1}${under ? ` (${under})` : ''}`] : [],
-  )
+  const listed = DIFFERENCES.filter(({ where }) => where.includes(title))
+  const numbers = listed.map(({ why, under }) => `${REASONS.indexOf(why) + 1}${under ? ` (${under})` : ''}`)
   return numbers.join(', ') || '**none is listed**'
 }
 
