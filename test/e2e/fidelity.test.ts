@@ -5,15 +5,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { docker } from '../world/docker.ts'
-import { type Config, image } from '../world/image.ts'
+import { image } from '../world/image.ts'
 import { incus } from '../world/incus.ts'
 import { type Lxd, lxd } from '../world/lxd.ts'
 import { lxdocker, PROJECT } from '../world/lxdocker.ts'
-import { FACTS, type Facts, observeLayer } from '../world/observe.ts'
-import type { Entries } from '../world/tarball.ts'
+import { FACTS, type Facts } from '../world/observe.ts'
 import { needs } from '../world/tools.ts'
-import { waitFor } from '../world/wait.ts'
 import { DIFFERENCES, SYSCTL_FAMILIES } from './fidelity/differences.ts'
+import { config, facts, layer } from './fidelity/image.ts'
 import { limit, sysctls } from './fidelity/observables.ts'
 import { differing, page, type Seen, table } from './fidelity/page.ts'
 
@@ -21,33 +20,6 @@ const needed = needs('dockerd', 'lxd', 'incus', 'skopeo', 'umoci', 'zstd', 'open
 
 /** `npm run fidelity` takes the page from standard output: nothing else can be written to here. */
 const PRINT = process.env.LXDT_PRINT === 'page'
-
-const FILES: Entries = {
-  'data/': { mode: 0o750, uid: 1000, gid: 1000 },
-  'data/kept': 'kept\n',
-  'etc/': {},
-  'etc/group': 'root:x:0:\napp:x:1000:\nextra:x:2000:app,root\n',
-  'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n',
-  'home/': {},
-  'home/app/': { uid: 1000, gid: 1000 },
-  'root/': { mode: 0o700 },
-  'run/': {},
-  'sbin/': {},
-  'sbin/init': { content: 'own\n', mode: 0o755 },
-  'tmp/': { mode: 0o1777 },
-  'var/': {},
-  'var/tmp/': { mode: 0o1777 },
-}
-
-const config = (User: string): Config => ({
-  User,
-  Entrypoint: ['/probe/observe'],
-  Cmd: ['a b', ''],
-  Env: ['PATH=/opt/bin:/bin', 'GREETING=it’s  $HOME'],
-  WorkingDir: '/srv/app',
-  // One that the image has, one that it lacks.
-  Volumes: { '/data': {}, '/fresh': {} },
-})
 
 const USERS = { root: '', app: 'app' }
 
@@ -59,7 +31,7 @@ describe('fidelity', needed, () => {
   before(async () => {
     limit()
     const house = lxdocker()
-    const layers = [{ ...observeLayer(), ...FILES }]
+    const layers = [layer()]
     const layouts = Object.entries(USERS).map(([name, user]) => {
       const layout = image(join(house.dir, name), { config: config(user), layers })
       house.spec(name, `image: ${layout}\n`)
@@ -82,7 +54,7 @@ describe('fidelity', needed, () => {
       const host = await start({ ca: server.cert })
       versions[title] = await version(host)
       await host.remote('ours', server.url)
-      for (const [name] of layouts) seen[title][name] = await launch(host, name)
+      for (const [name] of layouts) seen[title][name] = (await facts(host, `ours:${name}`, name)) as Facts
       await host.shutdown()
     }
     await server.stop()
@@ -117,15 +89,6 @@ describe('fidelity', needed, () => {
     equal(page(seen, versions), written)
   })
 })
-
-async function launch(host: Lxd, name: string): Promise<Facts> {
-  const real = await host.launch(`ours:${name}`, name)
-  const read = () => waitFor(`${FACTS} of ${name}`, () => JSON.parse(host.read(real, FACTS)))
-  const facts = await read().catch(async error => {
-    throw new Error(`${error.message}\n${await host.console(real)}`)
-  })
-  return facts
-}
 
 /** `7.0` of the daemon. */
 async function version(host: Lxd): Promise<string> {
