@@ -3,7 +3,7 @@
 
 # command:Debian package
 tools="$tools
-	git:git update-ca-certificates:ca-certificates lxd:lxd lxc:lxd-client dnsmasq:dnsmasq-base docker-registry:docker-registry
+	git:git update-ca-certificates:ca-certificates lxd:lxd lxc:lxd-client dnsmasq:dnsmasq-base dockerd:docker.io docker-registry:docker-registry
 	shellcheck:shellcheck gcc:gcc setfattr:attr curl:curl unshare:util-linux nsenter:util-linux mmdebstrap:mmdebstrap ip:iproute2
 	setcap:libcap2-bin busybox:busybox-static qemu-aarch64-static:qemu-user-static htpasswd:apache2-utils nginx:nginx-light
 	caddy:caddy wrk:wrk chromium:chromium"

@@ -10,6 +10,7 @@ export const INCUS_ROOT = '/var/cache/lxdocker/incus'
 const implied: Record<string, string[]> = {
   lxd: ['root', 'test/run.sh', 'lxc', 'dnsmasq', 'ip'],
   incus: ['root', 'test/run.sh', 'unshare', 'nsenter'],
+  dockerd: ['root', 'test/run.sh', 'unshare', 'skopeo'],
   unshare: ['root'],
 }
 
