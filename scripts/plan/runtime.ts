@@ -18,6 +18,10 @@ export interface RuntimeConfig {
   stopSignal: number
   restart: string
   restartUnhealthy: boolean
+  /** `PATH` or `PATH,SIZE`; empty for none. */
+  log: string
+  /** undefined: for a shell alone. */
+  tty: boolean | undefined
   health: Health
 }
 
@@ -56,6 +60,8 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfi
     stopSignal,
     restart: keys.restart ?? 'no',
     restartUnhealthy: keys.restart_unhealthy ?? false,
+    log: keys.log ?? '',
+    tty: keys.tty,
     health: health(config),
   }
 }

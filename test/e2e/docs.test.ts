@@ -67,7 +67,7 @@ const NGINX_CONFIG: Config = {
   ExposedPorts: { '80/tcp': {} },
 }
 
-const HOME_ASSISTANT: Entries = {
+const APPLIANCE: Entries = {
   init: { content: '#!/bin/sh\ntrap exit TERM\necho up\nwhile :; do sleep 0.2; done\n', mode: 0o755 },
 }
 
@@ -100,7 +100,7 @@ describe('the documentation', needed, () => {
       `\n[[registry]]\nprefix = "ghcr.io"\nlocation = "${hub.host}"\ninsecure = true\n`,
     )
     await pushNginx(1)
-    await push('home-assistant/home-assistant:stable', { Entrypoint: ['/init'] }, HOME_ASSISTANT)
+    await push('example/appliance:3', { Entrypoint: ['/init'] }, APPLIANCE)
     checkOut(house)
     await keepPrivate()
   })
@@ -182,7 +182,7 @@ describe('the documentation', needed, () => {
   }
 
   test('README.md', async t => {
-    for (const name of ['specs/web.yaml', 'specs/home-assistant.yaml']) {
+    for (const name of ['specs/web.yaml', 'specs/appliance.yaml']) {
       const example = EXAMPLES.find(one => fileOf(one) === name)
       writeFileSync(join(house, name), String(example?.text))
     }

@@ -28,6 +28,8 @@ const script = init(
     stopSignal: 15,
     restart: 'no',
     restartUnhealthy: false,
+    log: '',
+    tty: undefined,
     health,
   },
   true,
