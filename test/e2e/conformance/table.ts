@@ -2,6 +2,7 @@
 
 import { health } from './health.ts'
 import { images } from './images.ts'
+import { inits } from './inits.ts'
 import { network } from './network.ts'
 import { overrides } from './overrides.ts'
 import { process } from './process.ts'
@@ -15,6 +16,7 @@ const all: Table = {
   ...process,
   ...signal,
   ...restart,
+  ...inits,
   ...overrides,
   ...health,
   ...network,
