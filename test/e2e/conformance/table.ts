@@ -1,5 +1,6 @@
 // Every row of the conformance suite.
 
+import { exec } from './exec.ts'
 import { health } from './health.ts'
 import { images } from './images.ts'
 import { inits } from './inits.ts'
@@ -9,6 +10,7 @@ import { process } from './process.ts'
 import { restart } from './restart.ts'
 import type { Table } from './row.ts'
 import { signal } from './signals.ts'
+import { streams } from './streams.ts'
 import { user } from './user.ts'
 
 const all: Table = {
@@ -17,6 +19,8 @@ const all: Table = {
   ...signal,
   ...restart,
   ...inits,
+  ...streams,
+  ...exec,
   ...overrides,
   ...health,
   ...network,

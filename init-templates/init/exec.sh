@@ -1,0 +1,29 @@
+# Runs a command beside the application, as docker exec does.
+
+# run_beside [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [WORD…], a shell when there is no word. It has the terminal that
+# `lxc exec` gives it, so -i and -t have nothing to do.
+run_beside() {
+	[ -e $state/booted ] || exit_with_error 'the instance is still starting'
+	. $state/settings
+	words=$(getopt -n /lxd-exec -o +u:w:e:it -l user:,workdir:,env:,interactive,tty -- "$@") || exit 125
+	eval "set -- $words"
+	more=
+	while [ "$1" != -- ]; do
+		case $1 in
+		-u | --user) user=$2 && resolve_user ;;
+		-w | --workdir) workdir=$2 ;;
+		-e | --env) more="$more $(print_quoted "$2")" ;;
+		*) set -- . "$@" ;; # has no argument
+		esac
+		shift 2
+	done
+	shift
+	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
+	if [ $# = 0 ]; then
+		set -- /busybox-lxd sh
+		for shell in sh bash; do (resolve_program $shell) 2>/dev/null && set -- $shell; done
+	fi
+	resolve_program "$1"
+	shift
+	for descriptor in 0 1 2; do [ ! -t $descriptor ] || chown "$uid" /proc/self/fd/$descriptor; done
+}
