@@ -47,6 +47,7 @@ const NGINX = (version: number): Entries => ({
   'usr/sbin/': {},
   'usr/sbin/nginx': {
     content: `#!/bin/sh
+[ "$1" != -t ] || exec echo "syntax of $(id -u)"
 trap exit QUIT
 echo "version ${version}: $*"
 httpd -p 80 -h /usr/share/nginx/html
@@ -271,7 +272,11 @@ describe('the documentation', needed, () => {
     const log = await chapter('Logs')
     match(log, /127\.0\.0\.1\s+localhost/)
     ok(log.includes(`version ${version - 1}: -g daemon off;`), log)
-    match(await chapter('A shell inside'), /inet .*\/usr\/share\/nginx\/html$/s)
+    // The chapter starts the instance anew.
+    await runs('nginx -g daemon off;')
+    match(await chapter('Commands inside'), /syntax of 0\n.*index\.html.*inet /s)
+    equal(await sh(`${client} in web nginx -t`), 'syntax of 0')
+    await waitFor('the log', async () => (await inside('/var/log/web.log').catch(() => '')).includes('daemon off;'))
     await chapter('Stop')
 
     const before = await kept()
