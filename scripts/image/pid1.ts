@@ -14,24 +14,23 @@ interface Program {
 
 interface Init {
   name: string
+  is: (program: Program) => boolean
   /** It does nothing as another process than PID 1, where it knows LXD's stop signal. */
   insists?: true
   /** As another process it warns without this option. */
   option?: string
-  is: (program: Program) => boolean
 }
 
-/** A program in none of these is an application. Before version 3 s6-overlay did not insist, nor did it know SIGPWR. */
+const s6 = ({ names, text }: Program) =>
+  // Before version 3 it did not insist, nor did it know SIGPWR.
+  names.includes('init') && /s6-(overlay|linux-init)/.test(text) && !text.includes('/etc/s6/init/')
+
+/** A program in none of these is an application. */
 const INITS: Init[] = [
-  {
-    name: 's6-overlay',
-    insists: true,
-    is: ({ names, text }) =>
-      names.includes('init') && /s6-(overlay|linux-init)/.test(text) && !/\/etc\/s6\/init\//.test(text),
-  },
-  { name: 'systemd', insists: true, is: ({ names }) => names.includes('systemd') },
-  { name: "busybox's init", insists: true, is: ({ names }) => names.join() === 'init,busybox' },
-  { name: 'tini', option: '-s', is: ({ text }) => text.includes('Register as a process subreaper') },
+  { name: 's6-overlay', is: s6, insists: true },
+  { name: 'systemd', is: ({ names }) => names.includes('systemd'), insists: true },
+  { name: "busybox's init", is: ({ names }) => names.join() === 'init,busybox', insists: true },
+  { name: 'tini', is: ({ text }) => text.includes('Register as a process subreaper'), option: '-s' },
   ...['dumb-init', 'catatonit', 'supervisord'].map(name => ({
     name,
     is: ({ names }: Program) => names.includes(name),
@@ -47,57 +46,46 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
  * @param root the unpacked image as it came; nothing in it is run, and links lead where they would lead inside
  * @param asked the spec's `disable_supervisor`
  */
-export async function choosePid1(
-  root: string,
-  runtime: RuntimeConfig,
-  asked: boolean | undefined,
-): Promise<{ runtime: RuntimeConfig; pid1: Pid1 }> {
-  const words = [...runtime.entrypoint, ...runtime.command]
-  const program = await find(root, runtime, words[0])
-  const own = INITS.find(init => program && init.is(program))
-  const init = own ?? (await successor(root, runtime, words, program))
+export async function choosePid1(root: string, runtime: RuntimeConfig, asked: boolean | undefined) {
+  const [first = '', ...words] = [...runtime.entrypoint, ...runtime.command]
+  const program = await find(root, runtime, first)
+  const own = INITS.find(({ is }) => is(program))
+  const init = own ?? (await successor(root, runtime, program, words))
   const supervised = !(asked ?? init?.insists)
   const option = supervised && own?.option
   const reasons = [
-    ...(asked === undefined ? [] : [`disable_supervisor is ${asked}`]),
-    ...(init ? [`${init.name} ${init.insists ? 'insists on it' : option ? `gets ${option}` : 'can do without'}`] : []),
-    ...(supervised || runtime.restart === 'no' ? [] : ['so nothing restarts it']),
-  ]
-  const why = `${supervised ? 'lxdocker' : 'the application'}: ${reasons.join(', ')}`
-  return {
-    pid1: { supervised, stoppable: supervised || init?.insists === true, pid1: reasons.length > 0 ? why : undefined },
-    runtime: option ? withOption(runtime, option) : runtime,
-  }
-}
-
-/** The option comes after the program's name. */
-function withOption(runtime: RuntimeConfig, option: string): RuntimeConfig {
+    asked !== undefined && `disable_supervisor is ${asked}`,
+    init && `${init.name} ${init.insists ? 'insists on it' : option ? `gets ${option}` : 'can do without'}`,
+    !supervised && runtime.restart !== 'no' && 'so nothing restarts it',
+  ].filter(Boolean)
+  const why = reasons.length > 0 ? `${supervised ? 'lxdocker' : 'the application'}: ${reasons.join(', ')}` : undefined
+  const pid1: Pid1 = { supervised, stoppable: supervised || init?.insists === true, pid1: why }
   const key = runtime.entrypoint.length > 0 ? 'entrypoint' : 'command'
-  return { ...runtime, [key]: runtime[key].toSpliced(1, 0, option) }
+  return { pid1, runtime: option ? { ...runtime, [key]: runtime[key].toSpliced(1, 0, option) } : runtime }
 }
 
-/** The init that a script insists on in the end, which takes its process: `exec /init`, `exec "$@"`. */
-async function successor(root: string, runtime: RuntimeConfig, words: string[], program: Program | undefined) {
-  const script = /^-\w*c$/.test(words[1] ?? '') ? words[2] : program?.text.startsWith('#!') ? program.text : ''
+/** The init that a script hands its process over to in the end: `exec /init`, `exec "$@"`. */
+async function successor(root: string, runtime: RuntimeConfig, { text }: Program, words: string[]) {
+  const script = /^-\w*c$/.test(words[0] ?? '') ? words[1] : text.startsWith('#!') ? text : ''
   for (const [, path] of script?.matchAll(/\bexec\s+(?:"\$@"|(\/[\w./-]+))/g) ?? []) {
-    const next = await find(root, runtime, path ?? words[1])
-    const init = INITS.find(init => next && init.insists && init.is(next))
+    const program = await find(root, runtime, path ?? words[0] ?? '')
+    const init = INITS.find(({ is, insists }) => insists && is(program))
     if (init) return init
   }
   return undefined
 }
 
-/** A program as the instance finds it. */
-async function find(root: string, runtime: RuntimeConfig, name = ''): Promise<Program | undefined> {
-  const path = runtime.variables.findLast(pair => pair.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH
+/** A program as the instance finds it; one that is not there has no text. */
+async function find(root: string, { workdir, variables }: RuntimeConfig, name: string): Promise<Program> {
+  const path = variables.findLast(pair => pair.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH
   for (const directory of name.includes('/') ? [''] : path.split(':')) {
-    const found = await follow(root, posix.resolve(runtime.workdir, directory, name))
+    const found = await follow(root, posix.resolve(workdir, directory, name))
     const stat = await lstat(join(root, found)).catch(() => undefined)
     if (!stat?.isFile() || (stat.mode & 0o111) === 0) continue
     const text = stat.size > MAX_BYTES ? '' : await readFile(join(root, found), 'latin1')
-    return { names: [name, found].map(one => posix.basename(one)), text }
+    return { names: [posix.basename(name), posix.basename(found)], text }
   }
-  return undefined
+  return { names: [], text: '' }
 }
 
 /** Where a path leads inside the image, whether there is something or not. */

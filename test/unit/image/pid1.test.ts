@@ -30,6 +30,8 @@ async function chosen({ files = {}, config, asked, restart }: Asked) {
     const keys = { image: reference.parse('a'), restart }
     const runtime = runtimeConfig(imageConfigJson.parse(JSON.stringify({ config })), keys)
     const { pid1, runtime: changed } = await choosePid1(root, runtime, asked)
+    // What an instance may put in the place of the one leaves the other alone.
+    if (runtime.entrypoint.length > 0) deepEqual(changed.command, runtime.command)
     return { ...pid1, words: [...changed.entrypoint, ...changed.command] }
   } finally {
     rmSync(root, { recursive: true })
