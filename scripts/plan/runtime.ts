@@ -16,6 +16,8 @@ export interface RuntimeConfig {
   user: string
   /** The number of the signal that asks the application to end. */
   stopSignal: number
+  /** Seconds from then to SIGKILL; negative: for ever. */
+  stopTimeout: number
   restart: string
   restartUnhealthy: boolean
   /** `PATH` or `PATH,SIZE`; empty for none. */
@@ -35,6 +37,9 @@ export interface Health {
   startInterval: number
   retries: number
 }
+
+/** Docker's 10 s cut off a database that writes its memory to the disk. */
+const STOP_TIMEOUT = 300
 
 /** @throws Failure when there is nothing to run, or the image's stop signal is none */
 export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfig {
@@ -58,6 +63,7 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfi
     workdir: keys.working_dir ?? config.WorkingDir,
     user: keys.user ?? config.User,
     stopSignal,
+    stopTimeout: keys.stop_timeout ?? config.StopTimeout ?? STOP_TIMEOUT,
     restart: keys.restart ?? 'no',
     restartUnhealthy: keys.restart_unhealthy ?? false,
     log: keys.log ?? '',

@@ -52,6 +52,11 @@ export const schema = z
     working_dir: z.string().startsWith('/', 'must be an absolute path').optional(),
     env: variables.optional().describe("Variables on top of the image's"),
     stop_signal: stopSignal.optional().describe('The signal that asks the application to end'),
+    stop_timeout: z
+      .int()
+      .min(-1)
+      .optional()
+      .describe('Seconds until an application that does not end is killed; -1: never; 300 by default'),
     restart: z
       .string()
       .regex(/^(no|always|on-failure(:[1-9]\d*)?)$/, 'expected no, always, on-failure or on-failure:N')

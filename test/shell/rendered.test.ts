@@ -21,6 +21,7 @@ const runtime: RuntimeConfig = {
   workdir: '/srv/with space',
   user: 'app:1000',
   stopSignal: 15,
+  stopTimeout: 300,
   restart: 'on-failure:3',
   restartUnhealthy: true,
   log: '/var/log/app.log,1MB',

@@ -18,6 +18,7 @@ test('what neither image nor spec says has the defaults of OCI and Docker', () =
     workdir: '/',
     user: '',
     stopSignal: 15,
+    stopTimeout: 300,
     restart: 'no',
     restartUnhealthy: false,
     log: '',
@@ -27,12 +28,21 @@ test('what neither image nor spec says has the defaults of OCI and Docker', () =
 })
 
 test("the spec's keys replace the image's fields, its variables come on top", () => {
-  const config = { Entrypoint: ['/e'], Cmd: ['c'], Env: ['A=1', 'B=1'], User: 'u', WorkingDir: '/w', StopSignal: 'INT' }
+  const config = {
+    Entrypoint: ['/e'],
+    Cmd: ['c'],
+    Env: ['A=1', 'B=1'],
+    User: 'u',
+    WorkingDir: '/w',
+    StopSignal: 'INT',
+    StopTimeout: 1,
+  }
   const own = {
     user: '1:2',
     working_dir: '/own',
     env: { B: '2' },
     stop_signal: 'SIGQUIT',
+    stop_timeout: 0,
     restart: 'always',
     restart_unhealthy: true,
     log: '/var/log/app.log,1MB',
@@ -46,6 +56,7 @@ test("the spec's keys replace the image's fields, its variables come on top", ()
     user: '1:2',
     workdir: '/own',
     stopSignal: 3,
+    stopTimeout: 0,
     restart: 'always',
     restartUnhealthy: true,
     log: '/var/log/app.log,1MB',
