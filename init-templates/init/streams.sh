@@ -1,22 +1,21 @@
 # Gives the application its standard streams.
 
-# Those of `docker run -d` are nothing to read, and a pipe. A shell alone keeps the console, or it would end at once; only SIGHUP ends
-# it. So does an application that is PID 1: nobody would be left to copy its last lines. Takes the command line.
+# Those of `docker run -d` are nothing to read, and a pipe. A shell alone keeps the console, or it would end at once, and it ends on
+# SIGHUP alone. An application that is PID 1 keeps it, too: nobody would be left to copy its last lines. Takes the command line.
 choose_streams() {
 	eval "set -- $1"
 	case $#${1##*/} in 1sh | 1ash | 1bash | 1dash | 1ksh | 1mksh | 1zsh | 1fish | 1csh | 1tcsh) shell=true ;; *) shell=false ;; esac
 	if [ "$supervised" = true ]; then tty=${tty:-$shell}; else tty=true; fi
-	if [ "$tty" = true ]; then
-		[ -z "$log" ] || log_line 'log: there is none where the application has the console'
-		[ "$shell$stop_signal" != true15 ] || stop_signal=1
-		chown "$uid" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2
-	else
+	if [ "$tty" != true ]; then
 		start_writer
+		return
 	fi
+	[ -z "$log" ] || log_line 'log: there is none where the application has the console'
+	[ "$shell$stop_signal" != true15 ] || stop_signal=1
+	chown "$uid" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2
 }
 
 # Sets writer to its process id. It belongs to the owner of the log's directory, who can make a link of the log's name.
-# Opened for reading and writing, a FIFO does not wait for its other end.
 start_writer() {
 	size=10M owner=
 	case $log in *,[1-9]*) size=${log##*,} log=${log%,*} ;; esac
@@ -24,11 +23,10 @@ start_writer() {
 	[ -z "$log" ] || { mkdir -p "${log%/*}/" && owner=$(stat -L -c '-S %u -G %g' "${log%/*}/"); } 2>/dev/null
 	mkfifo -m 600 $state/output
 	chown "$uid" $state/output
-	exec 7<>$state/output 8<$state/output
+	exec 7<>$state/output # until all who write have opened it
 	# shellcheck disable=SC2086
-	nsenter $owner -- /busybox-lxd sh $state/init write "$log" $((${size%%[!0-9]*} * unit)) <&8 7>&- 8<&- &
+	nsenter $owner -- /busybox-lxd sh $state/init write "$log" $((${size%%[!0-9]*} * unit)) <$state/output 7>&- &
 	writer=$!
-	exec 8<&-
 }
 
 open_streams() { [ "$tty" = true ] || exec </dev/null >$state/output 2>&1 7>&-; }
@@ -42,8 +40,7 @@ write_output() {
 	count=1 most=$(($2 / 16384)) said=
 	while
 		[ ! -f "$1" ] || [ "$(stat -L -c %s "$1")" -lt "$2" ] || mv -f "$1" "$1.1"
-		log=$1
-		[ -f "$log" ] || [ ! -e "$log" ] || log=/
+		if [ -f "$1" ] || [ ! -e "$1" ]; then log=$1; else log=/; fi
 		copied=$({ dd bs=16384 count=$count | tee -a "$log" 2>/dev/null >&4 || echo failed >&2; } 2>&1)
 		case $copied$said in *failed) said=true && echo >&2 && log_line "log: cannot write to $1" ;; esac
 		copied=${copied%% *}

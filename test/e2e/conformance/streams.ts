@@ -87,7 +87,7 @@ export const streams: Table = {
     image: shell,
     async see(it) {
       // Its prompt.
-      await it.says(/# $/)
+      await it.says(/# /)
       await it.stop()
       await it.says(/^lxdocker: the application ended with status 129, as by signal 1$/m)
     },
