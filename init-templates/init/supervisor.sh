@@ -125,7 +125,10 @@ run_application() {
 	# A shell cannot tell a signal from an exit status above 128.
 	if [ "$status" -gt 128 ]; then signal=", as by signal $((status - 128))"; else signal=''; fi
 	log_line "the application ended with status $status$signal"
-	[ "$status" != 100 ] || log_line 'if it has to be PID 1: "disable_supervisor: true" in the spec'
+	# s6-overlay and runit end with 100 then.
+	if [ "$status" = 100 ] || { [ "$status" != 0 ] && grep -Eq "^[^']*'[^']*init'" $state/application; }; then
+		log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that'
+	fi
 	read -r session <$state/program
 	rm $state/program
 	stop_health_watcher

@@ -5,12 +5,8 @@ import { join, posix } from 'node:path'
 import type { RuntimeConfig } from '../plan/runtime.ts'
 import type { Pid1 } from '../tree/version.ts'
 
-interface Program {
-  /** The last components of what the command line says, and of the file inside the image that it leads to. */
-  names: string[]
-  /** What the file holds, each byte a character. */
-  text: string
-}
+/** The last components of a program's name and of the file that it leads to, and what that holds, a character for each byte. */
+type Program = { names: string[]; text: string }
 
 interface Init {
   name: string
@@ -21,8 +17,8 @@ interface Init {
   option?: string
 }
 
+// Before version 3 s6-overlay did not insist, nor did it know SIGPWR.
 const s6 = ({ names, text }: Program) =>
-  // Before version 3 it did not insist, nor did it know SIGPWR.
   names.includes('init') && /s6-(overlay|linux-init)/.test(text) && !text.includes('/etc/s6/init/')
 
 /** A program in none of these is an application. */
@@ -49,30 +45,26 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 export async function choosePid1(root: string, runtime: RuntimeConfig, asked: boolean | undefined) {
   const [first = '', ...words] = [...runtime.entrypoint, ...runtime.command]
   const program = await find(root, runtime, first)
-  const own = INITS.find(({ is }) => is(program))
-  const init = own ?? (await successor(root, runtime, program, words))
+  let init = INITS.find(({ is }) => is(program))
+  const option = init?.option
+  // A script may hand its process over to one in the end: `exec /init`, `exec "$@"`.
+  const script = /^-\w*c$/.test(words[0] ?? '') ? words[1] : program.text.startsWith('#!') ? program.text : ''
+  for (const [, path = words[0]] of script?.matchAll(/\bexec\s+(?:"\$@"|(\/[\w./-]+))/g) ?? []) {
+    const next = await find(root, runtime, path ?? '')
+    init ??= INITS.find(({ is, insists }) => insists && is(next))
+  }
   const supervised = !(asked ?? init?.insists)
-  const option = supervised && own?.option
   const reasons = [
     asked !== undefined && `disable_supervisor is ${asked}`,
-    init && `${init.name} ${init.insists ? 'insists on it' : option ? `gets ${option}` : 'can do without'}`,
+    init &&
+      `${init.name} ${init.insists ? 'insists on it' : supervised && option ? `gets ${option}` : 'can do without'}`,
     !supervised && runtime.restart !== 'no' && 'so nothing restarts it',
   ].filter(Boolean)
   const why = reasons.length > 0 ? `${supervised ? 'lxdocker' : 'the application'}: ${reasons.join(', ')}` : undefined
   const pid1: Pid1 = { supervised, stoppable: supervised || init?.insists === true, pid1: why }
   const key = runtime.entrypoint.length > 0 ? 'entrypoint' : 'command'
-  return { pid1, runtime: option ? { ...runtime, [key]: runtime[key].toSpliced(1, 0, option) } : runtime }
-}
-
-/** The init that a script hands its process over to in the end: `exec /init`, `exec "$@"`. */
-async function successor(root: string, runtime: RuntimeConfig, { text }: Program, words: string[]) {
-  const script = /^-\w*c$/.test(words[0] ?? '') ? words[1] : text.startsWith('#!') ? text : ''
-  for (const [, path] of script?.matchAll(/\bexec\s+(?:"\$@"|(\/[\w./-]+))/g) ?? []) {
-    const program = await find(root, runtime, path ?? words[0] ?? '')
-    const init = INITS.find(({ is, insists }) => insists && is(program))
-    if (init) return init
-  }
-  return undefined
+  const changed = { ...runtime, [key]: runtime[key].toSpliced(1, 0, option ?? '') }
+  return { pid1, runtime: supervised && option ? changed : runtime }
 }
 
 /** A program as the instance finds it; one that is not there has no text. */

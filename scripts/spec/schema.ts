@@ -43,9 +43,7 @@ export const schema = z
     disable_supervisor: z
       .boolean()
       .optional()
-      .describe(
-        'true: the entrypoint itself is PID 1; false by default, but for inits that insist on it, e.g. s6-overlay',
-      ),
+      .describe('true: the entrypoint itself is PID 1, the default for inits that insist on it such as s6-overlay'),
     entrypoint: commandLine.optional().describe("Replaces the image's entrypoint, drops its command"),
     command: commandLine.optional().describe("Replaces the image's command"),
     user: scalar.optional().describe('name, uid, name:group or uid:gid'),
@@ -68,10 +66,7 @@ export const schema = z
       .describe("true: the application is restarted when the image's health check fails"),
     log: z
       .string()
-      .regex(
-        /^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/,
-        'expected an absolute path, or PATH,SIZE, e.g. /var/log/app.log,50MB',
-      )
+      .regex(/^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
       .optional()
       .describe("A file for the application's output; above SIZE, 10MB by default, it becomes PATH.1"),
     tty: z

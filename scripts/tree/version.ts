@@ -49,7 +49,7 @@ const imageSummary = z.object({
   stopSignal: line,
   /** false: the application itself is PID 1. */
   supervised: z.boolean(),
-  /** LXD's own stop signal ends PID 1; versions before 0.3 do not say. */
+  /** LXD's own stop signal ends PID 1. */
   stoppable: z.boolean().optional(),
   /** Which is PID 1 and why, where there was something to choose. */
   pid1: line.optional(),
