@@ -76,7 +76,7 @@ export const schema = z
   })
   .superRefine((keys, context) => {
     if (!keys.disable_supervisor) return
-    for (const key of ['restart', 'restart_unhealthy'] as const) {
+    for (const key of ['restart', 'restart_unhealthy', 'log'] as const) {
       if (keys[key] === undefined) continue
       context.addIssue({
         code: 'custom',

@@ -185,11 +185,12 @@ export const streams: Table = {
       config: { User: '1000' },
     }),
   ),
-  'log: of an application that is PID 1': {
-    image: script(`echo that was all; ${FOR_EVER}`, { spec: 'disable_supervisor: true\nlog: /logs/app.log\n' }),
+  'log: none, for an application that is PID 1': {
+    image: script(`echo that was all; ${FOR_EVER}`, { spec: 'disable_supervisor: true\n' }),
+    instance: { config: { 'environment.LXDOCKER_LOG': '/logs/app.log' } },
     async see(it) {
-      await it.inside('sh', '-c', 'until grep -q "that was all" /logs/app.log; do sleep 0.1; done 2>/dev/null')
       await it.says(/^that was all$/m)
+      await it.says(/^lxdocker: log: there is none where the application has the console$/m)
     },
   },
 }

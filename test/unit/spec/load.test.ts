@@ -107,6 +107,11 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
     /web\.yaml:3:10: restart: needs the supervisor/,
   ],
   [
+    'a log without the supervisor',
+    { 'web.yaml': 'image: a\ndisable_supervisor: true\nlog: /log\n' },
+    /web\.yaml:3:6: log: needs the supervisor/,
+  ],
+  [
     'a relative working directory',
     { 'web.yaml': 'image: a\nworking_dir: b\n' },
     /web\.yaml:2:14: working_dir: must be an absolute path/,
