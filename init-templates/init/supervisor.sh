@@ -174,5 +174,6 @@ supervise() {
 		sleep $delay 3>&- 5>&-
 		restarts=$((restarts + 1)) delay=$((delay < 30 ? delay * 2 : 60))
 	done
+	kill_session # it may hold the pipe that the last lines are in
 	echo "$status" >$state/status
 }
