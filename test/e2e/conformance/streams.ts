@@ -1,6 +1,7 @@
 // Rows: standard input, output, error; the log.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { waitFor } from '../../world/wait.ts'
 import type { Instance } from './instance.ts'
 import type { Made, Row, Table } from './row.ts'
 
@@ -10,6 +11,10 @@ const script = (text: string, more: Made = {}): Made => ({
   files: { ...more.files, app: { content: `#!/busybox-lxd sh\n${text}\n`, mode: 0o755 } },
   config: { ...more.config, Entrypoint: ['/app'] },
 })
+
+/** Waits until a command of lxdocker's busybox is content. */
+const until = (it: Instance, command: string) =>
+  waitFor(command, async () => (await it.inside('sh', '-c', `${command} && echo yes`)) === 'yes')
 
 const FOR_EVER = 'while :; do sleep 1; done'
 
@@ -113,15 +118,14 @@ export const streams: Table = {
     see: async it => void (await it.says(/^lxdocker: the application ended with status 0$/m)),
   },
   'log: both streams, byte for byte, over a restart': {
-    image: log(`echo out; echo err >&2; printf '\\\\0\\\\377\\\\033[1m'; ${FOR_EVER}`, '/var/log/app/app.log'),
+    image: log(`echo out; echo err >&2; printf '\\0\\377\\033[1m'; ${FOR_EVER}`, '/var/log/app/app.log'),
     async see(it) {
-      const size = (bytes: number) =>
-        it.inside('sh', '-c', `until [ $(stat -c %s /var/log/app/app.log) = ${bytes} ]; do sleep 0.1; done 2>/dev/null`)
+      const size = (bytes: number) => until(it, `[ $(stat -c %s /var/log/app/app.log) = ${bytes} ]`)
       await it.says(/^out\nerr\n/m)
       await size(14)
       await it.stop()
       await it.host.lxc('start', it.name)
-      await it.inside('sh', '-c', 'until [ $(grep -c out /var/log/app/app.log) = 2 ]; do sleep 0.1; done')
+      await until(it, '[ $(grep -c out /var/log/app/app.log) = 2 ]')
       const bytes = Buffer.from(await it.inside('sh', '-c', 'head -c 14 /var/log/app/app.log | xxd -p'), 'hex')
       deepEqual(bytes, Buffer.from('out\nerr\n\0\xff\x1b[1m', 'latin1'))
     },
@@ -131,7 +135,7 @@ export const streams: Table = {
     instance: { config: { 'environment.LXDOCKER_LOG': '/logs/app.log,5M' } },
     async see(it) {
       await it.says(/^that was all$/m)
-      await it.inside('sh', '-c', 'until grep -q "that was all" /logs/app.log; do sleep 0.1; done')
+      await until(it, 'grep -q "that was all" /logs/app.log')
       const sizes = (await it.inside('stat', '-c', '%s', '/logs/app.log', '/logs/app.log.1')).split('\n').map(Number)
       ok(
         sizes.every(size => size < 6.1 * 2 ** 20),
@@ -170,7 +174,7 @@ export const streams: Table = {
       files: { 'real/': { uid: 1000, gid: 1001 }, logs: { symlink: '/real' } },
     }),
     async see(it) {
-      await it.inside('sh', '-c', 'until grep -q "that was all" /real/app.log; do sleep 0.1; done 2>/dev/null')
+      await until(it, 'grep -q "that was all" /real/app.log')
       equal(await it.inside('stat', '-c', '%u:%g', '/real/app.log'), '1000:1001')
     },
   },
