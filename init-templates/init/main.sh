@@ -14,10 +14,11 @@ start_instance() {
 	open_streams
 	if [ "$supervised" = true ]; then
 		print_append sh $state/init relay "$supervisor" >$state/relay
+		exec 4<$state/lines
 		exec_command $state/relay
 	fi
-	[ -n "$health_test" ] || while [ -d "/proc/$supervisor" ]; do wait_for_line; done
-	exec 3>&- 4<&-
+	[ -n "$health_test" ] || while [ -d "/proc/$supervisor" ]; do (:); done # the application might not reap it
+	exec 3>&- 4>&-
 	exec_command $state/application
 }
 
@@ -64,7 +65,7 @@ boot() {
 		# A check whose program is not there fails each time.
 		(write_command $state/check "$health_test") || print_append false >$state/check
 	fi
-	choose_streams "$text" 3>&- 5>&-
+	choose_streams "$text"
 	write_settings
 	: >$state/booted
 }
@@ -72,7 +73,10 @@ boot() {
 case ${1-} in
 '') start_instance ;;
 supervise)
-	boot 3>&- 5>&-
+	trap 'end_instance $?' EXIT
+	boot 3>&-
+	exec 5>$state/lines
+	echo >&5
 	if [ "$supervised" = true ]; then
 		supervise
 	elif [ -n "$health_test" ]; then

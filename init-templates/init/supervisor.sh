@@ -1,14 +1,9 @@
 # Runs the application until it is to end, before that the prelaunch script.
 #
-#   PID 1          writes the signals that it gets to the pipe 3 → 3 and ends when it reads the end of the pipe 5 → 4. It is root
-#                  until the boot is done, then the application's user, so that the application may do with it what it likes
-#   supervisor     boots, then runs the application in its foreground. It alone has 5, and it stays root, as do all below
-#   signal reader  its child: passes to the application what comes out of 3
-#   health watcher runs the checks in its foreground
+# PID 1 writes its signals to the FIFO 3, from which a child of the supervisor passes them on. The supervisor writes a line to the FIFO
+# 5 → 4 when PID 1 may go on, and one when it ends; should it be killed, PID 1 reads the end of the FIFO. docs/init.md has a map.
 #
-# The application, each check and each of these has a session of its own, and descriptors 0 to 2 are all that the first two get.
-# A process writes its process id into a file before it looks whether it is to stop, and who stops it does these in the other order:
-# so one of both sees the other, whatever the moment.
+# A process writes its id into a file before it looks whether it is to stop; who stops it does these in the other order.
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …
 resolve_stop_signal() {
@@ -21,19 +16,17 @@ resolve_stop_signal() {
 	case $stop_signal in [1-9] | [1-5][0-9] | 6[0-4]) ;; *) exit_with_error "$1: not a signal" ;; esac
 }
 
-# liblxc starts PID 1 with SIGPIPE ignored. No shell undoes that, but `tar --to-command` does for its child. Two setsid in a row: the
-# second has to fork, since the first made it a group leader, so the supervisor is no background job, which would ignore SIGINT and
+# liblxc starts PID 1 with SIGPIPE ignored; no shell undoes that, but `tar --to-command` does for its child. Two setsid in a row: the
+# second has to fork, since the first made it a group leader, and what it starts is no background job, which would ignore SIGINT and
 # SIGQUIT for ever. Opened for reading and writing, a FIFO does not wait for its other end. 7 is a pipe that tar leaves open.
 start_supervisor() {
-	mkfifo -m 600 $state/signals $state/end
-	exec 3<>$state/signals 5<>$state/end 6<&0
-	exec 4<$state/end
+	mkfifo -m 600 $state/signals $state/lines
+	exec 3<>$state/signals 4<>$state/lines 6<&0
 	ln -s /busybox-lxd $state/sh
 	: >$state/empty
 	tar -c -C $state empty |
-		SHELL=$state/sh tar -x --to-command="exec setsid setsid sh $state/init supervise <&6 4<&- 6<&- 7<&-"
-	exec 5>&- 6<&-
-	rm $state/signals $state/end $state/empty
+		SHELL=$state/sh tar -x --to-command="exec setsid setsid sh $state/init supervise <&6 4>&- 6<&- 7<&-"
+	exec 6<&-
 }
 
 # Waits for the end of a child, which a signal does not hide: what `wait` returns may be the signal's number or the status, and
@@ -41,25 +34,32 @@ start_supervisor() {
 wait_for_child() {
 	while
 		wait "$1"
-		kill -0 "$1" 2>/dev/null
+		[ -d "/proc/$1" ]
 	do :; done
 }
 
-# Until the supervisor writes one, or has ended.
+# Until the supervisor writes one, or is gone.
 wait_for_line() {
 	(read -r _ <&4) &
 	wait_for_child $!
 }
 
-# end_with_supervisor PID. The application may kill the child that waits, or what keeps 5 open.
+# end_with_supervisor PID. The application may kill the child that waits. Nothing here redirects a descriptor of PID 1, not even for a
+# moment, since the application may open it by way of /proc/1/fd.
 end_with_supervisor() {
-	echo 0 >&3
-	while [ -d "/proc/$1" ]; do wait_for_line; done
+	(echo 0 >&3)
+	until [ -e $state/status ] || [ ! -d "/proc/$1" ]; do wait_for_line; done
 	status=137
 	read -r status <$state/status
 	. $state/settings
 	wait_for_writer
 	exit "$status"
+}
+
+# end_instance STATUS
+end_instance() {
+	echo "$1" >$state/status
+	echo >$state/lines
 }
 
 # run_program COMMAND… runs a command that executes a program, and sets status.
@@ -95,7 +95,7 @@ run_prelaunch_script() {
 # Some applications send a signal to all processes when they end.
 survive_signals() { trap : HUP INT QUIT USR1 USR2 TERM; }
 
-# A stop without a program ends the supervisor, which is the end of the instance.
+# A stop without a program ends the instance.
 answer_signals() {
 	exec 5>&- 7>&-
 	survive_signals
@@ -104,7 +104,7 @@ answer_signals() {
 		case $signal in
 		2 | 15 | 30) # INT, TERM, PWR
 			if [ "$stop_timeout" -ge 0 ] && [ ! -e $state/stopping ]; then kill_later & fi
-			stop_program "$stop_signal" || kill -s KILL $$
+			stop_program "$stop_signal" || { end_instance 0 && kill -s KILL $$; }
 			stop_health_watcher # an application that is asked to end may well be unhealthy until it has
 			;;
 		*) signal_program "$signal" ;;
@@ -156,7 +156,6 @@ should_restart() {
 # Runs the application again and again as the restart policy says. The first line is PID 1's word that it is the application's user.
 supervise() {
 	survive_signals
-	echo >&5
 	read -r signal <&3
 	echo "$signal" >&3
 	answer_signals &
@@ -171,9 +170,9 @@ supervise() {
 	do
 		kill_session
 		log_line "restarting it in $delay s"
-		sleep $delay 3>&- 5>&-
+		sleep $delay >/dev/null 2>&1 3>&- 5>&-
 		restarts=$((restarts + 1)) delay=$((delay < 30 ? delay * 2 : 60))
 	done
 	kill_session # it may hold the pipe that the last lines are in
-	echo "$status" >$state/status
+	exit "$status"
 }
