@@ -84,7 +84,6 @@ supervise)
 		watch_health
 	fi
 	;;
-write) write_output "$2" "$3" ;;
 exec)
 	shift
 	run_beside "$@"

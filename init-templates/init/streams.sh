@@ -15,7 +15,7 @@ choose_streams() {
 	chown "$uid" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2
 }
 
-# Sets writer to its process id. It belongs to the owner of the log's directory, who can make a link of the log's name.
+# Sets writer to its process id. The log belongs to the owner of its directory, who can make a link of its name.
 start_writer() {
 	size=10M owner=
 	case $log in *,[1-9]*) size=${log##*,} log=${log%,*} ;; esac
@@ -24,31 +24,33 @@ start_writer() {
 	mkfifo -m 600 $state/output
 	chown "$uid" $state/output
 	exec 7<>$state/output # until all who write have opened it
-	# shellcheck disable=SC2086
-	nsenter $owner -- /busybox-lxd sh $state/init write "$log" $((${size%%[!0-9]*} * unit)) <$state/output 7>&- &
+	write_output $((${size%%[!0-9]*} * unit)) <$state/output &
 	writer=$!
 }
 
 open_streams() { [ "$tty" = true ] || exec </dev/null >$state/output 2>&1 7>&-; }
 
-# write_output LOG BYTES copies what it reads to the console as it comes and, LOG not being empty, to that file. One that is larger
-# becomes LOG.1. Some applications send a signal to all processes when they end.
+# write_output BYTES copies what it reads to the console as it comes and to the log, if there is one. One that is larger becomes LOG.1.
+# Some applications send a signal to all processes when they end.
 write_output() {
+	exec 4>&1 7>&-
 	trap '' HUP INT QUIT PIPE TERM USR1 USR2
-	[ -n "$1" ] || exec cat
-	exec 4>&1
-	count=1 most=$(($2 / 16384)) said=
+	[ -n "$log" ] || exec cat
+	count=1 most=$(($1 / 16384)) said=
 	while
-		[ ! -f "$1" ] || [ "$(stat -L -c %s "$1")" -lt "$2" ] || mv -f "$1" "$1.1"
-		if [ -f "$1" ] || [ ! -e "$1" ]; then log=$1; else log=/; fi
-		copied=$({ dd bs=16384 count=$count | tee -a "$log" 2>/dev/null >&4 || echo failed >&2; } 2>&1)
-		case $copied$said in *failed) said=true && echo >&2 && log_line "log: cannot write to $1" ;; esac
+		[ ! -f "$log" ] || [ "$(stat -L -c %s "$log")" -lt "$1" ] || as_owner mv -f "$log" "$log.1"
+		if [ -f "$log" ] || [ ! -e "$log" ]; then file=$log; else file=/; fi
+		copied=$({ dd bs=16384 count=$count | as_owner tee -a "$file" 2>/dev/null >&4 || echo failed >&2; } 2>&1)
+		case $copied$said in *failed) said=true && echo >&2 && log_line "log: cannot write to $log" ;; esac
 		copied=${copied%% *}
 		[ $((${copied%+*} + ${copied#*+})) = $count ]
 	do
 		count=$((count < 64 && count < most ? count * 2 : count))
 	done
 }
+
+# shellcheck disable=SC2086
+as_owner() { nsenter $owner -- "$@"; }
 
 # For PID 1: the last lines are still on their way, and something that the application has left behind may hold the pipe.
 wait_for_writer() {

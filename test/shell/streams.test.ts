@@ -25,11 +25,14 @@ const runtime = runtimeConfig(imageConfigJson.parse('{"config":{"Cmd":["x"]}}'),
 
 const directory = mkdtempSync(join(tmpdir(), 'streams-'))
 const script = join(directory, 'init')
-writeFileSync(script, init(templates['init.sh.hbs'], runtime, true).replaceAll('/busybox-lxd', busybox))
+/** All that /sbin/init defines, without what it does. */
+const whole = init(templates['init.sh.hbs'], runtime, true)
+const functions = whole.slice(0, whole.indexOf(readFileSync(join(home, 'init-templates/init/main.sh'), 'utf8')))
+writeFileSync(script, `${functions}\nlog=$1 owner=\nwrite_output "$2"\n`)
 // Its own applets, whatever the machine has.
 const bin = join(directory, 'bin')
 mkdirSync(bin)
-for (const applet of ['cat', 'dd', 'mv', 'stat', 'tee']) symlinkSync(busybox, join(bin, applet))
+for (const applet of ['cat', 'dd', 'mv', 'nsenter', 'stat', 'tee']) symlinkSync(busybox, join(bin, applet))
 after(() => rmSync(directory, { recursive: true }))
 
 interface Writer {
@@ -41,7 +44,7 @@ interface Writer {
 }
 
 function writer(log: string, bytes = 10 << 20): Writer {
-  const child = spawn(busybox, ['sh', script, 'write', log, String(bytes)], { env: { PATH: bin }, detached: true })
+  const child = spawn(busybox, ['sh', script, log, String(bytes)], { env: { PATH: bin }, detached: true })
   const [out, err]: [Buffer[], Buffer[]] = [[], []]
   child.stdout.on('data', data => out.push(data))
   child.stderr.on('data', data => err.push(data))
