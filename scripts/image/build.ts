@@ -17,6 +17,7 @@ import * as umoci from '../tools/umoci.ts'
 import { metadata, stageMetadata } from './metadata.ts'
 import { overlay } from './overlay.ts'
 import { pack } from './pack.ts'
+import { choosePid1 } from './pid1.ts'
 import { summary } from './summary.ts'
 import type { Workspaces } from './workspace.ts'
 
@@ -48,11 +49,10 @@ export async function build(image: Image, { log, workspaces, work, step }: Works
   const { keys } = product.spec
   const runtime = runtimeConfig(config, keys)
   const time = config.created
-  const layIn = overlay({ runtime, supervised: !keys.disable_supervisor, payload, time })
   step('fetching')
   const layout = await image.fetch()
   const size = { download: layout.bytes, limit: image.limit }
-  const items = await workspaces.use(work, size, async ({ directory, run }) => {
+  const made = await workspaces.use(work, size, async ({ directory, run }) => {
     const root = join(directory, 'rootfs')
     step('unpacking')
     const start = Date.now() / 1000
@@ -60,14 +60,16 @@ export async function build(image: Image, { log, workspaces, work, step }: Works
     // Those that no layer has an entry of.
     await touchDirectories(run, root, [start, Date.now() / 1000], time)
     await warnOfHighIds(run, log, product, root)
-    await layIn(run, root)
+    const chosen = await choosePid1(root, runtime, keys.disable_supervisor)
+    await overlay({ runtime: chosen.runtime, supervised: chosen.pid1.supervised, payload, time })(run, root)
     const linked = (await lstat(join(root, 'etc'))).isSymbolicLink()
     await stageMetadata(directory, metadata(product, config, linked), payload, time)
     await readYaml(run, directory)
     step('packing')
-    return pack(run, { format: product.format, staged: directory, work, time })
+    const items = await pack(run, { format: product.format, staged: directory, work, time })
+    return { items, summary: summary(config, keys, chosen.pid1) }
   })
-  return { directory: join(work, 'version'), items, summary: summary(config, keys) }
+  return { directory: join(work, 'version'), ...made }
 }
 
 /** LXD and Incus give an instance 65536 ids unless told otherwise. */

@@ -20,6 +20,9 @@ export interface Overlay {
 const INIT = '/sbin/init'
 const REAL_INIT = '/lxd-realinit'
 
+/** Runs a command as the application runs. */
+const EXEC = '#!/busybox-lxd sh\nexec /busybox-lxd sh /dev/.lxdocker/init exec "$@"\n'
+
 const UDHCPC_SCRIPT = '/lxd-udhcpc-default.script.real'
 
 /** @returns how to lay the files in; the scripts are rendered by then, since they may fail */
@@ -37,6 +40,7 @@ export function overlay({ runtime, supervised, payload, time }: Overlay): (run: 
     await image.place({ path: UDHCPC_SCRIPT, content: udhcpcScript, mode: 0o755 })
     for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'])
       await image.place({ path, content: '', mode: 0o644 })
+    await image.place({ path: '/lxd-exec', content: EXEC, mode: 0o755 })
     // A template's target keeps its mode. Behind a link it would keep the instance from starting.
     await image.place({ path: '/lxd-prelaunch', content: '', mode: 0o755 })
     // Docker heeds no entry of it.

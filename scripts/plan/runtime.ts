@@ -24,6 +24,10 @@ export interface RuntimeConfig {
   tmpfs: string[]
   restart: string
   restartUnhealthy: boolean
+  /** `PATH` or `PATH,SIZE`; empty for none. */
+  log: string
+  /** undefined: for a shell alone. */
+  tty: boolean | undefined
   health: Health
 }
 
@@ -68,6 +72,8 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfi
     tmpfs: keys.tmpfs ?? [],
     restart: keys.restart ?? 'no',
     restartUnhealthy: keys.restart_unhealthy ?? false,
+    log: keys.log ?? '',
+    tty: keys.tty,
     health: health(config),
   }
 }

@@ -26,6 +26,8 @@ const runtime: RuntimeConfig = {
   tmpfs: [],
   restart: 'on-failure:3',
   restartUnhealthy: true,
+  log: '/var/log/app.log,1MB',
+  tty: undefined,
   health: { test: ['check'], interval: 0.5, timeout: 1, startPeriod: 2, startInterval: 3, retries: 4 },
 }
 

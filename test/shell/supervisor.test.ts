@@ -58,6 +58,8 @@ const plain: RuntimeConfig = {
   tmpfs: [],
   restart: 'no',
   restartUnhealthy: false,
+  log: '',
+  tty: undefined,
   health: { test: [], interval: 3, timeout: 1, startPeriod: 0, startInterval: 1, retries: 1 },
 }
 

@@ -26,7 +26,7 @@ async function laidIn(
     await make(root)
     const image = imageConfigJson.parse(JSON.stringify({ config: { Cmd: ['x'], ...config } }))
     const runtime = runtimeConfig(image, {} as never)
-    await overlay({ runtime, supervised: true, payload, volumes: image.config.Volumes, time: TIME })(run, root)
+    await overlay({ runtime, supervised: true, payload, time: TIME })(run, root)
     await look(root)
   } finally {
     await rm(root, { recursive: true })
