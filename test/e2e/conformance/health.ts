@@ -40,6 +40,12 @@ async function becomes(it: Instance, word: string): Promise<void> {
   equal(await state(it), word)
 }
 
+/** The first run ends while it is checked, the second one is the probe's. */
+const UNTIL_CHECKED = `[ ! -e /probe/second ] || exec /probe/probe
+touch /probe/second
+until [ -s /probe/check ]; do sleep 0.1; done
+exit 3`
+
 export const health: Table = {
   'health: healthy, unhealthy, healthy': {
     image: checked({ Retries: 3 }, { files: { 'run/': {} } }),
@@ -144,13 +150,15 @@ export const health: Table = {
   },
   'health: a check in flight ends with its application': {
     image: checked(
-      { Timeout: 3600 * SECOND },
-      { spec: 'restart: always\n', files: { 'probe/hang': '' }, config: { Cmd: ['live', '5,1000', 'exit', '3'] } },
+      { Test: ['CMD', '/busybox-lxd', 'sh', '-c', '[ -e /probe/check ] || echo $$ >/probe/check; exec sleep 3600'] },
+      {
+        spec: 'restart: on-failure\n',
+        config: { Entrypoint: ['/busybox-lxd', 'sh', '-c', UNTIL_CHECKED] },
+      },
     ),
     async see(it) {
-      const { pid } = await it.event('check')
-      await it.event('start', 1)
-      equal(await it.inside('sh', '-c', `ls -d /proc/${pid} 2>/dev/null || true`), '')
+      await it.event('ready')
+      equal(await it.inside('sh', '-c', 'ls -d "/proc/$(cat /probe/check)" 2>/dev/null || true'), '')
     },
   },
   'health: restart_unhealthy': {
