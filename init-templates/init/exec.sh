@@ -7,7 +7,7 @@ run_beside() {
 	. $state/settings
 	words=$(getopt -n /lxd-exec -o +u:w:e:it -l user:,workdir:,env:,interactive,tty -- "$@") || exit 125
 	eval "set -- $words"
-	[ ! -t 0 ] || more=$(print_quoted "TERM=$TERM")
+	[ ! -t 0 ] || more=$(print_quoted "TERM=${TERM:-xterm}")
 	while [ "$1" != -- ]; do
 		case $1 in
 		-u | --user) user=$2 && resolve_user ;;
