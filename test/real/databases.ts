@@ -93,6 +93,92 @@ export const DATABASES: Table = {
     volume: '/var/lib/postgresql/data',
   },
 
+  mariadb: {
+    image: 'mariadb:10.11',
+    before: `
+      groupadd -r mysql && useradd -r -g mysql mysql --home-dir /var/lib/mysql
+      mkdir -p /var/lib/mysql/mysql && touch /var/lib/mysql/mysql/user.frm`,
+    packages: 'mariadb-server gosu',
+    after: `
+      rm -rf /var/lib/mysql
+      install --directory --owner mysql --group mysql /var/lib/mysql
+      install --directory --owner mysql --group mysql --mode 1777 /run/mysqld
+      sed -Ei 's/^(bind-address|log|user\\s)/#&/' /etc/mysql/mariadb.conf.d/*.cnf
+      printf '[mariadb]\\nhost-cache-size=0\\nskip-name-resolve\\n' >/etc/mysql/mariadb.conf.d/05-skipcache.cnf
+      mkdir /docker-entrypoint-initdb.d`,
+    files: {
+      'usr/local/bin/docker-entrypoint.sh': script(
+        `
+        # Fills an empty data directory as the user of the database; then becomes the server.
+        set -eo pipefail
+        [[ $1 != -* ]] || set -- mariadbd "$@"
+        [[ $1 = mariadbd ]] || exec "$@"
+        if [[ $(id -u) = 0 ]]; then
+          find /var/lib/mysql ! -user mysql -exec chown mysql: '{}' +
+          find /run/mysqld ! -user mysql -exec chown mysql: '{}' +
+          exec gosu mysql "$0" "$@"
+        fi
+        if [[ ! -d /var/lib/mysql/mysql ]]; then
+          if [[ -z $MARIADB_ROOT_PASSWORD ]]; then
+            echo 'the database has no password: set MARIADB_ROOT_PASSWORD' >&2
+            exit 1
+          fi
+          mariadb-install-db --datadir=/var/lib/mysql --rpm --auth-root-authentication-method=normal --skip-test-db
+          "$@" --skip-networking --socket=/run/mysqld/mysqld.sock &
+          for _ in {1..60}; do
+            mariadb --protocol=socket -uroot -e 'SELECT 1' >/dev/null 2>&1 && break
+            sleep 0.5
+          done
+          mariadb --protocol=socket -uroot <<END
+        CREATE DATABASE IF NOT EXISTS $MARIADB_DATABASE;
+        CREATE USER root@'%' IDENTIFIED BY '$MARIADB_ROOT_PASSWORD';
+        GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;
+        ALTER USER root@localhost IDENTIFIED BY '$MARIADB_ROOT_PASSWORD';
+        END
+          kill $!
+          wait $!
+          echo 'the data directory is filled'
+        fi
+        unset MARIADB_ROOT_PASSWORD
+        exec "$@"
+        `,
+        '/bin/bash',
+      ),
+    },
+    config: {
+      Env: [
+        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        'GOSU_VERSION=1.14',
+        'LANG=C.UTF-8',
+        'MARIADB_VERSION=10.11',
+      ],
+      Entrypoint: ['docker-entrypoint.sh'],
+      Cmd: ['mariadbd'],
+      ExposedPorts: { '3306/tcp': {} },
+      Volumes: { '/var/lib/mysql': {} },
+    },
+    environment: { MARIADB_ROOT_PASSWORD: 'my-secret-pw', MARIADB_DATABASE: 'shop' },
+    ready: /ready for connections\.\s+Version.*port: 3306/s,
+    async work(it) {
+      const sql =
+        "CREATE TABLE greeting (text TEXT); INSERT INTO greeting VALUES ('hello'); SELECT COUNT(*) FROM greeting"
+      equal(await it.root('mariadb', '-h', await it.address(), '-uroot', '-pmy-secret-pw', 'shop', '-Ne', sql), '1')
+    },
+    logs: /the data directory is filled/,
+    async exec(it) {
+      equal(
+        await it.exec('mariadb', '--user', 'root', '-pmy-secret-pw', 'shop', '-Ne', 'SELECT * FROM greeting'),
+        'hello',
+      )
+    },
+    stopped: /Normal shutdown.*InnoDB: Shutdown completed.*mariadbd: Shutdown complete.*ended with status 0/s,
+    async kept(it) {
+      const client = ['mariadb', '-h', await it.address(), '-uroot', '-pmy-secret-pw', 'shop']
+      equal(await it.root(...client, '-Ne', 'SELECT * FROM greeting'), 'hello')
+    },
+    volume: '/var/lib/mysql',
+  },
+
   redis: {
     image: 'redis:7.0',
     before: 'groupadd -r -g 999 redis && useradd -r -g redis -u 999 redis',
@@ -132,7 +218,46 @@ export const DATABASES: Table = {
     logs: /Server initialized/,
     exec: async it => equal(await it.exec('redis-cli', 'get', 'greeting'), 'hello'),
     stopped: /Received SIGTERM scheduling shutdown.*DB saved on disk.*ready to exit, bye bye.*ended with status 0/s,
-    kept: async it => match(await it.talk(6379, 'GET greeting\r\n', /\n.*\n/), /hello/),
+    kept: async it => match(await it.talk(6379, 'GET greeting\r\n', /hello\r\n|-1\r\n/), /hello/),
     volume: '/data',
+  },
+
+  memcached: {
+    image: 'memcached:1.6',
+    packages: 'memcached',
+    after: `
+      groupmod --gid 11211 memcache
+      usermod --uid 11211 memcache`,
+    files: {
+      'usr/local/bin/docker-entrypoint.sh': script(`
+        # An option is one for the server.
+        set -e
+        case $1 in -*) set -- memcached "$@" ;; esac
+        exec "$@"
+      `),
+      'entrypoint.sh': { symlink: 'usr/local/bin/docker-entrypoint.sh' },
+    },
+    config: {
+      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'MEMCACHED_VERSION=1.6.18'],
+      Entrypoint: ['docker-entrypoint.sh'],
+      Cmd: ['memcached'],
+      User: 'memcache',
+      ExposedPorts: { '11211/tcp': {} },
+    },
+    environment: { LXDOCKER_COMMAND: 'memcached -m 64 -vv' },
+    ready: /server listening/,
+    async work(it) {
+      match(
+        await it.talk(11211, 'set greeting 0 0 5\r\nhello\r\nget greeting\r\n', /END\r\n/),
+        /STORED\r\nVALUE greeting 0 5\r\nhello/,
+      )
+    },
+    logs: />\d+ STORED/,
+    exec: async it =>
+      equal(
+        await it.exec('sh', '-c', 'id -un; cat /proc/1/environ | tr "\\0" "\\n" | grep ^MEMCACHED'),
+        'memcache\nMEMCACHED_VERSION=1.6.18',
+      ),
+    stopped: /Signal handled: Terminated.*ended with status 0/s,
   },
 }

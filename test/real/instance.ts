@@ -14,7 +14,7 @@ export interface Instance {
   root(...words: string[]): Promise<string>
   /** An IPv4 address. */
   address(): Promise<string>
-  /** Asks a web server until it answers with success. @returns the body */
+  /** Asks a web server as soon as it listens. @returns the body of a success */
   http(port: number, path: string, init?: RequestInit): Promise<string>
   /** Sends a text to a port. @returns what comes back, as soon as the pattern is in it */
   talk(port: number, text: string, until: RegExp): Promise<string>
@@ -30,37 +30,43 @@ export function instance(host: Host, name: string): Instance {
   return {
     name,
     host,
-    exec: (...words) => host.exec(name, '/lxd-exec', ...words),
+    exec: (...words) =>
+      host.exec(name, '/lxd-exec', ...words).catch(e => {
+        if (/not found/.test(e.message)) return host.exec(name, ...words)
+        throw e
+      }),
     root: (...words) => host.exec(name, ...words),
     address,
     async http(port, path, init = {}) {
       const url = `http://${await address()}:${port}${path}`
-      return waitFor(url, async () => {
+      const { status, text } = await waitFor(url, async () => {
         const answer = await fetch(url, init)
-        const text = await answer.text()
-        if (!answer.ok) throw new Error(`${answer.status} ${text}`)
-        return text || ' '
+        return { status: answer.status, text: await answer.text() }
       })
+      if (status >= 400) throw new Error(`${url}: ${status} ${text}`)
+      return text
     },
     async talk(port, text, until) {
       const host = await address()
-      return waitFor(`port ${port} answers ${until}`, async () => {
+      const socket = await waitFor(`port ${port} is open`, async () => {
         const socket = connect({ host, port })
-        try {
-          await once(socket, 'connect')
-          socket.write(text)
-          let got = ''
-          socket.setTimeout(10_000, () => socket.destroy(new Error(`silence after ${JSON.stringify(got)}`)))
-          for await (const chunk of socket) {
-            got += chunk
-            if (until.test(got)) break
-          }
-          if (!until.test(got)) throw new Error(got)
-          return got
-        } finally {
-          socket.destroy()
-        }
+        await once(socket, 'connect')
+        return socket
       })
+      socket.setTimeout(30_000, () => socket.destroy(new Error('silence')))
+      let got = ''
+      try {
+        socket.write(text)
+        for await (const chunk of socket) {
+          got += chunk
+          if (until.test(got)) return got
+        }
+        throw new Error('the end')
+      } catch (error) {
+        throw new Error(`port ${port}: ${(error as Error).message} after ${JSON.stringify(got)}`)
+      } finally {
+        socket.destroy()
+      }
     },
     says: what => host.says(name, what),
   }

@@ -23,6 +23,8 @@ export interface Server {
   spec?: string
   /** `environment.*` keys that its documentation names, with which it is launched. */
   environment?: Record<string, string>
+  /** Further ones, with which an instance of another name finds the data. */
+  elsewhere?: Record<string, string>
   /** The console shows it when the server is up. */
   ready: RegExp
   /** Uses the server as its clients do, and leaves data there. */

@@ -17,8 +17,11 @@ export function visit(host: Host, name: string, server: Server): Visit {
   const left = new Set<string>()
   let it: Instance
 
-  const launch = async (devices = {}) => {
-    const config = Object.entries(server.environment ?? {}).map(([key, value]) => [`environment.${key}`, value])
+  const launch = async (devices = {}, more = {}) => {
+    const config = Object.entries({ ...server.environment, ...more }).map(([key, value]) => [
+      `environment.${key}`,
+      value,
+    ])
     const real = await host.launch(`ours:${name}`, name, { config: Object.fromEntries(config), devices })
     left.add(real)
     it = instance(host, real)
@@ -61,11 +64,11 @@ export function visit(host: Host, name: string, server: Server): Visit {
       await remove()
       await host.lxc('storage', 'volume', 'create', 'default', volume)
       const devices = { data: { type: 'disk', pool: 'default', source: volume, path: String(server.volume) } }
-      await launch(devices)
+      await launch(devices, server.elsewhere)
       await server.work(it)
       await stop()
       await remove()
-      await launch(devices)
+      await launch(devices, server.elsewhere)
       await server.kept?.(it)
     },
   }
