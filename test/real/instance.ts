@@ -5,6 +5,9 @@ import { connect } from 'node:net'
 import type { Host } from '../world/host.ts'
 import { waitFor } from '../world/wait.ts'
 
+/** Bounds a hang. */
+const PATIENCE_SECONDS = 45
+
 export interface Instance {
   name: string
   host: Host
@@ -39,20 +42,28 @@ export function instance(host: Host, name: string): Instance {
     address,
     async http(port, path, init = {}) {
       const url = `http://${await address()}:${port}${path}`
-      const { status, text } = await waitFor(url, async () => {
-        const answer = await fetch(url, init)
-        return { status: answer.status, text: await answer.text() }
-      })
+      const { status, text } = await waitFor(
+        url,
+        async () => {
+          const answer = await fetch(url, init)
+          return { status: answer.status, text: await answer.text() }
+        },
+        PATIENCE_SECONDS,
+      )
       if (status >= 400) throw new Error(`${url}: ${status} ${text}`)
       return text
     },
     async talk(port, text, until) {
       const host = await address()
-      const socket = await waitFor(`port ${port} is open`, async () => {
-        const socket = connect({ host, port })
-        await once(socket, 'connect')
-        return socket
-      })
+      const socket = await waitFor(
+        `port ${port} is open`,
+        async () => {
+          const socket = connect({ host, port })
+          await once(socket, 'connect')
+          return socket
+        },
+        PATIENCE_SECONDS,
+      )
       socket.setTimeout(30_000, () => socket.destroy(new Error('silence')))
       let got = ''
       try {
@@ -68,6 +79,7 @@ export function instance(host: Host, name: string): Instance {
         socket.destroy()
       }
     },
-    says: what => host.says(name, what),
+    says: what =>
+      waitFor(`the console shows ${what}`, async () => what.exec(await host.console(name)), PATIENCE_SECONDS),
   }
 }
