@@ -82,4 +82,7 @@ if [ ! -f busybox/hello/index.json ] || [ -n "$(find busybox/hello.sh busybox/he
 	busybox/hello.sh "busybox/$architecture/busybox" "$architecture" busybox/hello
 fi
 
-if [ -n "$test" ] && [ "$(id -u)" = 0 ]; then test/world/incus/make.sh /var/cache/lxdocker/incus; fi
+if [ -n "$test" ] && [ "$(id -u)" = 0 ]; then
+	test/world/incus/make.sh /var/cache/lxdocker/incus
+	node --import=tsx test/real/make.ts
+fi

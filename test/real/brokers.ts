@@ -96,7 +96,7 @@ export const BROKERS: Table = {
 allow_anonymous true
 persistence true
 persistence_location /mosquitto/data/
-log_dest stdout
+log_dest stderr
 log_dest file /mosquitto/log/mosquitto.log
 `,
       'docker-entrypoint.sh': script(`
@@ -132,7 +132,7 @@ log_dest file /mosquitto/log/mosquitto.log
     image: 'syncthing/syncthing:1.19',
     packages: 'syncthing gosu netcat-openbsd',
     files: {
-      'bin/entrypoint.sh': script(`
+      'usr/bin/entrypoint.sh': script(`
         # Becomes the server as the user whose numbers are named.
         set -eu
         [ -z "\${UMASK:-}" ] || umask "$UMASK"

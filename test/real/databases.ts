@@ -131,6 +131,8 @@ export const DATABASES: Table = {
           done
           mariadb --protocol=socket -uroot <<END
         CREATE DATABASE IF NOT EXISTS $MARIADB_DATABASE;
+        DELETE FROM mysql.global_priv WHERE user = 'root' AND host <> 'localhost';
+        FLUSH PRIVILEGES;
         CREATE USER root@'%' IDENTIFIED BY '$MARIADB_ROOT_PASSWORD';
         GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;
         ALTER USER root@localhost IDENTIFIED BY '$MARIADB_ROOT_PASSWORD';
@@ -171,7 +173,7 @@ export const DATABASES: Table = {
         'hello',
       )
     },
-    stopped: /Normal shutdown.*InnoDB: Shutdown completed.*mariadbd: Shutdown complete.*ended with status 0/s,
+    stopped: /Normal shutdown.*mariadbd: Shutdown complete.*ended with status 0/s,
     async kept(it) {
       const client = ['mariadb', '-h', await it.address(), '-uroot', '-pmy-secret-pw', 'shop']
       equal(await it.root(...client, '-Ne', 'SELECT * FROM greeting'), 'hello')
@@ -258,6 +260,6 @@ export const DATABASES: Table = {
         await it.exec('sh', '-c', 'id -un; cat /proc/1/environ | tr "\\0" "\\n" | grep ^MEMCACHED'),
         'memcache\nMEMCACHED_VERSION=1.6.18',
       ),
-    stopped: /Signal handled: Terminated.*ended with status 0/s,
+    stopped: /Exiting normally.*ended with status 0/s,
   },
 }

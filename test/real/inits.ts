@@ -78,7 +78,7 @@ export const INITS: Table = {
       await it.exec('s6-svc', '-r', '/etc/s6/gitea')
       await it.says(/the server has ended: 256 15.*Ready to rumble/s)
     },
-    stopped: /the server has ended.*the server has ended/s,
+    stopped: /the server has ended: 256 15.*ended with status 0/s,
     async kept(it) {
       const url = `git://${await it.address()}/it.git`
       match(await git(tmpdir(), 'ls-remote', url, 'main'), /refs\/heads\/main/)

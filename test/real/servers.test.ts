@@ -17,13 +17,18 @@ import { has, type Server, STEPS, type Step } from './server.ts'
 import { LAYERS, QUICK, SERVERS, slug } from './table.ts'
 import { type Visit, visit } from './visit.ts'
 
-const needed = needs('root', 'docker-registry', 'skopeo', 'umoci', 'zstd', 'openssl', 'git')
+const tools = needs('root', 'docker-registry', 'skopeo', 'umoci', 'zstd', 'openssl', 'git')
 
 /** LXDT_HOSTS=LXD runs them under one daemon alone, LXDT_SERVERS='^post' some of them. */
 const [hosts, names] = [new RegExp(process.env.LXDT_HOSTS ?? ''), new RegExp(process.env.LXDT_SERVERS ?? '')]
 const everything = process.env.REAL === 'all' || process.env.LXDT_SERVERS !== undefined
 
 const servers = Object.entries(SERVERS).filter(([name]) => names.test(name) && (everything || QUICK.includes(name)))
+
+const layer = (name: string) => join(LAYERS, `${slug(name)}.tar.gz`)
+const absent = servers.filter(([name, { packages }]) => packages && !existsSync(layer(name))).map(([name]) => name)
+if (absent.length > 0 && process.env.CI === 'true') throw new Error(`no layers of ${absent}`)
+const needed = absent.length > 0 ? { skip: `no layers of ${absent}: node --import=tsx test/real/make.ts all` } : tools
 
 /** Instances of a daemon at the same time. */
 const AT_ONCE = 3
@@ -36,7 +41,7 @@ let web: Awaited<ReturnType<Lxdocker['serve']>>
 async function build(): Promise<void> {
   const base = new PackedLayer(join(LAYERS, 'base.tar.gz'))
   for (const [name, { image: reference, packages, files, config, spec = '' }] of servers) {
-    const below = packages ? [base, new PackedLayer(join(LAYERS, `${slug(name)}.tar.gz`))] : [busyboxLayer()]
+    const below = packages ? [base, new PackedLayer(layer(name))] : [busyboxLayer()]
     const layout = image(mkdtempSync(join(tmpdir(), 'image-')), { config, layers: files ? [...below, files] : below })
     await hub.push(layout, reference.includes('/') ? reference : `library/${reference}`, { format: 'v2s2' })
     house.spec(slug(name), `image: ${reference}\n${spec}`)
@@ -95,10 +100,3 @@ function steps(name: string, server: Server, host: () => Host): void {
     }
   })
 }
-
-test('every layer is there', needed, () => {
-  for (const [name, { packages }] of servers) {
-    if (packages && !existsSync(join(LAYERS, `${slug(name)}.tar.gz`)))
-      throw new Error(`${name}: node --import=tsx test/real/make.ts all`)
-  }
-})
