@@ -56,4 +56,7 @@ if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
 fi
 
 busybox/make.sh
-if [ -n "$test" ] && [ "$(id -u)" = 0 ]; then test/world/incus/make.sh /var/cache/lxdocker/incus; fi
+if [ -n "$test" ] && [ "$(id -u)" = 0 ]; then
+	test/world/incus/make.sh /var/cache/lxdocker/incus
+	node --import=tsx test/real/make.ts
+fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests with the real tools in namespaces that vanish with them.
 #
-#   test/run.sh [FILE…]    all files of test/tools and test/e2e, or the named ones
+#   test/run.sh [FILE…]    all files of test/tools, test/e2e, test/hostile and test/real, or the named ones
 #
 # As root the tests have a network, a process table and mounts of their own, which the kernel takes back however they end:
 # no signal reaches a process outside, no byte of the root file system changes outside of TMPDIR.
@@ -92,7 +92,7 @@ shopt -s nullglob
 
 # pdeathsig: a kill -9 of this shell ends what runs below it too.
 if [[ $(id -u) = 0 ]] && unshare --net --mount --pid --fork true; then
-  [[ $# -gt 0 ]] || files+=(test/e2e/*.test.ts test/hostile/*.test.ts)
+  [[ $# -gt 0 ]] || files+=(test/e2e/*.test.ts test/hostile/*.test.ts test/real/*.test.ts)
   command=(setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc bash "$me" --inside)
   ending=KILL
   export LXDT_RUN=$$

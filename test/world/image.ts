@@ -1,10 +1,10 @@
 // Makes OCI images by hand.
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { arch } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { DAWN, type Entries, tarball } from './tarball.ts'
 
 /** The part of the image's config that says how to run it; other fields go in as they are. */
@@ -26,13 +26,24 @@ export interface Config {
 export interface Image {
   /** Left out of the image when it is left out here. */
   config?: Config | null
-  layers?: Entries[]
+  layers?: (Entries | PackedLayer)[]
   architecture?: string
   variant?: string
   os?: string
   /** null: the image does not say. */
   created?: Date | null
   compression?: 'gzip' | 'none'
+}
+
+/** A layer that is there as a file, a gzipped tar. Images may share one. */
+export class PackedLayer {
+  readonly blob: Buffer
+  readonly diffId: string
+
+  constructor(path: string) {
+    this.blob = readFileSync(path)
+    this.diffId = sha256(gunzipSync(this.blob))
+  }
 }
 
 interface Descriptor {
@@ -84,13 +95,16 @@ function manifest(put: Put, { config, layers = [], compression = 'gzip', ...rest
     ...(rest.variant ? { variant: rest.variant } : {}),
   }
   const created = rest.created === null ? {} : { created: (rest.created ?? DAWN).toISOString() }
-  const tars = layers.map(tarball)
-  const rootfs = { type: 'layers', diff_ids: tars.map(tar => `sha256:${sha256(tar)}`) }
+  const tars = layers.map(layer => (layer instanceof PackedLayer ? layer : tarball(layer)))
+  const diffIds = tars.map(tar => `sha256:${tar instanceof PackedLayer ? tar.diffId : sha256(tar)}`)
+  const rootfs = { type: 'layers', diff_ids: diffIds }
   const history = tars.map(() => ({ ...created, created_by: 'test/world/image.ts' }))
   const blobs = tars.map(tar =>
-    compression === 'gzip'
-      ? put(`${MEDIA}.layer.v1.tar+gzip`, gzipSync(tar, { level: 1 }))
-      : put(`${MEDIA}.layer.v1.tar`, tar),
+    tar instanceof PackedLayer
+      ? put(`${MEDIA}.layer.v1.tar+gzip`, tar.blob)
+      : compression === 'gzip'
+        ? put(`${MEDIA}.layer.v1.tar+gzip`, gzipSync(tar, { level: 1 }))
+        : put(`${MEDIA}.layer.v1.tar`, tar),
   )
   const about = put(`${MEDIA}.config.v1+json`, { ...created, ...platform, config, rootfs, history })
   return { ...put(`${MEDIA}.manifest.v1+json`, body(about, blobs)), platform }
