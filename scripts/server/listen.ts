@@ -24,14 +24,17 @@ export const TIMEOUT_SECONDS = {
 /** Of one process. Each takes some memory, whatever its client does. */
 const MAX_CONNECTIONS = 1000
 
+/** What the system says of an address, what to do about it. */
+const REFUSALS: Record<string, [string, string]> = {
+  EADDRINUSE: ['is in use', 'stop the program that listens there, or choose another port'],
+  EACCES: ['is not allowed', 'ports below 1024 are for root'],
+}
+
 /** What TLS needs of a certificate. */
 export type CertificateAndKey = Pick<Pair, 'cert' | 'key'>
 
-export interface ListenAddress {
-  /** Empty for every address of the machine. */
-  host: string
-  port: number
-}
+/** `host` is empty for every address of the machine. */
+export type ListenAddress = { host: string; port: number }
 
 /** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. @throws UsageFailure */
 export function parseAddress(text: string, flag = '--listen'): ListenAddress {
@@ -94,7 +97,9 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
   try {
     await once(server.listen(host === '' ? { port } : { host, port }), 'listening')
   } catch (error) {
-    throw listenFailure(error as NodeJS.ErrnoException, secure ? '--listen' : '--http', `${host}:${port}`)
+    const { code = '', message } = error as NodeJS.ErrnoException
+    const [reason, hint] = REFUSALS[code] ?? []
+    throw new Failure(secure ? '--listen' : '--http', reason ? `${host}:${port} ${reason}` : message, { hint })
   }
 
   return {
@@ -134,14 +139,4 @@ function logRequest(log: Log, { response, client }: { response: ServerResponse; 
     const end = response.writableFinished ? '' : ' cut off'
     log.info(`${request} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
   })
-}
-
-function listenFailure({ code, message }: NodeJS.ErrnoException, flag: string, address: string): Failure {
-  if (code === 'EADDRINUSE') {
-    const hint = 'stop the program that listens there, or choose another port'
-    return new Failure(flag, `${address} is in use`, { hint })
-  }
-  if (code === 'EACCES')
-    return new Failure(flag, `${address} is not allowed`, { hint: 'ports below 1024 are for root' })
-  return new Failure(flag, message)
 }

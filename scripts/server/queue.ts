@@ -2,12 +2,8 @@
 
 export class QueueFull extends Error {}
 
-export interface QueueLimits {
-  /** Jobs that may wait: of one owner for one thing, of one owner, of all owners. */
-  lane: number
-  owner: number
-  total: number
-}
+/** Jobs that may wait: of one owner for one thing, of one owner, of all owners. */
+export type QueueLimits = { lane: number; owner: number; total: number }
 
 type Lane = { owner: string; jobs: (() => Promise<unknown>)[] }
 

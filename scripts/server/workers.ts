@@ -1,7 +1,7 @@
 // Keeps the server's worker processes running.
 
 import cluster, { type Worker } from 'node:cluster'
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Level, Log } from '../cli/log.ts'
@@ -44,20 +44,20 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
   const alive = new Set<Worker>()
   let current = settings
   let replace = false
-  const ready = new EventEmitter()
   const stopping = new AbortController()
+  /** Errors are ignored: a worker that is ending reports that by its exit. */
+  const tell = (command: Command, to: Iterable<Worker> = alive) => {
+    for (const worker of to) worker.send(command, () => {})
+  }
 
   const start = () => {
     const worker = cluster.fork()
     alive.add(worker)
     worker.on('message', (report: Report) => {
-      if (report === 'online') return send(worker, stopping.signal.aborted ? 'stop' : { start: current })
-      if ('known' in report) {
-        for (const other of alive) if (other !== worker) send(other, report)
-        return
-      }
+      if (report === 'online') return tell(stopping.signal.aborted ? 'stop' : { start: current }, [worker])
+      if ('known' in report) return tell(report)
       log.debug(`worker ${worker.process.pid}: ready`)
-      ready.emit('ports', report)
+      worker.emit('ports', report)
     })
     const ended = (reason: string) => {
       if (!alive.delete(worker) || !replace) return
@@ -71,8 +71,8 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
 
   // One alone, so that a port in use is reported once.
   const first = start()
-  const firstPorts = once(ready, 'ports').then(([ports]) => ports as Ports)
-  const ports = await Promise.race([firstPorts, once(first, 'exit').then(() => undefined)])
+  const exited = once(first, 'exit').then(() => [])
+  const [ports] = (await Promise.race([once(first, 'ports'), exited])) as [Ports?]
   if (!ports) return undefined
   replace = true
   for (let started = 1; started < count; started++) start()
@@ -82,22 +82,17 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
     /** Uses another certificate for new connections. */
     renew(certificate: CertificateAndKey): void {
       current = { ...current, certificate }
-      for (const worker of alive) send(worker, { renew: certificate })
+      tell({ renew: certificate })
     },
     /** Waits until each worker has finished its downloads, or their time is up. Kills one that hangs. */
     async stop(): Promise<void> {
       replace = false
       stopping.abort()
-      for (const worker of alive) send(worker, 'stop')
+      tell('stop')
       const seconds = TIMEOUT_SECONDS.shutdown + EXIT_SECONDS
       const ended = Promise.all([...alive].map(worker => once(worker, 'exit')))
       await Promise.race([ended, sleep(seconds * 1000, undefined, { ref: false })])
       for (const worker of alive) worker.process.kill('SIGKILL')
     },
   }
-}
-
-/** Errors are ignored: a worker that is ending reports that by its exit. */
-function send(worker: Worker, command: Command): void {
-  worker.send(command, () => {})
 }
