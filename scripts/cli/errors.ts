@@ -9,18 +9,20 @@ export interface Details {
   hint?: string | undefined
   /** The error behind it. */
   cause?: unknown
-  /** The command that failed, word by word. */
+  /** The command that failed, word by word; what it said, its exit code. */
   argv?: readonly string[] | undefined
+  stderr?: string
+  exitCode?: number | undefined
 }
 
 /** An expected failure. It is printed without a stack; any other error is a bug and shows one. */
-export class Failure<D extends Details = Details> extends Error {
+export class Failure extends Error {
   /** Where it happened, e.g. `specs/web.yaml:3:1` or `skopeo`. */
   readonly place: string
   readonly reason: string
-  readonly details: D
+  readonly details: Details
 
-  constructor(place: string, reason: string, details = {} as D) {
+  constructor(place: string, reason: string, details: Details = {}) {
     super(`${place}: ${reason}${details.hint ? `\n  hint: ${details.hint}` : ''}`, { cause: details.cause })
     this.name = new.target.name
     this.place = place
@@ -31,7 +33,7 @@ export class Failure<D extends Details = Details> extends Error {
   /** The same failure seen from further out: `specs/web.yaml: skopeo: manifest unknown`. */
   within(place: string): this {
     const { reason, details } = this
-    const Class = this.constructor as new (place: string, reason: string, details: D) => this
+    const Class = this.constructor as new (place: string, reason: string, details: Details) => this
     return new Class(place, `${this.place}: ${reason}`, { ...details, cause: this })
   }
 }
@@ -62,8 +64,7 @@ export function explain(error: unknown): string {
   const { code = '', path = 'disk', message } = Object(error) as NodeJS.ErrnoException
   if (code in FILE_SYSTEM || WITHOUT_HINT.includes(code))
     return new Failure(path, message, { hint: FILE_SYSTEM[code] }).message
-  if (error instanceof Error) return `bug: ${error.stack ?? error.message}`
-  return `bug: ${String(error)}`
+  return `bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 
 /** The command that failed, ready to be pasted into a shell; undefined where no command did. */

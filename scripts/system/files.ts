@@ -83,7 +83,6 @@ export async function write(path: string, text: string): Promise<void> {
     await move(beside, path)
   } catch (error) {
     await rm(beside, { force: true })
-    if (error instanceof Failure) throw error
     throw new Failure(path, `cannot be written: ${(error as Error).message}`, { cause: error })
   }
 }

@@ -10,13 +10,8 @@ import { word } from '../text/words.ts'
 import { launcher, type Needs } from './sandbox.ts'
 import { type Limits, watch } from './silence.ts'
 
-interface ToolDetails extends Details {
-  stderr?: string
-  exitCode?: number | undefined
-}
-
 /** A tool that ended with an error. The wrappers in `tools/` give it a better hint where they know one. */
-export class ToolFailure extends Failure<ToolDetails> {
+export class ToolFailure extends Failure {
   get stderr(): string {
     return this.details.stderr ?? ''
   }
@@ -133,7 +128,7 @@ function environment(more?: RegExp): Record<string, string | undefined> {
 /** What setpriv, prlimit and bwrap say. */
 const NOT_FOUND = /^\w+: (?:failed to execute|execvp) (.*): No such file/
 
-function failure(program: string, result: Omit<Result, 'stdout'>, details: ToolDetails): ToolFailure {
+function failure(program: string, result: Omit<Result, 'stdout'>, details: Details): ToolFailure {
   const { stderr = '', argv: [tool = program] = [] } = details
   const missing = result.code === 'ENOENT' ? program : NOT_FOUND.exec(stderr)?.[1]
   if (missing) {
