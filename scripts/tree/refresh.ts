@@ -31,12 +31,10 @@ export function retained(all: readonly Version[], wanted: (version: Version) => 
   return all.filter(version => wanted(version) && newest.has(version))
 }
 
+type Leaving = { all: readonly Version[]; listed: ReadonlySet<Version>; now: Date }
+
 /** Notes which versions have left the catalog, deletes those that no client can know of any more. */
-export async function expire(
-  run: Run,
-  tree: string,
-  { all, listed, now }: { all: readonly Version[]; listed: ReadonlySet<Version>; now: Date },
-): Promise<void> {
+export async function expire(run: Run, tree: string, { all, listed, now }: Leaving): Promise<void> {
   for (const version of all) {
     const mark = join(versionPath(version), UNLISTED)
     const since = await read(join(tree, mark))

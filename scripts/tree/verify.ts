@@ -12,11 +12,8 @@ import { json } from '../text/json.ts'
 import { sha256sumFiles } from '../tools/sha256sum.ts'
 import { CATALOG, FILE_PATH, INDEX } from './layout.ts'
 
-export interface Complaint {
-  /** Of a file in the tree. */
-  path: string
-  reason: string
-}
+/** What is wrong with a file of the tree. */
+export type Complaint = { path: string; reason: string }
 
 const entry = z.object({
   ftype: z.string(),
