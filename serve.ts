@@ -14,7 +14,7 @@ import { checkAuthFile } from './scripts/server/auth.ts'
 import { type ListenAddress, parseAddress } from './scripts/server/listen.ts'
 import { certificateHosts, loadOrCreate, loadPair, localAddresses, type Pair } from './scripts/server/tls.ts'
 import { startWorkers } from './scripts/server/workers.ts'
-import { type Run, runner } from './scripts/system/run.ts'
+import { runner } from './scripts/system/run.ts'
 
 const USAGE = `npx zx serve.ts               serves a published tree to LXD and Incus over HTTPS
 
@@ -56,7 +56,11 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, level, log, int
   const authFile = flags['auth-file']
   const run = runner({ log, interruption })
   if (authFile !== undefined) await checkAuthFile(run, authFile)
-  const pair = await findCertificate(run, https.host, flags)
+  const { cert: certFile, key: keyFile } = flags
+  const pair =
+    certFile && keyFile
+      ? await loadPair({ certFile, keyFile, hint: 'check --cert and --key' })
+      : await loadOrCreate(run, '.tls', certificateHosts(https.host))
 
   const secret = randomBytes(32).toString('hex')
   const settings = { level, dir: flags.dir, authFile, secret, certificate: pair, https, http }
@@ -71,12 +75,6 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, level, log, int
   await server.stop()
   return EXIT.ok
 })
-
-/** Loads the certificate that the options name, else the self-signed one. */
-function findCertificate(run: Run, listenHost: string, { cert, key }: { cert?: string; key?: string }): Promise<Pair> {
-  if (cert && key) return loadPair({ certFile: cert, keyFile: key, hint: 'check --cert and --key' })
-  return loadOrCreate(run, '.tls', certificateHosts(listenHost))
-}
 
 /** `login` is the part of the URL before the host. */
 type Instructions = { pair: Pair; address: ListenAddress; login: string }
