@@ -26,14 +26,11 @@ export function fairQueue(limits: QueueLimits) {
 
   return <T>(owner: string, thing: string, job: () => Promise<T>): Promise<T> => {
     const name = `${owner} ${thing}`
-    const waiting = (some: (lane: Lane) => boolean) =>
-      [...lanes.values()].filter(some).reduce((sum, { jobs }) => sum + jobs.length, 0)
     const lane = lanes.get(name) ?? { owner, jobs: [] }
-    const full =
-      lane.jobs.length >= limits.lane ||
-      waiting(one => one.owner === owner) >= limits.owner ||
-      waiting(() => true) >= limits.total
-    if (full) throw new QueueFull()
+    const all = [...lanes.values()].flatMap(({ owner, jobs }) => jobs.map(() => owner))
+    const own = all.filter(one => one === owner)
+    if (lane.jobs.length >= limits.lane || own.length >= limits.owner || all.length >= limits.total)
+      throw new QueueFull()
     return new Promise<T>((done, failed) => {
       lane.jobs.push(() => job().then(done, failed))
       lanes.set(name, lane)

@@ -7,6 +7,8 @@ import { listen } from './listen.ts'
 import { serveTree } from './static.ts'
 import type { Command, Report, Settings } from './workers.ts'
 
+const send = (report: Report) => process.send?.(report)
+
 /** The right passwords that any worker has seen. */
 const hashes = new Set<string>()
 
@@ -21,10 +23,6 @@ async function start({ level, dir, authFile, secret, certificate, https, http }:
   const plain = http && (await listen({ log, handler, certificate: undefined, address: http }))
   send({ https: secure.port, http: plain?.port })
   return plain ? [secure, plain] : [secure]
-}
-
-function send(report: Report): void {
-  process.send?.(report)
 }
 
 let servers: ReturnType<typeof start> = Promise.resolve([])
