@@ -70,12 +70,8 @@ function message({ reason, stderr }: ToolFailure): string {
 
 /** Selects one image of an index. */
 function override({ os, architecture, variant }: Platform): string[] {
-  // biome-ignore format: a flag and its value on one line
-  return [
-    '--override-os', os,
-    '--override-arch', architecture,
-    ...(variant ? ['--override-variant', variant] : []),
-  ]
+  const flags = { '--override-os': os, '--override-arch': architecture, '--override-variant': variant }
+  return Object.entries(flags).flatMap(([flag, value]) => (value ? [flag, value] : []))
 }
 
 /** The manifest or index as the registry has it, byte for byte: one request. */
