@@ -26,18 +26,12 @@ const entry = z.object({
 
 type Entry = z.infer<typeof entry>
 
-const index = json(
-  z.object({ index: z.object({ images: z.object({ path: z.literal(CATALOG), products: z.array(z.string()) }) }) }),
-)
+const imagesFile = z.object({ path: z.literal(CATALOG), products: z.array(z.string()) })
+const index = json(z.object({ index: z.object({ images: imagesFile }) }))
 
-const images = json(
-  z.object({
-    products: z.record(
-      z.string(),
-      z.object({ versions: z.record(z.string(), z.object({ items: z.record(z.string(), entry) })) }),
-    ),
-  }),
-)
+const versionEntries = z.object({ items: z.record(z.string(), entry) })
+const productEntries = z.object({ versions: z.record(z.string(), versionEntries) })
+const images = json(z.object({ products: z.record(z.string(), productEntries) }))
 
 /** @returns how many files the catalog names, and what is wrong with them or with the catalog itself */
 export async function verify(run: Run, tree: string, progress: (path: string) => void) {
