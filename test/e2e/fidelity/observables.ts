@@ -106,7 +106,7 @@ const WORDS: Record<string, (value: string, saw: Sight) => string> = {
   mounts: mount,
   namespaces: (value, { title }) => (value === readlinkSync(`/proc/self/ns/${title}`) ? 'the machine’s' : 'its own'),
   limits: limitOf,
-  sysctl: (value, { title }) => (MEMORY.test(title) ? 'the kernel’s' : value.trim()),
+  sysctl,
 }
 
 interface Sight {
@@ -175,10 +175,14 @@ function plain(title: string, value: string, saw: Sight): string {
   if (title === 'routes') return routes(value)
   if (title === 'time offsets') return value.replace(/ +/g, ' ').trim()
   if (title === 'all processes') {
-    return value
+    const lines = value
       .trim()
       .split('\n')
       .map(line => line.trim().replace(/\s+/g, ' '))
+    // Some come twice, some wait a moment for something.
+    return [...new Set(lines)]
+      .filter(line => !line.startsWith('sleep '))
+      .sort()
       .join('\n')
   }
   if (/address$/.test(title)) return 'yes'
@@ -230,6 +234,13 @@ function mount(value: string, { base }: Sight): string {
     return Number(text) === base ? [] : `${key}=${Number(text) - base}`
   })
   return `${virtual ? type.replace('devtmpfs', 'the machine’s /dev') : 'storage'}: ${[...own, ...its].join(',')}`
+}
+
+function sysctl(value: string, { title, base }: Sight): string {
+  if (MEMORY.test(title)) return 'the kernel’s'
+  const range = /^0 (\d+)$/.exec(value.trim())
+  if (title === 'net/ipv4/ping_group_range' && base > 0 && Number(range?.[1]) > 65_534) return '0 to the last id'
+  return value.trim()
 }
 
 /** `eth0: default, subnet` */
