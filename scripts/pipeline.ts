@@ -201,5 +201,7 @@ function outcome({ spec, architecture }: Product, what: Pick<Outcome, 'action' |
     serial: version?.serial,
     fingerprint: version && rootfsItem(version, 'LXD')?.fingerprint,
     digest: version?.source.digest,
+    supervised: version?.summary.supervised,
+    pid1: version?.summary.pid1,
   }
 }

@@ -15,15 +15,20 @@ export interface Outcome {
   serial: string | undefined
   fingerprint: string | undefined
   digest: string | undefined
+  /** PID 1 of its instances is lxdocker, not the application. */
+  supervised?: boolean | undefined
+  /** Which it is and why, where there was something to choose. */
+  pid1?: string | undefined
 }
 
 const WORDS = { keep: 'unchanged', build: 'to build', built: 'built', fail: 'failed' }
 
 /** One line; failures go to people whatever the level. */
-export function printOutcome(log: Log, { action, why, serial, ...product }: Outcome): void {
+export function printOutcome(log: Log, { action, why, serial, pid1, ...product }: Outcome): void {
   const words = [WORDS[action].padEnd(9), title(product)]
   if (action !== 'fail' && serial) words.push(serial)
-  const line = `${words.join(' ')}${action === 'keep' ? '' : `: ${why}`}`
+  const choice = pid1 ? `; PID 1 is ${pid1}` : ''
+  const line = `${words.join(' ')}${action === 'keep' ? '' : `: ${why}`}${choice}`
   if (action !== 'fail') log.info(line)
   else log.warn(`${line}\n  ${serial ? `version ${serial} stays published` : 'nothing of it is published'}`)
 }

@@ -15,6 +15,7 @@ import * as umoci from '../tools/umoci.ts'
 import { metadata, stageMetadata } from './metadata.ts'
 import { overlay } from './overlay.ts'
 import { pack } from './pack.ts'
+import { choosePid1 } from './pid1.ts'
 import { summary } from './summary.ts'
 import type { Workspaces } from './workspace.ts'
 
@@ -45,23 +46,24 @@ export async function build(image: Image, { log, workspaces, work, step }: Works
   const { product, config, payload } = image
   const { keys } = product.spec
   const runtime = runtimeConfig(config, keys)
-  const layIn = overlay({ runtime, supervised: !keys.disable_supervisor, payload })
   step('fetching')
   const layout = await image.fetch()
   const size = { download: layout.bytes, limit: image.limit }
-  const items = await workspaces.use(work, size, async ({ directory, run }) => {
+  const made = await workspaces.use(work, size, async ({ directory, run }) => {
     const root = join(directory, 'rootfs')
     const start = Math.floor(Date.now() / 1000)
     step('unpacking')
     await umoci.rawUnpack(run, layout.path, TAG, root)
     await warnOfHighIds(run, log, product, root)
-    await layIn(run, root)
+    const chosen = await choosePid1(root, runtime, keys.disable_supervisor)
+    await overlay({ runtime: chosen.runtime, supervised: chosen.pid1.supervised, payload })(run, root)
     await stageMetadata(directory, metadata(product, config), payload)
     await touchNewer(run, directory, start, config.created)
     step('packing')
-    return pack(run, { format: product.format, staged: directory, work, time: config.created })
+    const items = await pack(run, { format: product.format, staged: directory, work, time: config.created })
+    return { items, summary: summary(config, keys, chosen.pid1) }
   })
-  return { directory: join(work, 'version'), items, summary: summary(config, keys) }
+  return { directory: join(work, 'version'), ...made }
 }
 
 /** LXD and Incus give an instance 65536 ids unless told otherwise. */

@@ -3,9 +3,9 @@
 import type { ImageConfig } from '../source/config.ts'
 import type { Keys } from '../spec/schema.ts'
 import { printable } from '../text/printable.ts'
-import type { ImageSummary } from '../tree/version.ts'
+import type { ImageSummary, Pid1 } from '../tree/version.ts'
 
-export function summary({ created, config }: ImageConfig, keys: Keys): ImageSummary {
+export function summary({ created, config }: ImageConfig, keys: Keys, pid1: Pid1): ImageSummary {
   const description = keys.description ?? config.Labels['org.opencontainers.image.description'] ?? ''
   return {
     description: printable(description.trim()),
@@ -13,6 +13,6 @@ export function summary({ created, config }: ImageConfig, keys: Keys): ImageSumm
     ports: config.ExposedPorts.map(printable),
     volumes: config.Volumes.map(printable),
     stopSignal: keys.stop_signal ?? (config.StopSignal || 'SIGTERM'),
-    supervised: !keys.disable_supervisor,
+    ...pid1,
   }
 }

@@ -11,14 +11,14 @@ function command(daemon: Daemon, ...words: string[]): string {
   return [daemon === 'LXD' ? 'lxc' : 'incus', ...words.map(word)].join(' ')
 }
 
-/** Without the supervisor PID 1 is the application, which ends on its own stop signal alone. */
+/** An application that is PID 1 ends on its own stop signal alone, unless it is an init. */
 export function startCommand(
   daemon: Daemon,
   verb: 'init' | 'launch',
   { name, summary }: Version,
   image = name,
 ): string {
-  const number = summary.supervised ? undefined : signalNumber(summary.stopSignal)
+  const number = (summary.stoppable ?? summary.supervised) ? undefined : signalNumber(summary.stopSignal)
   const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
   const config = halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []
   return command(daemon, verb, `lxdocker:${image}`, instance(name), ...config)

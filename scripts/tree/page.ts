@@ -44,7 +44,7 @@ function image(versions: Version[]): object {
   // 1: the image does not say.
   const made = summary.created > 1 ? time(new Date(summary.created * 1000).toISOString()) : undefined
   const [ports, volumes] = [summary.ports, summary.volumes].map(shortened)
-  const shown = { ...summary, ports, volumes, name, source: source.image, made, clients }
+  const shown = { pid1: undefined, ...summary, ports, volumes, name, source: source.image, made, clients }
   return { ...shown, latest: row(latest), architectures: rows.filter(isNewest).map(row), rows: rows.map(row) }
 }
 

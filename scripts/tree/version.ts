@@ -49,6 +49,10 @@ const imageSummary = z.object({
   stopSignal: line,
   /** false: the application itself is PID 1. */
   supervised: z.boolean(),
+  /** LXD's own stop signal ends PID 1. */
+  stoppable: z.boolean().optional(),
+  /** Which is PID 1 and why, where there was something to choose. */
+  pid1: line.optional(),
 })
 
 /** One image, published or about to be; this is build.json. */
@@ -68,6 +72,7 @@ const version = z.object({
 
 export type Item = z.infer<typeof item>
 export type ImageSummary = z.infer<typeof imageSummary>
+export type Pid1 = Pick<ImageSummary, 'supervised' | 'stoppable' | 'pid1'>
 export type Version = z.infer<typeof version>
 export type Recipe = Version['recipe']
 

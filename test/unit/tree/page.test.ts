@@ -148,6 +148,13 @@ test('commands start an image with its ports, its volumes', () => {
   ])
 })
 
+test('which is PID 1 is said where there was something to choose; an init needs no stop signal of its own', () => {
+  const about = { supervised: false, stoppable: true, pid1: 'the application: s6-overlay insists on it' }
+  assert.deepEqual(blocks('LXD', version(about)), [['lxc launch lxdocker:web web']])
+  assert.match(text(version(about)), /PID 1the application: s6-overlay insists on it/)
+  assert.doesNotMatch(text(version()), /PID 1/)
+})
+
 test('a stop signal is written as liblxc reads it', () => {
   const halt = (stopSignal: string) =>
     /halt=(.*)/.exec(blocks('LXD', version({ supervised: false, stopSignal }))[0]?.[0] ?? '')
