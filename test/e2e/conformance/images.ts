@@ -24,7 +24,7 @@ const sorted = (all: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(all).map(([path, one]) => [path, Array.isArray(one) ? one.sort() : one]))
 
 /** What lxdocker lays into the root of every image. */
-const OURS = ['busybox-lxd', 'lxd-prelaunch', 'lxd-udhcpc-default.script', 'lxd-udhcpc-default.script.real']
+const OURS = ['busybox-lxd', 'lxd-exec', 'lxd-prelaunch', 'lxd-udhcpc-default.script', 'lxd-udhcpc-default.script.real']
 
 const ENOENT = 2
 const FUTURE = 4_000_000_000
