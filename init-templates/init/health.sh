@@ -3,7 +3,7 @@
 # Sets health_file. Later the application could make a link of that name, which root would follow.
 create_health_directory() {
 	for directory in /run /dev/shm; do
-		[ -d $directory ] && mkdir -p $directory/lxdocker 2>/dev/null && break
+		[ -d $directory ] && [ ! -L $directory/lxdocker ] && mkdir -p $directory/lxdocker 2>/dev/null && break
 	done
 	health_file=$directory/lxdocker/health
 }

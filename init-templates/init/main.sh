@@ -86,10 +86,7 @@ supervise)
 		watch_health
 	fi
 	;;
-exec)
-	shift
-	run_beside "$@"
-	;;
+exec) shift && run_beside "$@" ;;
 relay) end_with_supervisor "$2" ;;
 watch_cards) watch_cards ;;
 watch)

@@ -117,9 +117,8 @@ run_application() {
 	# A shell cannot tell a signal from an exit status above 128.
 	if [ "$status" -gt 128 ]; then signal=", as by signal $((status - 128))"; else signal=''; fi
 	log_line "the application ended with status $status$signal"
-	# s6-overlay and runit end with 100 then.
 	if [ "$status" = 100 ] || { [ "$status" != 0 ] && grep -Eq "^[^']*'[^']*init'" $state/application; }; then
-		log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that'
+		log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that' # s6 and runit end with 100
 	fi
 	read -r session <$state/program
 	rm $state/program

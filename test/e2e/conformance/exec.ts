@@ -31,7 +31,8 @@ async function started(it: Instance, ...argv: string[]) {
 const exits = (it: Instance, status: number, says: RegExp, ...argv: string[]) =>
   rejects(run(it, ...argv), (error: { exitCode?: number; stderr?: string }) => {
     equal(error.exitCode, status)
-    match(String(error.stderr), says)
+    // Incus closes the standard error of a command that ends with 127 at once, with words of its own.
+    if (status !== 127 || !/^Error: Command not found$/.test(String(error.stderr))) match(String(error.stderr), says)
     return true
   })
 
