@@ -1,69 +1,69 @@
-# Writes the application's command line.
+# Writes the application's environment and command line.
+
+default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 print_envfile_variables() {
 	[ -n "$LXDOCKER_ENVFILE" ] || return 0
-	[ -r "$LXDOCKER_ENVFILE" ] || log_line "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
+	if [ -d "$LXDOCKER_ENVFILE" ] || [ ! -r "$LXDOCKER_ENVFILE" ]; then
+		exit_with_error "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
+	fi
 	while IFS= read -r pair || [ -n "$pair" ]; do
 		case $pair in
 		'' | '#'*) ;;
-		[!=]*=*) print_words "$pair" ;;
+		[!=]*=*) print_quoted "$pair" ;;
 		*) log_line "LXDOCKER_ENVFILE: left out, not NAME=value: ${pair%%=*}" ;;
 		esac
 	done <"$LXDOCKER_ENVFILE"
 }
 
-default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-
 # LXD sets that very PATH, which must not replace the image's own; a different one is the instance's.
 print_instance_variables() {
 	while IFS= read -r -d '' pair; do
-		case $pair in LXDOCKER_* | UDHCPC_NO_* | CREDENTIALS_DIRECTORY=* | "PATH=$default_path") ;; *) print_words "$pair" ;; esac
+		case $pair in LXDOCKER_* | UDHCPC_NO_* | CREDENTIALS_DIRECTORY=* | "PATH=$default_path") ;; *) print_quoted "$pair" ;; esac
 	done </proc/1/environ
 }
 
-# Writes the words that make a program run with the application's environment and user, and sets path to its PATH.
-write_launch_prefix() {
+# Also sets path to the application's PATH.
+write_variables() {
 	# `env` takes the last of equal names.
 	{
-		print_words "PATH=$default_path" "HOSTNAME=$(hostname)" "HOME=$home"
-		print_image_variables
+		printf 'set -- "$@" '
+		print_quoted "PATH=$default_path" "HOSTNAME=$(hostname)" "HOME=$home"
+		printf '%s ' "$image_variables"
 		print_envfile_variables
 		print_instance_variables
 	} >$state/variables
-	while IFS= read -r -d '' pair; do
+	. $state/variables
+	for pair; do
 		case $pair in PATH=*) path=${pair#PATH=} ;; esac
-	done <$state/variables
-	{
-		print_words env -i
-		cat $state/variables
-		# Of busybox's applets only su sets supplementary groups, and only for a user of passwd.
-		if [ -n "$login" ]; then
-			print_words su -m -s /busybox-lxd -- "$login" nsenter --
-		else
-			print_words nsenter -S "$uid" -G "$gid" --
-		fi
-	} >$state/launch_prefix
+	done
 }
 
-# Copies a command line from stdin to stdout. A program of the image that has the name of an applet gets its full path, or
-# busybox would run the applet.
+# Finds a program of the image that has the name of an applet, or busybox would run that. Sets program.
 resolve_program() {
-	IFS= read -r -d '' program || return 0
-	case $program in
-	*/*) ;;
-	*)
-		old_ifs=$IFS IFS=:
-		for directory in $path; do
-			[ ! -f "${directory:-.}/$program" ] || [ ! -x "${directory:-.}/$program" ] || break
-			directory=
-		done
-		IFS=$old_ifs
-		[ -n "$directory" ] || exit_with_error "$program: not found in PATH=$path"
-		! /busybox-lxd --list | grep -Fqx -e "$program" || program=$directory/$program
-		;;
-	esac
-	print_words "$program"
-	cat
+	program=$1
+	case $program in */*) return ;; esac
+	IFS=:
+	for directory in $path; do
+		[ ! -f "${directory:-.}/$program" ] || [ ! -x "${directory:-.}/$program" ] || break
+		directory=
+	done
+	unset IFS
+	[ -n "$directory" ] || exit_with_error "$program: not found in PATH=$path"
+	! /busybox-lxd --list | grep -Fqx -e "$program" || program=$directory/$program
+}
+
+# write_command FILE TEXT
+write_command() {
+	command_file=$1 text=$2
+	eval "set -- $text"
+	[ $# -gt 0 ] || exit_with_error 'there is nothing to run'
+	resolve_program "$1"
+	if [ "$program" != "$1" ]; then
+		shift
+		text=$(print_quoted "$program" "$@")
+	fi
+	print_append "$text" >"$command_file"
 }
 
 # Prints the words of a text. As in a shell, blanks separate words, and quotes and backslashes protect blanks; nothing is expanded.
@@ -81,22 +81,22 @@ split_words() {
 			case $char in
 			\' | \") quote=$char in_word=true ;;
 			[[:space:]])
-				[ -z "$in_word" ] || print_words "$word"
+				[ -z "$in_word" ] || print_quoted "$word"
 				word='' in_word=''
 				;;
 			*) word=$word$char in_word=true ;;
 			esac
 		fi
 	done
-	[ -z "$in_word" ] || print_words "$word"
+	[ -z "$in_word" ] || print_quoted "$word"
 }
 
 # As with `docker run --entrypoint`, another entrypoint drops the image's command.
 print_application_words() {
-	if [ -n "$LXDOCKER_ENTRYPOINT" ]; then split_words "$LXDOCKER_ENTRYPOINT"; else print_image_entrypoint; fi
+	if [ -n "$LXDOCKER_ENTRYPOINT" ]; then split_words "$LXDOCKER_ENTRYPOINT"; else printf '%s ' "$image_entrypoint"; fi
 	if [ -n "$LXDOCKER_COMMAND" ]; then
 		split_words "$LXDOCKER_COMMAND"
 	elif [ -z "$LXDOCKER_ENTRYPOINT" ]; then
-		print_image_command
+		printf %s "$image_command"
 	fi
 }

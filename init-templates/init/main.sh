@@ -1,36 +1,94 @@
-# Boots, step by step, then runs the application.
+# Does what the script was started for.
 
-stopping='' program='' health_watcher='' restart_pause=''
-mkdir -m 700 $state
-raise_limits
-mount_kernel_filesystems
-fill_volumes
-mount_tmpfs
-restore_init
-set_network_sysctls
-configure_interfaces
-run_prelaunch_script
-
-workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user} restart=${LXDOCKER_RESTART:-$restart}
-resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$image_stop_signal}"
-resolve_user
-chown "$uid" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2
-mkdir -p "$workdir"
-cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
-write_launch_prefix
-# By way of a file: the last stage of a pipeline is a subshell, in which an error would not end PID 1.
-print_application_words >$state/words
-cp $state/launch_prefix $state/application_command
-resolve_program <$state/words >>$state/application_command
-if [ "$supervised" = true ]; then
-	print_health_check >$state/words
-	if [ -s $state/words ]; then
-		create_health_directory
-		cp $state/launch_prefix $state/check_command
-		# A check whose program is not there fails each time.
-		(resolve_program <$state/words >>$state/check_command) || print_words false >$state/check_command
+# PID 1: lets the supervisor boot, then becomes the application's user, or the application.
+start_instance() {
+	mkdir -p $state
+	mount -t tmpfs -o nosuid,nodev,mode=711 lxdocker $state
+	cp "$0" $state/init
+	raise_limits
+	start_supervisor
+	trap 'stop_program TERM || exit 0' PWR TERM INT # /lxd-prelaunch gets its time
+	wait_for_line
+	[ -e $state/booted ] || exit 127
+	. $state/settings
+	cd "$workdir" || exit 127
+	if [ "$supervised" = true ]; then
+		print_append sh $state/init relay "$supervisor" >$state/relay
+		exec 4<$state/lines
+		exec_command $state/relay
 	fi
-	supervise
-else
-	exec sh -c "$exec_words" $state/application_command
-fi
+	[ -n "$health_test" ] || while [ -d "/proc/$supervisor" ]; do (:); done # the application might not reap it
+	exec 3>&- 4>&-
+	exec_command $state/application
+}
+
+check_settings() {
+	case $restart in
+	no | always | on-failure) ;;
+	on-failure:[1-9]*) is_number "${restart#*:}" ;;
+	*) false ;;
+	esac || exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
+	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
+}
+
+write_settings() {
+	for name in supervisor uid gid login home path workdir stop_signal health_file; do
+		printf %s "$name="
+		eval "print_quoted \"\$$name\""
+		echo
+	done >$state/settings
+}
+
+boot() {
+	supervisor=$$ health_file=''
+	mount_kernel_filesystems
+	fill_volumes
+	mount_tmpfs
+	restore_init
+	set_network_sysctls
+	configure_interfaces
+	run_prelaunch_script
+
+	workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user}
+	restart=${LXDOCKER_RESTART:-$restart} stop_timeout=${LXDOCKER_STOP_TIMEOUT:-$stop_timeout}
+	check_settings
+	resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$image_stop_signal}"
+	resolve_user
+	chown "$uid" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2
+	mkdir -p "$workdir"
+	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
+	(umask 077 && touch $state/variables $state/application $state/check)
+	write_variables
+	text=$(print_application_words)
+	write_command $state/application "$text"
+	if [ -n "$health_test" ]; then
+		create_health_directory
+		# A check whose program is not there fails each time.
+		(write_command $state/check "$health_test") || print_append false >$state/check
+	fi
+	write_settings
+	: >$state/booted
+}
+
+case ${1-} in
+'') start_instance ;;
+supervise)
+	trap 'end_instance $?' EXIT
+	boot 3>&-
+	exec 5>$state/lines
+	echo >&5
+	if [ "$supervised" = true ]; then
+		supervise
+	elif [ -n "$health_test" ]; then
+		exec 3>&- 5>&-
+		watch_health
+	fi
+	;;
+relay) end_with_supervisor "$2" ;;
+watch)
+	echo $$
+	exec >&2
+	. $state/settings
+	watch_health
+	;;
+esac

@@ -17,7 +17,7 @@ mount_once() {
 mount_kernel_filesystems() {
 	mount_once shm /dev/shm tmpfs ,mode=1777
 	mount_once mqueue /dev/mqueue mqueue
-	[ -n "$(ls -A /sys/fs/cgroup)" ] || mount_once cgroup /sys/fs/cgroup cgroup2
+	[ ! -d /sys/fs/cgroup ] || [ -n "$(ls -A /sys/fs/cgroup)" ] || mount_once cgroup /sys/fs/cgroup cgroup2
 }
 
 # As runc does: with the mode of the directory below. A device of the instance on the same path wins.

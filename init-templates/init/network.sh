@@ -93,5 +93,5 @@ configure_interfaces() {
 	done
 	exec 9>&-
 	[ $seconds -lt 4 ] || ! has_ipv6 || grep -qs ^nameserver $state/resolv.* || find_name_server
-	[ -e $state/hosts ] || interface=$first /lxd-udhcpc-default.script names # which a lease has done already
+	[ -e $state/hosts ] || interface=$first /lxd-udhcpc-default.script names 2>/dev/null # which a lease has done already
 }

@@ -1,11 +1,9 @@
 # Runs the application until it is to end, before that the prelaunch script.
 #
-# Descriptors 0 to 2 are the console, and the only ones that the application and its checks get. Behind these are FIFOs:
-#   3 → 4  from the runner, which is the program's parent: first the program's process id and its session, which
-#          PID 1 reads, then its exit status, which the status reader reads, a child of PID 1 that ends with it
-#   5 → 6  from the health watcher, a child of PID 1, to the check runner: an empty line asks for a check
-#   7 → 8  from the check runner to the health watcher: the check's process id and exit status
-# A reader whose writers are all gone reads an end of file, so a process closes what it does not use.
+# PID 1 writes its signals to the FIFO 3, from which a child of the supervisor passes them on. The supervisor writes a line to the FIFO
+# 5 → 4 when PID 1 may go on, and one when it ends; should it be killed, PID 1 reads the end of the FIFO. docs/init.md has a map.
+#
+# A process writes its id into a file before it looks whether it is to stop; who stops it does these in the other order.
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …
 resolve_stop_signal() {
@@ -18,85 +16,116 @@ resolve_stop_signal() {
 	case $stop_signal in [1-9] | [1-5][0-9] | 6[0-4]) ;; *) exit_with_error "$1: not a signal" ;; esac
 }
 
-# Opened for reading and writing, a FIFO does not wait for its other end. A signal would interrupt that wait, and the shell would
-# not try again.
-open_program_pipe() {
-	mkfifo -m 600 $state/pipe
-	exec 3<>$state/pipe
-	exec 4<$state/pipe
-	rm $state/pipe
+# liblxc starts PID 1 with SIGPIPE ignored; no shell undoes that, but `tar --to-command` does for its child. Two setsid in a row: the
+# second has to fork, since the first made it a group leader, and what it starts is no background job, which would ignore SIGINT and
+# SIGQUIT for ever. Opened for reading and writing, a FIFO does not wait for its other end. 7 is a pipe that tar leaves open.
+start_supervisor() {
+	mkfifo -m 600 $state/signals $state/lines
+	exec 3<>$state/signals 4<>$state/lines 6<&0
+	ln -s /busybox-lxd $state/sh
+	: >$state/empty
+	tar -c -C $state empty |
+		SHELL=$state/sh tar -x --to-command="exec setsid setsid sh $state/init supervise <&6 4>&- 6<&- 7<&-"
+	exec 6<&-
 }
-
-# start_program COMMAND_FILE also starts its status reader; sets program and status_reader to their process ids, and session.
-#
-# A background job of a shell ignores SIGINT and SIGQUIT for ever. Two setsid in a row instead: the second has to fork, since
-# the first made it a group leader. The runner below it is in a session of its own and ignores nothing.
-start_program() {
-	open_program_pipe
-	setsid setsid sh -c '
-		(read -r pid _ </proc/self/stat; echo "$pid $$" >&3; exec sh -c "$1" "$2" 3>&-)
-		echo $? >&3
-	' lxdocker "$exec_words" "$1" 4<&-
-	until read -r program session <&4; do :; done
-	exec 3>&-
-	(read -r status <&4; echo "${status:-137}" >$state/status) &
-	status_reader=$!
-	exec 4<&-
-	[ "$stopping" != early ] || handle_stop
-}
-
-# Sets status.
-wait_for_program() {
-	wait_for_child $status_reader
-	read -r status <$state/status
-	program=
-}
-
-# Sends the stop signal; a stop that comes before the program has a process id is noted as early.
-handle_stop() {
-	stopping=${program:-early}
-	stop_health_watcher
-	forward_signal "$stop_signal"
-	kill_child "$restart_pause"
-}
-
-# SIGKILL, since a child that has just been forked still has the traps of PID 1, and loses any other signal.
-kill_child() { [ -z "$1" ] || kill -s KILL "$1" 2>/dev/null; }
-
-forward_signal() { [ -z "$program" ] || kill -s "$1" "$program" 2>/dev/null; }
 
 # Waits for the end of a child, which a signal does not hide: what `wait` returns may be the signal's number or the status, and
 # nobody could tell. PID 1 reaps orphans meanwhile.
 wait_for_child() {
 	while
 		wait "$1"
-		kill -0 "$1" 2>/dev/null
+		[ -d "/proc/$1" ]
 	do :; done
+}
+
+# Until the supervisor writes one, or is gone.
+wait_for_line() {
+	(read -r _ <&4) &
+	wait_for_child $!
+}
+
+# end_with_supervisor PID. The application may kill the child that waits. Nothing here redirects a descriptor of PID 1, not even for a
+# moment, since the application may open it by way of /proc/1/fd.
+end_with_supervisor() {
+	(echo 0 >&3)
+	until [ -e $state/status ] || [ ! -d "/proc/$1" ]; do wait_for_line; done
+	status=137
+	read -r status <$state/status
+	exit "$status"
+}
+
+# end_instance STATUS
+end_instance() {
+	echo "$1" >$state/status
+	echo >$state/lines
+}
+
+# run_program COMMAND… runs a command that executes a program, and sets status.
+run_program() {
+	(
+		read -r pid _ </proc/self/stat
+		echo "$pid" >$state/program
+		[ -e $state/stopping ] || "$@"
+	)
+	status=$?
+}
+
+# Fails when there is no program; one that has just ended counts as one.
+signal_program() {
+	read -r program <$state/program || return
+	kill -s "$1" "$program" || :
+} 2>/dev/null
+
+stop_program() {
+	: >$state/stopping
+	signal_program "$1"
 }
 
 # A stop ends the script, then the instance.
 run_prelaunch_script() {
 	[ -s /lxd-prelaunch ] || return 0
-	print_words /lxd-prelaunch >$state/prelaunch_command
-	stop_signal=TERM
-	trap handle_stop PWR TERM INT
-	start_program $state/prelaunch_command
-	wait_for_program
-	trap 'exit 0' PWR TERM INT
-	[ -z "$stopping" ] || exit 0
+	run_program exec setsid /lxd-prelaunch
+	rm $state/program
+	[ ! -e $state/stopping ] || exit 0
 	[ "$status" = 0 ] || log_line "/lxd-prelaunch ended with status $status"
 }
 
-# Runs the application once and sets status.
+# Some applications send a signal to all processes when they end.
+survive_signals() { trap : HUP INT QUIT USR1 USR2 TERM; }
+
+# A stop without a program ends the instance.
+answer_signals() {
+	exec 5>&-
+	survive_signals
+	while :; do
+		read -r signal <&3 || continue
+		case $signal in
+		2 | 15 | 30) # INT, TERM, PWR
+			if [ "$stop_timeout" -ge 0 ] && [ ! -e $state/stopping ]; then kill_later & fi
+			stop_program "$stop_signal" || end_instance 0
+			stop_health_watcher # an application that is asked to end may well be unhealthy until it has
+			;;
+		*) signal_program "$signal" ;;
+		esac
+	done
+}
+
+kill_later() {
+	sleep "$stop_timeout"
+	log_line "the application has not ended within $stop_timeout s: SIGKILL"
+	signal_program KILL
+}
+
+# Runs the application once and sets status and session.
 run_application() {
-	start_program $state/application_command
-	[ ! -s $state/check_command ] || start_health_watcher
-	[ -z "$stopping" ] || stop_health_watcher
-	wait_for_program
-	stop_health_watcher
+	[ -z "$health_test" ] || start_health_watcher
+	run_program exec_command $state/application setsid
 	# A shell cannot tell a signal from an exit status above 128.
 	if [ "$status" -gt 128 ]; then signal=", as by signal $((status - 128))"; else signal=''; fi
 	log_line "the application ended with status $status$signal"
+	read -r session <$state/program
+	rm $state/program
+	stop_health_watcher
 }
 
 # What the last run left behind may hold a port or a lock that the next one needs.
@@ -118,28 +147,24 @@ should_restart() {
 	esac
 }
 
-# Runs the application again and again as the restart policy says, then exits with its last status.
+# Runs the application again and again as the restart policy says. The first line is PID 1's word that it is the application's user.
 supervise() {
-	trap handle_stop PWR TERM INT
-	for signal in HUP USR1 USR2 WINCH; do
-		# shellcheck disable=SC2064
-		trap "forward_signal $signal" $signal
-	done
+	survive_signals
+	read -r signal <&3
+	echo "$signal" >&3
+	answer_signals &
 	restarts=0 delay=1
-	while [ -z "$stopping" ]; do
+	while
 		rm -f $state/unhealthy
 		started=$(print_uptime_seconds)
-		run_application
+		run_application 3>&- 5>&-
 		[ $(($(print_uptime_seconds) - started)) -lt 10 ] || restarts=0 delay=1
-		if [ -n "$stopping" ] || ! should_restart; then exit "$status"; fi
+		[ ! -e $state/stopping ] && should_restart
+	do
 		kill_session
 		log_line "restarting it in $delay s"
-		sleep $delay &
-		restart_pause=$!
-		[ -z "$stopping" ] || handle_stop
-		wait_for_child $restart_pause
-		restart_pause=
+		sleep $delay 3>&- 5>&-
 		restarts=$((restarts + 1)) delay=$((delay < 30 ? delay * 2 : 60))
 	done
-	exit 0
+	exit "$status"
 }

@@ -1,6 +1,7 @@
 // Renders /sbin/init.
 
 import type { RuntimeConfig } from '../plan/runtime.ts'
+import { quote } from '../text/words.ts'
 import { renderShell } from './template.ts'
 
 /**
@@ -9,10 +10,13 @@ import { renderShell } from './template.ts'
  */
 export function init(template: string, runtime: RuntimeConfig, supervised: boolean): string {
   const { health } = runtime
+  // The script evaluates these texts, and writes them into files that it evaluates.
+  const text = (words: string[]) => words.map(quote).join(' ')
   return renderShell(template, {
     workdir: runtime.workdir,
     user: runtime.user,
     stop_signal: runtime.stopSignal,
+    stop_timeout: runtime.stopTimeout,
     supervised,
     restart: runtime.restart,
     restart_unhealthy: runtime.restartUnhealthy,
@@ -23,9 +27,9 @@ export function init(template: string, runtime: RuntimeConfig, supervised: boole
     health_retries: health.retries,
     volumes: runtime.volumes,
     tmpfs: runtime.tmpfs,
-    health_test: health.test,
-    entrypoint: runtime.entrypoint,
-    command: runtime.command,
-    variables: runtime.variables,
+    health_test: text(health.test),
+    entrypoint: text(runtime.entrypoint),
+    command: text(runtime.command),
+    variables: text(runtime.variables),
   })
 }

@@ -20,6 +20,8 @@ export interface RuntimeConfig {
   volumes: string[]
   /** `PATH` or `PATH:OPTIONS`. */
   tmpfs: string[]
+  /** Seconds from then to SIGKILL; negative: for ever. */
+  stopTimeout: number
   restart: string
   restartUnhealthy: boolean
   health: Health
@@ -35,6 +37,9 @@ export interface Health {
   startInterval: number
   retries: number
 }
+
+/** Docker's 10 s cut off a database that writes its memory to the disk. */
+const STOP_TIMEOUT = 300
 
 /** @throws Failure when there is nothing to run, or the image's stop signal is none */
 export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfig {
@@ -60,6 +65,7 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfi
     stopSignal,
     volumes: config.Volumes,
     tmpfs: keys.tmpfs ?? [],
+    stopTimeout: keys.stop_timeout ?? config.StopTimeout ?? STOP_TIMEOUT,
     restart: keys.restart ?? 'no',
     restartUnhealthy: keys.restart_unhealthy ?? false,
     health: health(config),

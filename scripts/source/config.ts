@@ -43,6 +43,8 @@ const runConfig = goStruct({
   /** Absolute. */
   WorkingDir: text.transform(path => posix.join('/', path)),
   StopSignal: text,
+  /** Docker's, not OCI's: seconds. */
+  StopTimeout: z.int().optional(),
   ExposedPorts: keys('ports'),
   Volumes: keys('volumes'),
   Labels: z

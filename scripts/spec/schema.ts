@@ -54,6 +54,11 @@ export const schema = z
       .optional()
       .describe('Directories in memory, empty at each start: /run, /cache:size=64m,mode=700'),
     stop_signal: stopSignal.optional().describe('The signal that asks the application to end'),
+    stop_timeout: z
+      .int()
+      .min(-1)
+      .optional()
+      .describe('Seconds until an application that does not end is killed; -1: never; 300 by default'),
     restart: z
       .string()
       .regex(/^(no|always|on-failure(:[1-9]\d*)?)$/, 'expected no, always, on-failure or on-failure:N')

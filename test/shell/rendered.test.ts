@@ -23,6 +23,7 @@ const runtime: RuntimeConfig = {
   stopSignal: 15,
   volumes: ['/data'],
   tmpfs: [],
+  stopTimeout: 300,
   restart: 'on-failure:3',
   restartUnhealthy: true,
   health: { test: ['check'], interval: 0.5, timeout: 1, startPeriod: 2, startInterval: 3, retries: 4 },

@@ -1,14 +1,26 @@
-// The supervisor of /sbin/init under the signals and the short-lived applications that break a shell script.
+// PID 1 under the signals and the short-lived applications that break a shell script, in namespaces instead of an instance.
 
-import { deepEqual, equal } from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  fchmodSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { init } from '../../scripts/image/init.ts'
 import { payloads } from '../../scripts/plan/payload.ts'
+import type { RuntimeConfig } from '../../scripts/plan/runtime.ts'
 import { hostArchitecture } from '../../scripts/spec/architecture.ts'
 import { waitFor } from '../world/wait.ts'
 
@@ -16,102 +28,306 @@ const home = fileURLToPath(new URL('../..', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'supervisor-'))
 const busybox = join(home, 'busybox', hostArchitecture(), 'busybox')
 const { templates } = await payloads(home)(hostArchitecture())
-const health = { test: [], interval: 3, timeout: 1, startPeriod: 0, startInterval: 1, retries: 1 }
-const script = init(
-  templates['init.sh.hbs'],
-  {
-    variables: [],
-    entrypoint: [],
-    command: [],
-    workdir: '/',
-    user: '',
-    stopSignal: 15,
-    volumes: [],
-    tmpfs: [],
-    restart: 'no',
-    restartUnhealthy: false,
-    health,
-  },
-  true,
-)
-/** All that /sbin/init defines, without the steps that it takes. */
-const functions = script.slice(0, script.indexOf(readFileSync(join(home, 'init-templates/init/main.sh'), 'utf8')))
+after(() => rmSync(directory, { recursive: true }))
 
-after(() => {
-  for (const pid of processes(directory)) spawnSync('kill', ['-s', 'KILL', String(pid)])
-  rmSync(directory, { recursive: true })
-})
+const root = process.getuid?.() === 0
+const namespaces = [
+  '--pid',
+  '--fork',
+  '--kill-child',
+  '--mount',
+  '--net',
+  '--uts',
+  ...(root ? [] : ['--user', '--map-root-user']),
+]
+const able = spawnSync('unshare', [...namespaces, 'true']).status === 0
+if (!able && process.env.CI === 'true') throw new Error('CI=true needs namespaces')
+const options = { skip: !able && 'no namespaces here', concurrency: 4, timeout: 120_000 }
 
-/** The processes with this text in their command line. */
-function processes(text: string): number[] {
-  const pids = readdirSync('/proc')
-    .map(Number)
-    .filter(pid => pid && pid !== process.pid)
-  return pids.filter(pid => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text)
-    } catch {
-      return false
+const PASSWD = 'root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n'
+
+const plain: RuntimeConfig = {
+  variables: [],
+  entrypoint: [],
+  command: [],
+  workdir: '/',
+  user: '',
+  stopSignal: 15,
+  stopTimeout: 300,
+  volumes: [],
+  tmpfs: [],
+  restart: 'no',
+  restartUnhealthy: false,
+  health: { test: [], interval: 3, timeout: 1, startPeriod: 0, startInterval: 1, retries: 1 },
+}
+
+interface How extends Partial<RuntimeConfig> {
+  /** The application: a shell script. */
+  app: string
+  /** The health check: another one. */
+  check?: string
+  interval?: number
+  prelaunch?: string
+  unsupervised?: true
+  env?: Record<string, string>
+}
+
+/** Boots a root file system that has nothing but busybox. */
+function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = {}, ...own }: How) {
+  const dir = mkdtempSync(join(directory, 'root-'))
+  for (const name of ['dev', 'proc', 'sbin', 'etc', 'run', 'sys']) mkdirSync(join(dir, name))
+  chmodSync(dir, 0o755)
+  copyFileSync(busybox, join(dir, 'busybox-lxd'))
+  writeFileSync(join(dir, 'etc/passwd'), PASSWD)
+  writeFileSync(join(dir, 'lxd-prelaunch'), prelaunch, { mode: 0o755 })
+  const script = (text: string) => ['/busybox-lxd', 'sh', '-c', text]
+  const health = { ...plain.health, interval, timeout: 60, test: check ? script(check) : [] }
+  const runtime = { ...plain, health, entrypoint: script(app).slice(0, 1), command: script(app).slice(1), ...own }
+  writeFileSync(join(dir, 'sbin/init'), init(templates['init.sh.hbs'], runtime, !unsupervised), { mode: 0o755 })
+  const set = `mount --make-rprivate / && mount -t proc proc ${dir}/proc && mount -t tmpfs dev ${dir}/dev &&
+touch ${dir}/dev/null && mount --bind /dev/null ${dir}/dev/null && exec env --default-signal --ignore-signal=PIPE chroot ${dir} /sbin/init`
+  // A file: the application opens it by way of /proc/1/fd/1.
+  const file = join(dir, 'output')
+  const to = openSync(file, 'a')
+  fchmodSync(to, 0o666)
+  const child = spawn('unshare', [...namespaces, 'sh', '-c', set], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', to, to],
+  })
+  closeSync(to)
+  const output = () => readFileSync(file, 'utf8').replaceAll(/^chown: .*\n/gm, '')
+  const status = new Promise<number>(resolve => child.on('close', code => resolve(code ?? -1)))
+  const init1 = () => Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim())
+  return {
+    dir,
+    status,
+    output,
+    /** Waits until it is said. */
+    says: (what: RegExp) => waitFor(`${what}`, () => what.test(output()), 60),
+    /** To PID 1. */
+    send: (signal: number) => process.kill(init1(), signal),
+  }
+}
+
+const IGNORED = /^SigIgn:\s+(.*)$/m
+
+describe('PID 1', options, () => {
+  test('signals all the time, while the application starts and ends, lose no status', async () => {
+    for (let run = 0; run < 8; run++) {
+      const it = boot({ app: 'exit 7' })
+      const storm = setInterval(() => {
+        try {
+          for (let n = 0; n < 20; n++) it.send(28)
+        } catch {}
+      })
+      equal(await it.status, 7)
+      clearInterval(storm)
+      match(it.output(), /^lxdocker: the application ended with status 7\n/)
     }
   })
-}
 
-/**
- * Runs a script that has the functions of /sbin/init. It writes to files, since what it leaves running would hold a pipe open.
- *
- * @returns its directory and its standard output
- */
-function supervisor(name: string, body: string): { state: string; stdout: string } {
-  const state = mkdtempSync(join(directory, `${name}-`))
-  const [file, output] = [join(state, 'script'), join(state, 'output')]
-  writeFileSync(
-    file,
-    `${functions}
-state=${state} stopping='' stop_signal=TERM program='' health_watcher='' restart_pause=''
-trap handle_stop PWR TERM INT
-for signal in HUP USR1 USR2 WINCH; do trap "forward_signal $signal" $signal; done
-publish_health() { :; }
-${body}`,
-  )
-  execFileSync(busybox, ['sh', file], { timeout: 60_000, stdio: ['ignore', openSync(output, 'w'), 'ignore'] })
-  return { state, stdout: readFileSync(output, 'utf8').trim() }
-}
-
-test('signals all the time, while the application starts and ends, lose no status', () => {
-  const { stdout } = supervisor(
-    'storm',
-    `print_words sh -c 'exit 7' >$state/application_command
-sh -c 'while kill -s WINCH $1 2>/dev/null; do usleep 100; done' storm $$ &
-storm=$!
-for run in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do run_application; echo $status; done
-kill -s KILL $storm`,
-  )
-  deepEqual(stdout.split('\n'), Array(20).fill('7'))
-})
-
-test('the helpers of an application that ends at once end with it', async () => {
-  const { state, stdout } = supervisor(
-    'short',
-    `print_words sh -c 'exit 7' >$state/application_command
-print_words true >$state/check_command
-for run in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do run_application; done
-echo $status`,
-  )
-  equal(stdout, '7')
-  await waitFor('no process is left', () => processes(state).length === 0)
-})
-
-test('a stop just before a pause between two runs ends the pause', () => {
-  for (let run = 0; run < 5; run++) {
-    const { stdout } = supervisor(
-      'pause',
-      `restart=always
-log_line() { case $1 in restarting*) kill -s TERM $$ ;; esac; }
-sleep() { exec ${busybox} sleep 1000; }
-print_words true >$state/application_command
-trap 'echo ended' EXIT
-supervise`,
+  test('every signal reaches the application', async () => {
+    const passed = Array.from({ length: 64 }, (_, n) => n + 1).filter(
+      n => ![2, 9, 13, 15, 17, 19, 30, 32, 33].includes(n),
     )
-    equal(stdout, 'ended')
-  }
+    const traps = passed.map(n => `trap "echo got ${n}" ${n}`).join('\n')
+    const it = boot({ app: `${traps}\necho ready\nwhile :; do sleep 0.05; done` })
+    await it.says(/^ready$/m)
+    for (const n of passed) {
+      it.send(n)
+      await it.says(new RegExp(`^got ${n}$`, 'm'))
+    }
+    it.send(30)
+    equal(await it.status, 143)
+  })
+
+  test('what is left of an application that has ended: nothing of its session, and no check', async () => {
+    const it = boot({
+      app: `if [ -e /run/second ]; then ps -o pid,ppid,comm; exit 0; fi
+touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; exit 7`,
+      check: 'touch /run/checked; sleep 1002 & sleep 1003',
+      restart: 'on-failure',
+    })
+    equal(await it.status, 0)
+    match(it.output(), /COMMAND/)
+    ok(!/sleep/.test(it.output()), it.output())
+  })
+
+  test('the watcher of an application that ends at once ends with it', async () => {
+    for (let run = 0; run < 5; run++) {
+      const it = boot({
+        app: `[ ! -e /run/second ] || { ps -o ppid,args | grep -c '^ *1 .*[i]nit watch'; exit 0; }; touch /run/second; exit 1`,
+        check: 'true',
+        interval: 0.001,
+        restart: 'on-failure',
+      })
+      equal(await it.status, 0)
+      match(it.output(), /^1$/m)
+    }
+  })
+
+  test('an application that sends a signal to its process group ends with its own status', async () => {
+    const it = boot({ app: `trap 'sleep 0.5; exit 0' TERM; kill 0; sleep 5; exit 1`, restart: 'on-failure' })
+    equal(await it.status, 0)
+    equal(it.output(), 'lxdocker: the application ended with status 0\n')
+  })
+
+  test('an application that sends a signal to all processes ends with its own status', async () => {
+    for (const signal of ['HUP', 'INT', 'QUIT', 'TERM', 'USR1']) {
+      const it = boot({
+        app: `trap 'sleep 0.5; exit 3' ${signal}; kill -s ${signal} -1; kill -s ${signal} $$; sleep 5; exit 1`,
+      })
+      equal(await it.status, 3, signal)
+    }
+  })
+
+  test('SIGPIPE, SIGINT and SIGQUIT have their default action', async () => {
+    const it = boot({ app: 'cat /proc/self/status; exit' })
+    equal(await it.status, 0)
+    deepEqual(BigInt(`0x${IGNORED.exec(it.output())?.[1]}`) & ((1n << 12n) | 6n), 0n)
+  })
+
+  test('SIGKILL after stop_timeout', async () => {
+    const it = boot({ app: `trap 'echo asked' TERM; echo ready; while :; do sleep 0.05; done`, stopTimeout: 1 })
+    await it.says(/^ready$/m)
+    it.send(30)
+    equal(await it.status, 137)
+    match(it.output(), /^asked\nlxdocker: the application has not ended within 1 s: SIGKILL\n/m)
+    match(it.output(), /^lxdocker: the application ended with status 137, as by signal 9$/m)
+  })
+
+  test('stop_timeout 0 kills at once, -1 never', async () => {
+    const app = `trap 'echo asked' TERM; trap 'exit 5' HUP; echo ready; while :; do sleep 0.05; done`
+    const at0nce = boot({ app, stopTimeout: 300, env: { LXDOCKER_STOP_TIMEOUT: '0' } })
+    await at0nce.says(/^ready$/m)
+    at0nce.send(15)
+    equal(await at0nce.status, 137)
+    const never = boot({ app, stopTimeout: -1 })
+    await never.says(/^ready$/m)
+    never.send(15)
+    await never.says(/^asked$/m)
+    never.send(1)
+    equal(await never.status, 5)
+  })
+
+  test('a stop during a pause between two runs ends it', async () => {
+    for (let run = 0; run < 5; run++) {
+      const it = boot({ app: 'exit 1', restart: 'always' })
+      await it.says(/restarting it in [12] s/)
+      it.send(30)
+      await it.status
+      ok(!/in 8 s/.test(it.output()), it.output())
+    }
+  })
+
+  test('a stop while /lxd-prelaunch runs ends that, then the instance', async () => {
+    const prelaunch = `#!/busybox-lxd sh\ntrap 'echo asked; exit' TERM\necho waits\nwhile :; do sleep 0.05; done`
+    for (const how of [{}, { unsupervised: true } as const]) {
+      const it = boot({ app: 'echo started', prelaunch, ...how })
+      await it.says(/^waits$/m)
+      it.send(30)
+      await it.status
+      equal(it.output(), 'waits\nasked\n')
+    }
+  })
+
+  test('variables of the application and of the instance have no part in the scripts', async () => {
+    const names = [
+      'IFS',
+      'PATH',
+      'OPTIND',
+      'ENV',
+      'PS4',
+      'LINENO',
+      'status',
+      'state',
+      'program',
+      'signal',
+      'supervisor',
+      'file',
+    ]
+    const values = Object.fromEntries(names.map(name => [name, 's/x']))
+    const it = boot({
+      app: '/busybox-lxd tr "\\0" "\\n" </proc/self/environ; /busybox-lxd echo; /busybox-lxd tr "\\0" "\\n" </proc/1/environ; exit 4',
+      variables: [...Object.entries(values).map(([name, value]) => `${name}=${value}`), 'a.b=x\ny', '-u=1', "Q='\\''"],
+      env: { LXDOCKER_RESTART: 'no', text: 'instance', name: 'instance', restarts: 'x', delay: 'y' },
+    })
+    equal(await it.status, 4)
+    const [own, pid1] = it.output().split('\n\n')
+    for (const line of [
+      'IFS=s/x',
+      'OPTIND=s/x',
+      'state=s/x',
+      'a.b=x\ny',
+      '-u=1',
+      "Q='\\''",
+      'text=instance',
+      'delay=y',
+    ]) {
+      ok(`\n${own}\n`.includes(`\n${line}\n`), line)
+      ok(`\n${pid1}`.includes(`\n${line}\n`), `PID 1: ${line}`)
+    }
+    ok(!it.output().includes('LXDOCKER'))
+  })
+
+  test('an environment of 300 KB', async () => {
+    const variables = Array.from({ length: 3000 }, (_, n) => `V${n}=${'x'.repeat(90)}`)
+    const it = boot({
+      app: '/busybox-lxd cat /proc/self/environ | /busybox-lxd wc -c',
+      variables: [...variables, `BIG=${'y'.repeat(120_000)}`],
+    })
+    equal(await it.status, 0)
+    ok(Number(it.output().split('\n')[0]) > 400_000, it.output().slice(0, 200))
+  })
+
+  test('settings of the instance that make no sense end the start', async () => {
+    for (const [name, value, says] of [
+      ['RESTART', 'allways', /^lxdocker: LXDOCKER_RESTART: not no, .*: allways$/m],
+      ['RESTART', 'on-failure:x', /^lxdocker: LXDOCKER_RESTART: /m],
+      ['RESTART', '3', /^lxdocker: LXDOCKER_RESTART: /m],
+      ['STOP_TIMEOUT', '1m', /^lxdocker: LXDOCKER_STOP_TIMEOUT: not a number of seconds: 1m$/m],
+      ['ENVFILE', '/run/missing', /^lxdocker: LXDOCKER_ENVFILE: cannot read \/run\/missing$/m],
+      ['ENVFILE', '/run', /^lxdocker: LXDOCKER_ENVFILE: cannot read \/run$/m],
+    ] as const) {
+      const it = boot({ app: 'echo started', env: { [`LXDOCKER_${name}`]: value } })
+      equal(await it.status, 127)
+      match(it.output(), says)
+      ok(!it.output().includes('started'))
+    }
+  })
+
+  test('a health check beside an application that is PID 1', async () => {
+    const it = boot({
+      app: 'echo $$; until [ "$(cat /run/lxdocker/health)" = healthy ]; do sleep 0.05; done; exit 6',
+      check: 'true',
+      unsupervised: true,
+    })
+    equal(await it.status, 6)
+    match(it.output(), /^1$/m)
+    match(it.output(), /^lxdocker: health: healthy$/m)
+  })
+})
+
+describe('PID 1 of another user', { ...options, skip: options.skip || (!root && 'not root') }, () => {
+  const user = 'app'
+
+  test('the application may send it signals, read it, write to its standard output', async () => {
+    const it = boot({
+      user,
+      app: `kill -0 1 && echo alive; echo out >>/proc/1/fd/1; tr '\\0' '\\n' </proc/1/environ | grep HOME
+trap 'echo hup; kill -s TERM 1' HUP; kill -s HUP 1; while :; do sleep 0.05; done`,
+    })
+    equal(await it.status, 143)
+    for (const line of ['alive', 'out', 'HOME=/home/app', 'hup'])
+      ok(it.output().split('\n').includes(line), it.output())
+  })
+
+  test('it outlives what the application does to processes and files of its own', async () => {
+    const it = boot({
+      user,
+      app: `for n in 1 2 3; do kill -s KILL -1; rm -rf /dev/.lxdocker/* 2>/dev/null; sleep 0.3; done; echo still; exit 9`,
+    })
+    equal(await it.status, 9)
+    match(it.output(), /^still$/m)
+  })
 })

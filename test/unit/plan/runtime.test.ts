@@ -20,6 +20,7 @@ test('what neither image nor spec says has the defaults of OCI and Docker', () =
     stopSignal: 15,
     volumes: [],
     tmpfs: [],
+    stopTimeout: 300,
     restart: 'no',
     restartUnhealthy: false,
     health: { test: [], interval: 30, timeout: 30, startPeriod: 0, startInterval: 5, retries: 3 },
@@ -27,12 +28,21 @@ test('what neither image nor spec says has the defaults of OCI and Docker', () =
 })
 
 test("the spec's keys replace the image's fields, its variables come on top", () => {
-  const config = { Entrypoint: ['/e'], Cmd: ['c'], Env: ['A=1', 'B=1'], User: 'u', WorkingDir: '/w', StopSignal: 'INT' }
+  const config = {
+    Entrypoint: ['/e'],
+    Cmd: ['c'],
+    Env: ['A=1', 'B=1'],
+    User: 'u',
+    WorkingDir: '/w',
+    StopSignal: 'INT',
+    StopTimeout: 1,
+  }
   const own = {
     user: '1:2',
     working_dir: '/own',
     env: { B: '2' },
     stop_signal: 'SIGQUIT',
+    stop_timeout: 0,
     restart: 'always',
     restart_unhealthy: true,
   }
@@ -44,6 +54,7 @@ test("the spec's keys replace the image's fields, its variables come on top", ()
     user: '1:2',
     workdir: '/own',
     stopSignal: 3,
+    stopTimeout: 0,
     restart: 'always',
     restartUnhealthy: true,
   })
