@@ -86,6 +86,11 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
   ],
   ['a name that LXD cannot use', { 'a b.yaml': 'image: a\n' }, /a b\.yaml:1:1: "a b" cannot be an image's name/],
   [
+    'a tmpfs that is no absolute path, with options or without',
+    { 'web.yaml': 'image: a\ntmpfs: [/run, "/a b:size=1m,mode=700", cache]\n' },
+    /web\.yaml:2:40: tmpfs\.2: expected an absolute path, or PATH:OPTIONS/,
+  ],
+  [
     'a restart policy that is none',
     { 'web.yaml': 'image: a\nrestart: sometimes\n' },
     /web\.yaml:2:10: restart: expected no, always/,
