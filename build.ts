@@ -8,7 +8,7 @@ import type { Log } from './scripts/cli/log.ts'
 import { EXIT, main } from './scripts/cli/main.ts'
 import { choice, count } from './scripts/cli/options.ts'
 import { type Outcome, printOutcome, printSum } from './scripts/cli/report.ts'
-import { buildContext, carryOut, plan, sweep } from './scripts/pipeline.ts'
+import { buildContext, carryOut, plan, sweep, TEMPORARY } from './scripts/pipeline.ts'
 import { architecture, hostArchitecture } from './scripts/spec/architecture.ts'
 import { DEFAULT_FORMAT, FORMATS } from './scripts/spec/format.ts'
 import { loadSpecs, type Spec } from './scripts/spec/load.ts'
@@ -97,11 +97,11 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     log.warn(`${taken.directory}: another run is going on (${taken.holder})`)
     return EXIT.locked
   }
-  const temporary = join(cache, 'tmp')
-  await makeDirectory(temporary)
+  const temporary = join(cache, TEMPORARY)
   const run = await sandboxedRunner({ log, interruption, sandbox: { writable: [out, cache] }, temporary })
   const running = await context(run)
   await sweep(running)
+  await makeDirectory(temporary)
   const refresh = (wanted: (version: Version) => boolean) => refreshCatalog(run, log, { tree: out, wanted, keep })
   if (flags.index) {
     const listed = await refresh(() => true)
@@ -110,7 +110,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     return EXIT.ok
   }
   const list = () => refresh(version => specs.some(spec => asksFor(spec, version)))
-  const outcomes = await carryOut(running, { plans: await plan(running, wanted), jobs, list })
+  const outcomes = await carryOut(running, { products: wanted, jobs, list })
   await sweep(running)
   const listed = await list()
   // The next run goes on with what a failed image has downloaded.

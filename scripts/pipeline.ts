@@ -1,6 +1,5 @@
 // Takes products from their registries into the tree.
 
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { explain, Failure, failedCommand, Interrupted } from './cli/errors.ts'
 import type { Log } from './cli/log.ts'
@@ -16,19 +15,22 @@ import { type Architecture, PLATFORMS } from './spec/architecture.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
 import { glob, remove, UNFINISHED } from './system/files.ts'
-import { pool } from './system/pool.ts'
+import { gate, pool, settled } from './system/pool.ts'
 import type { Run } from './system/run.ts'
 import { throttle } from './system/throttle.ts'
 import { sizeText } from './text/size.ts'
 import { umount } from './tools/mount.ts'
 import { nextSerial, versionPath, WORK } from './tree/layout.ts'
 import { publish } from './tree/publish.ts'
-import { type Recipe, rootfsItem, type Version } from './tree/version.ts'
+import { groups, productKey, type Recipe, rootfsItem, type Version } from './tree/version.ts'
 
 /** Registries are asked about so many images at a time. */
 const CONCURRENT_QUESTIONS = 8
 
 const LIST_PAUSE_SECONDS = 5
+
+/** Where, in the cache, tools lay down what they need for a moment. */
+export const TEMPORARY = 'tmp'
 
 export interface BuildOptions {
   /** The published tree. */
@@ -52,8 +54,8 @@ export interface BuildContext extends BuildOptions {
   images: ImageCache
   payloads: (architecture: Architecture) => Promise<Payload>
   workspaces: Workspaces
-  /** All that lies in the tree. */
-  published: readonly Version[]
+  /** All that lies in the tree, by product, oldest first. */
+  published: ReadonlyMap<string, Version[]>
 }
 
 export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]): BuildContext {
@@ -61,7 +63,7 @@ export function buildContext(run: Run, log: Log, options: BuildOptions, publishe
     ...options,
     run,
     log,
-    published,
+    published: groups(published, productKey),
     registries: registries(run),
     images: imageCache(run, options.cache),
     payloads: payloads(options.home, options.udhcpcScript),
@@ -83,18 +85,20 @@ export async function plan(context: BuildContext, products: readonly Product[]):
 }
 
 /** `list` lists what lies in the tree: a slow image does not keep a finished one back. */
-export type CarryOut = { plans: readonly Plan[]; jobs: number; list: () => Promise<unknown> }
+export type CarryOut = { products: readonly Product[]; jobs: number; list: () => Promise<unknown> }
 
-/** Carries plans out, as far as there is something to do; says what became of each. */
-export async function carryOut(context: BuildContext, { plans, jobs, list }: CarryOut): Promise<Outcome[]> {
+/** Plans products, carries each plan out as soon as it is made; says what became of each. */
+export async function carryOut(context: BuildContext, { products, jobs, list }: CarryOut): Promise<Outcome[]> {
   const listing = throttle(list, LIST_PAUSE_SECONDS)
-  const outcomes = pool(plans, jobs, async plan => {
-    const outcome = await carryOutPlan(context, plan)
+  const [ask, work] = [gate(CONCURRENT_QUESTIONS), gate(jobs)]
+  const outcomes = products.map(async product => {
+    const plan = await ask(() => planProduct(context, product))
+    const outcome = plan.order ? await work(() => carryOutPlan(context, plan)) : plan.outcome
     printOutcome(context.log, outcome)
     if (outcome.action === 'built') listing.soon()
     return outcome
   })
-  return outcomes.finally(() => listing.stop())
+  return settled(outcomes).finally(() => listing.stop())
 }
 
 function planProduct(context: BuildContext, product: Product): Promise<Plan> {
@@ -179,7 +183,7 @@ async function make(
 
 /** Oldest first. */
 function versionsOf({ published }: BuildContext, { spec, architecture }: Product): Version[] {
-  return published.filter(one => one.name === spec.name && one.architecture === architecture)
+  return published.get(productKey({ name: spec.name, architecture })) ?? []
 }
 
 /** Removes what this run or an earlier one has left half done. */
@@ -187,8 +191,7 @@ export async function sweep({ run, out, cache }: BuildContext): Promise<void> {
   await umount(run, join(out, WORK))
   await remove(run, out, WORK)
   for (const file of await glob(UNFINISHED, out)) await remove(run, out, file)
-  const temporary = await readdir(join(cache, 'tmp')).catch(() => [])
-  for (const name of temporary) await remove(run, cache, join('tmp', name))
+  await remove(run, cache, TEMPORARY)
 }
 
 function outcome({ spec, architecture }: Product, what: Pick<Outcome, 'action' | 'why'>, version?: Version): Outcome {

@@ -11,6 +11,7 @@ import { type Product, title } from '../spec/product.ts'
 import type { Run } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
 import { ownedAbove, touchNewer } from '../tools/find.ts'
+import { readYaml } from '../tools/skopeo.ts'
 import * as umoci from '../tools/umoci.ts'
 import { metadata, stageMetadata } from './metadata.ts'
 import { overlay } from './overlay.ts'
@@ -57,6 +58,7 @@ export async function build(image: Image, { log, workspaces, work, step }: Works
     await warnOfHighIds(run, log, product, root)
     await layIn(run, root)
     await stageMetadata(directory, metadata(product, config), payload)
+    await readYaml(run, directory)
     await touchNewer(run, directory, start, config.created)
     step('packing')
     return pack(run, { format: product.format, staged: directory, work, time: config.created })

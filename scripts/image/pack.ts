@@ -50,6 +50,7 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
   const file = path('metadata.tar.xz')
   const compressor = COMPRESSORS['tar.xz']
   const metadata = await archive(run, { ftype: 'lxd.tar.xz', file, compressor, directory: staged, names: METADATA })
+  await tar.list(run, file)
   const rootfs = join(staged, 'rootfs')
 
   /** The fingerprint is that of the metadata's bytes, then the root file system's. */

@@ -30,8 +30,8 @@ export interface Ports {
   http: number | undefined
 }
 
-/** The delay before a dead worker is replaced doubles with each one that lived for less than `stable`. */
-const RESTART_SECONDS = { shortest: 0.1, longest: 10, stable: 10 }
+/** Before a dead worker is replaced: one that dies at once shall not keep the machine busy. */
+const RESTART_SECONDS = 1
 
 /** Time for a worker to exit after the time-out of its own shutdown. */
 const EXIT_SECONDS = 5
@@ -46,7 +46,6 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
   cluster.setupPrimary({ exec: fileURLToPath(new URL('worker.ts', import.meta.url)), args: [] })
   const alive = new Set<Worker>()
   let current = settings
-  let delaySeconds = RESTART_SECONDS.shortest
   let replace = false
   let listening: (ports: Ports) => void = () => {}
   const firstPorts = new Promise<Ports>(resolve => {
@@ -56,7 +55,6 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
 
   const start = () => {
     const worker = cluster.fork()
-    const startedAt = performance.now()
     alive.add(worker)
     worker.on('message', (report: Report) => {
       if (report === 'online') return send(worker, stopping.signal.aborted ? 'stop' : { start: current })
@@ -70,9 +68,7 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
     const ended = (reason: string) => {
       if (!alive.delete(worker) || !replace) return
       log.warn(`worker ${worker.process.pid}: ended (${reason}), starting another one`)
-      const stable = performance.now() - startedAt > RESTART_SECONDS.stable * 1000
-      delaySeconds = stable ? RESTART_SECONDS.shortest : Math.min(delaySeconds * 2, RESTART_SECONDS.longest)
-      sleep(delaySeconds * 1000, undefined, { signal: stopping.signal }).then(start, () => {})
+      sleep(RESTART_SECONDS * 1000, undefined, { signal: stopping.signal }).then(start, () => {})
     }
     worker.once('error', error => ended(error.message))
     worker.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`))

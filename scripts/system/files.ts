@@ -7,9 +7,10 @@ import fastGlob from 'fast-glob'
 import { Failure } from '../cli/errors.ts'
 import type { Run } from './run.ts'
 
-/** Paths below a directory that match, sorted, no link followed; none when the directory does not exist. */
+/** What lies below a directory and matches, sorted, no link followed; nothing when the directory does not exist. */
 export async function glob(pattern: string, directory: string): Promise<string[]> {
-  return (await fastGlob(pattern, { cwd: directory, followSymbolicLinks: false, dot: pattern.includes('/.') })).sort()
+  const options = { cwd: directory, onlyFiles: false, followSymbolicLinks: false, dot: pattern.includes('/.') }
+  return (await fastGlob(pattern, options)).sort()
 }
 
 /** The file's text, or undefined when there is no such file. A FIFO or a device is an error: they may have no end. */

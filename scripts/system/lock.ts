@@ -14,6 +14,8 @@ export interface Lock {
 /** An empty file that stays. */
 const LOCK = '.lock'
 
+const CONFLICT = 75
+
 /**
  * Locks directories.
  *
@@ -31,10 +33,10 @@ export async function lock(run: Run, ...directories: string[]): Promise<Lock | {
     const handle = await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     handles.push(handle)
     try {
-      await run(['flock', '--nonblock', '3'], { fd3: handle.fd })
+      await run(['flock', '--nonblock', `--conflict-exit-code=${CONFLICT}`, '3'], { fd3: handle.fd })
     } catch (error) {
       await release()
-      if (!(error instanceof ToolFailure) || error.details.exitCode !== 1) throw error
+      if (!(error instanceof ToolFailure) || error.details.exitCode !== CONFLICT) throw error
       return { directory, holder: await holder(await realpath(file)) }
     }
   }

@@ -8,7 +8,7 @@ import type { Log } from '../cli/log.ts'
 import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
 import { launcher, type Sandbox } from './sandbox.ts'
-import { onExcess, onSilence } from './silence.ts'
+import { type Transfer, watchTransfer } from './silence.ts'
 
 interface ToolDetails extends Details {
   stderr?: string
@@ -30,7 +30,7 @@ export class ToolFailure extends Failure<ToolDetails> {
 /** More than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
 const MAX_OUTPUT_CHARACTERS = 8 << 20
 
-export interface RunOptions {
+export interface RunOptions extends Transfer {
   /** Text for standard input, which is empty otherwise. */
   input?: string
   /** Gets standard input, at once, instead: whoever takes it has to end it. */
@@ -43,10 +43,6 @@ export interface RunOptions {
   fd3?: number
   /** Seconds after which the tool is ended; by default it may take as long as it wants. */
   timeout?: number
-  /** Seconds in which the tool has to read or write something. */
-  silence?: number
-  /** The bytes that the tool may read and write, sockets included. */
-  transfer?: number
   /** Ends the tool when it is aborted, for the reason that it gives. */
   limit?: AbortSignal
   /** The size in bytes that no file may exceed. */
@@ -86,7 +82,7 @@ export interface Runner {
 /** What starts the tools of one run of the program, and ends them when that is interrupted. */
 export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
   return async ([tool, ...words], options = {}) => {
-    const { temporaryFlag: flag, timeout, silence, transfer, limit, fileBytes, fd3 } = options
+    const { temporaryFlag: flag, timeout, limit, fileBytes, fd3 } = options
     if (interruption.aborted) throw new Interrupted()
     const argv = [tool, ...(temporary && flag ? [flag, temporary] : []), ...words]
     log.debug(`$ ${argv.map(word).join(' ')}`)
@@ -114,15 +110,11 @@ export function runner({ log, interruption, sandbox, temporary }: Runner): Run {
     if (pid) ending.addEventListener('abort', () => killGroup(pid))
     const late = () => overdue.abort(`no answer within ${timeout} s`)
     const timer = timeout ? setTimeout(late, timeout * 1000) : undefined
-    const silent = () => overdue.abort(`nothing has come for ${silence} s`)
-    const excessive = () => overdue.abort('more is coming than was announced')
-    const watches = [
-      ...(pid && silence ? [onSilence(pid, silence, silent)] : []),
-      ...(pid && transfer ? [onExcess(pid, transfer, excessive)] : []),
-    ]
+    const watched = pid && (options.silence || options.transfer)
+    const unwatch = watched ? watchTransfer(pid, options, reason => overdue.abort(reason)) : () => {}
     const result = await running
     clearTimeout(timer)
-    for (const unwatch of watches) unwatch()
+    unwatch()
     if (interruption.aborted) throw new Interrupted()
     if (limit?.aborted) throw limit.reason
     const details = { argv, stderr: String(result.stderr ?? ''), exitCode: result.exitCode, cause: result.cause }

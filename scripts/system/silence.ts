@@ -1,34 +1,34 @@
-// Notices processes that have fallen silent, or never will.
+// Watches how many bytes a tool moves.
 
 import { readFileSync } from 'node:fs'
 
 /** A stalled connection moves less than this. */
 const SILENT_BYTES = 4096
 
-/**
- * Calls `fallen` when a process and its children together have read and written next to nothing for some seconds. However
- * slow it is, one that goes on is let be.
- *
- * @returns what ends the listening
- */
-export function onSilence(pid: number, seconds: number, fallen: () => void): () => void {
-  let before = 0
-  const timer = setInterval(() => {
-    const now = transferred(pid)
-    if (now - before < SILENT_BYTES) fallen()
-    before = now
-  }, seconds * 1000)
-  return () => clearInterval(timer)
+const LOOKS_PER_SECOND = 2
+
+export interface Transfer {
+  /** Seconds in which the tool has to read or write something, however slow it is. */
+  silence?: number | undefined
+  /** The bytes that the tool may read and write, sockets included. */
+  transfer?: number | undefined
 }
 
-/** Between two looks at how much has passed. */
-const LOOK_MILLISECONDS = 500
-
-/** Calls `exceeded` once a process and its children together have read and written so many bytes. @returns what ends it */
-export function onExcess(pid: number, bytes: number, exceeded: () => void): () => void {
+/**
+ * Calls `end` with the reason once a process and its children together have moved next to nothing for some seconds, or more
+ * bytes than they may.
+ *
+ * @returns what ends the watching
+ */
+export function watchTransfer(pid: number, { silence, transfer }: Transfer, end: (reason: string) => void): () => void {
+  let [before, looks] = [0, 0]
   const timer = setInterval(() => {
-    if (transferred(pid) > bytes) exceeded()
-  }, LOOK_MILLISECONDS)
+    const now = transferred(pid)
+    if (transfer && now > transfer) end('more is coming than was announced')
+    if (!silence || ++looks % (silence * LOOKS_PER_SECOND) > 0) return
+    if (now - before < SILENT_BYTES) end(`nothing has come for ${silence} s`)
+    before = now
+  }, 1000 / LOOKS_PER_SECOND)
   return () => clearInterval(timer)
 }
 

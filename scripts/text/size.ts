@@ -17,5 +17,5 @@ export const size = z.union([z.string(), z.number()], 'expected a size, e.g. 32G
 export function sizeText(bytes: number): string {
   const power = Math.min(4, Math.max(1, Math.floor(Math.log2(Math.max(1, bytes)) / 10)))
   const value = bytes / 1024 ** power
-  return `${value.toFixed(value < 10 && !Number.isInteger(value) ? 1 : 0)} ${POWERS[power]}iB`
+  return `${value.toFixed(value >= 0.1 && value < 10 && !Number.isInteger(value) ? 1 : 0)} ${POWERS[power]}iB`
 }

@@ -98,6 +98,18 @@ export function inspectConfig(run: Run, address: string, platform: Platform): Pr
   return skopeo(run, ['--debug', ...override(platform), ...args], { timeout: ANSWER_SECONDS })
 }
 
+/**
+ * Reads the YAML files of a directory as LXD and Incus do, with go-yaml: skopeo takes them for its registries.d.
+ *
+ * @throws ToolFailure with what go-yaml finds wrong
+ */
+export async function readYaml(run: Run, directory: string): Promise<void> {
+  const argv = ['skopeo', '--registries.d', directory, 'inspect', 'docker://127.0.0.1:1/none'] as const
+  await run(argv).catch(error => {
+    if (!(error instanceof ToolFailure) || /yaml/i.test(message(error))) throw error
+  })
+}
+
 export interface Copy {
   address: string
   platform: Platform

@@ -13,6 +13,11 @@ export interface Archive {
   fifo: string
 }
 
+/** The names of what is in an archive, one a line. @throws ToolFailure also where it is no whole archive */
+export function list(run: Run, file: string): Promise<string> {
+  return run(['tar', '--list', `--file=${file}`])
+}
+
 /**
  * Archives files with their numeric owners, extended attributes and times.
  *

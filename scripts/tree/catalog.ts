@@ -1,15 +1,11 @@
 // The simplestreams catalog: nothing but a function of the versions.
 
 import { CATALOG, versionPath } from './layout.ts'
-import { type Daemon, type Item, rootfsItem, type Version } from './version.ts'
+import { type Daemon, groups, type Item, productKey, rootfsItem, type Version } from './version.ts'
 
 /** The texts of index.json and images.json, in the form that LXD and Incus read. */
 export function catalog(versions: readonly Version[]): { index: string; images: string } {
-  const products = new Map<string, Version[]>()
-  for (const version of versions) {
-    const key = `lxdocker:${version.name}:${version.architecture}`
-    products.set(key, [...(products.get(key) ?? []), version])
-  }
+  const products = groups(versions, productKey)
   const keys = [...products.keys()].sort()
   return {
     index: json({

@@ -12,7 +12,7 @@ export const WORK = '.work'
 export const UNLISTED = 'unlisted'
 /** What is in a version's directory beside the files to download. */
 export const BUILD = 'build.json'
-export const VERSIONS = `images/*/*/*/${BUILD}`
+export const VERSIONS = 'images/*/*/*'
 /** The path of a file to download. */
 export const FILE_PATH = /^images\/[A-Za-z0-9][\w.-]*\/[a-z0-9]+\/\d{8}_\d{4}\/[A-Za-z0-9][\w.-]*$/
 

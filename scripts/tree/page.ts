@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
 import { sizeText } from '../text/size.ts'
 import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
-import { type Daemon, rootfsItem, type Version } from './version.ts'
+import { type Daemon, groups, rootfsItem, type Version } from './version.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
 const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })
@@ -22,8 +22,8 @@ const hashes = [...template.matchAll(/<(style|script)>(.*?)<\/\1>/gs)].map(([, t
  * @param versions those that are listed, oldest first within a product
  */
 export function page(versions: readonly Version[]): string {
-  const names = [...new Set(versions.map(({ name }) => name))].sort()
-  const images = names.map(name => image(versions.filter(version => version.name === name)))
+  const named = groups(versions, ({ name }) => name)
+  const images = [...named.keys()].sort().map(name => image(named.get(name) ?? []))
   const count = `${images.length} image${images.length === 1 ? '' : 's'}`
   return html({ hashes: Object.fromEntries(hashes), count, images })
 }

@@ -17,8 +17,11 @@ import { saveVersion, versions } from './versions.ts'
  * @throws Failure when no whole version would be left; then all stays as it is
  */
 export async function repair(run: Run, log: Log, tree: string, complaints: readonly Complaint[]): Promise<void> {
-  const named = complaints.map(({ path }) => path).filter(path => FILE_PATH.test(path))
-  const broken = new Set([...(await glob(VERSIONS, tree)), ...named].map(file => dirname(file)))
+  const named = complaints
+    .map(({ path }) => path)
+    .filter(path => FILE_PATH.test(path))
+    .map(dirname)
+  const broken = new Set([...(await glob(VERSIONS, tree)), ...named])
   const listed: Version[] = []
   for (const version of await versions(tree, log)) {
     const path = versionPath(version)

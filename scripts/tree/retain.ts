@@ -1,6 +1,6 @@
 // Decides which versions are listed.
 
-import type { Version } from './version.ts'
+import { groups, productKey, type Version } from './version.ts'
 
 export interface Retained {
   listed: Version[]
@@ -15,10 +15,7 @@ export interface Retained {
  * @param keep how many versions of each product
  */
 export function retain(all: readonly Version[], wanted: (version: Version) => boolean, keep: number): Retained {
-  const newer = (one: Version) =>
-    all.filter(
-      ({ name, architecture, serial }) => name === one.name && architecture === one.architecture && serial > one.serial,
-    ).length
-  const isListed = (version: Version) => wanted(version) && newer(version) < keep
+  const newest = new Set([...groups(all, productKey).values()].flatMap(versions => versions.slice(-keep)))
+  const isListed = (version: Version) => wanted(version) && newest.has(version)
   return { listed: all.filter(isListed), dropped: all.filter(version => !isListed(version)) }
 }

@@ -15,7 +15,7 @@ export type Daemon = 'LXD' | 'Incus'
 
 /** The patterns of what becomes part of a path. */
 export const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
-export const SERIAL = /^\d{8}_\d{4}$/
+export const SERIAL = /^(?!9999)\d{8}_\d{4}$/
 const FILE = /^[A-Za-z0-9][\w.-]*$/
 const SHA256 = /^[0-9a-f]{64}$/
 
@@ -83,4 +83,20 @@ export const buildJson = json(
 export function rootfsItem({ items }: Version, daemon: Daemon): Item | undefined {
   const roots = items.filter(({ fingerprint }) => fingerprint)
   return roots.find(({ ftype }) => (ftype === 'root.tar.xz') === (daemon === 'Incus')) ?? roots[0]
+}
+
+/** Versions by what a key says of each, in their order. */
+export function groups(versions: readonly Version[], key: (version: Version) => string): Map<string, Version[]> {
+  const found = new Map<string, Version[]>()
+  for (const version of versions) {
+    const group = found.get(key(version))
+    if (group) group.push(version)
+    else found.set(key(version), [version])
+  }
+  return found
+}
+
+/** What clients call the product of a version. */
+export function productKey({ name, architecture }: Pick<Version, 'name' | 'architecture'>): string {
+  return `lxdocker:${name}:${architecture}`
 }

@@ -1,7 +1,7 @@
 // The published versions: what lies on the disk.
 
 import { lstat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { explain, Failure, parsed } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { glob, read, write } from '../system/files.ts'
@@ -14,8 +14,7 @@ import { buildJson, type Item, type Version } from './version.ts'
  */
 export async function versions(tree: string, log: Log): Promise<Version[]> {
   const found = await Promise.all(
-    (await glob(VERSIONS, tree)).map(async file => {
-      const directory = dirname(file)
+    (await glob(VERSIONS, tree)).map(async directory => {
       return readVersion(tree, directory).catch(error => {
         log.warn(`${join(tree, directory)}: left out, broken: ${explain(error)}
   hint: npx zx verify.ts --repair deletes it`)

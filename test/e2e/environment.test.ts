@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { execa } from 'execa'
 import { Interrupted } from '../../scripts/cli/errors.ts'
-import { type BuildContext, buildContext, carryOut, plan } from '../../scripts/pipeline.ts'
+import { type BuildContext, buildContext, carryOut } from '../../scripts/pipeline.ts'
 import { hostArchitecture } from '../../scripts/spec/architecture.ts'
 import { FORMATS } from '../../scripts/spec/format.ts'
 import { loadSpecs } from '../../scripts/spec/load.ts'
@@ -108,7 +108,7 @@ function start(house: Lxdocker, interruption: AbortSignal, udhcpcScript?: string
 async function build(house: Lxdocker, context: BuildContext) {
   const specs = await loadSpecs(join(house.dir, 'specs'))
   const all = products(specs, { architecture: hostArchitecture(), format: 'tar.zst' })
-  return carryOut(context, { plans: await plan(context, all), jobs: 1, list: async () => {} })
+  return carryOut(context, { products: all, jobs: 1, list: async () => {} })
 }
 
 test('two runs in one process do not meet: one is interrupted, the other ends', needed, async () => {

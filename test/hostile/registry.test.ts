@@ -3,7 +3,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { buildContext, carryOut, plan } from '../../scripts/pipeline.ts'
+import { buildContext, carryOut } from '../../scripts/pipeline.ts'
 import { hostArchitecture } from '../../scripts/spec/architecture.ts'
 import { loadSpecs } from '../../scripts/spec/load.ts'
 import { products } from '../../scripts/spec/product.ts'
@@ -80,7 +80,11 @@ test('LXD reads what was published', needs('lxd', 'skopeo', 'umoci', 'zstd'), as
   }
 })
 
-test('a blob that falls silent costs its image, no more', needed, async () => {
+test('a blob that falls silent, or a manifest that does not come, costs its image, no more', needed, async () => {
+  let list = () => {}
+  const listed = new Promise<void>(resolve => {
+    list = resolve
+  })
   const silent = repository('silent', {
     serve: { layer: answer => void answer.writeHead(200, { 'Content-Length': 500 }).write('x') },
   })
@@ -88,10 +92,12 @@ test('a blob that falls silent costs its image, no more', needed, async () => {
     new Map([
       ['good', repository('good')],
       ['silent', silent],
+      // It answers once the good image is listed.
+      ['slow', repository('slow', { serve: { manifest: answer => void listed.then(() => answer.destroy()) } })],
     ]),
   )
   const house = lxdocker()
-  for (const name of ['good', 'silent']) house.spec(name, `image: ${quiet.host}/${name}\n`)
+  for (const name of ['good', 'silent', 'slow']) house.spec(name, `image: ${quiet.host}/${name}\n`)
   const log = silentLog()
   const never = new AbortController().signal
   const out = join(house.dir, 'public')
@@ -115,10 +121,11 @@ test('a blob that falls silent costs its image, no more', needed, async () => {
     const context = buildContext(hurried(runner({ log, interruption: never })), log, options, [])
     const specs = await loadSpecs(join(house.dir, 'specs'))
     const wanted = products(specs, { architecture: hostArchitecture(), format: 'tar.zst' })
-    const [good, mute] = await carryOut(context, { plans: await plan(context, wanted), jobs: 2, list: async () => {} })
+    const [good, mute, slow] = await carryOut(context, { products: wanted, jobs: 2, list: async () => list() })
     equal(good?.action, 'built')
     equal(mute?.action, 'fail')
     match(String(mute?.why), /skopeo: nothing has come for 3 s/)
+    equal(slow?.action, 'fail')
   } finally {
     process.env.HOME = HOME
     quiet.stop()

@@ -1,6 +1,6 @@
 // What is written as YAML is read by go-yaml, which LXD and Incus use; skopeo does so with its registries.d.
 
-import { doesNotMatch, match } from 'node:assert/strict'
+import { doesNotMatch, match, rejects } from 'node:assert/strict'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,8 @@ import { test } from 'node:test'
 import { execa } from 'execa'
 import { yamlText } from '../../scripts/text/printable.ts'
 import { writeYaml } from '../../scripts/text/yaml.ts'
+import { readYaml } from '../../scripts/tools/skopeo.ts'
+import { run } from '../world/run.ts'
 import { needs } from '../world/tools.ts'
 
 /** What skopeo says of a registries.d that holds this text. */
@@ -81,5 +83,16 @@ test('it would notice: raw control characters and line separators are refused', 
       /yaml/i,
       JSON.stringify(character),
     )
+  }
+})
+
+test('a metadata.yaml passes; one that go-yaml refuses does not', needs('skopeo'), async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'metadata-'))
+  const file = join(directory, 'metadata.yaml')
+  writeFileSync(file, writeYaml({ architecture: 'amd64', creation_date: 1, properties: { a: yamlText('x\x7fb') } }))
+  await readYaml(run, directory)
+  for (const bad of ['a: "x\x7f"\n', 'a: *b\n', 'a: [\n']) {
+    writeFileSync(file, bad)
+    await rejects(readYaml(run, directory), /metadata\.yaml: .*yaml: /, bad)
   }
 })

@@ -1,5 +1,17 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
-import { chmod, chown, copyFile, link, mkdir, open, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Sink } from '../../scripts/system/copy.ts'
@@ -105,7 +117,9 @@ test('the names come in the order that is given, even such that look like flags'
   await writeFile(join(dir, 'first'), '')
   const out = join(await temporary(t), 'tar')
   await writeFile(out, await archive(plain, dir, ['first', '--version', 'root/link']))
-  equal(await plain(['tar', '--list', '--file', out]), 'first\n--version\nroot/link\n')
+  equal(await tar.list(plain, out), 'first\n--version\nroot/link\n')
+  await truncate(out, 700)
+  await rejects(tar.list(plain, out), /Unexpected EOF/)
 })
 
 test('a file or a compressor that is not there is a failure; so is a sink that takes no more', needed, async t => {

@@ -2,7 +2,7 @@ import { equal } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { onSilence } from '../../../scripts/system/silence.ts'
+import { watchTransfer } from '../../../scripts/system/silence.ts'
 
 /** A silent shell with a busy child, and how often it was found silent; the test says when a minute has passed. */
 function listen(t: TestContext) {
@@ -10,7 +10,7 @@ function listen(t: TestContext) {
   const shell = spawn('sh', ['-c', 'cat; :'], { stdio: ['pipe', 'pipe', 'inherit'] })
   t.after(() => shell.kill('SIGKILL'))
   let found = 0
-  const unlisten = onSilence(shell.pid as number, 60, () => {
+  const unlisten = watchTransfer(shell.pid as number, { silence: 60 }, () => {
     found += 1
   })
   t.after(unlisten)

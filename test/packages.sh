@@ -1,0 +1,18 @@
+# What the tests need beside the tools of the program; scripts/setup.sh --test reads it.
+# shellcheck shell=sh
+
+# command:Debian package
+tools="$tools
+	git:git update-ca-certificates:ca-certificates lxd:lxd lxc:lxd-client dnsmasq:dnsmasq-base docker-registry:docker-registry
+	shellcheck:shellcheck gcc:gcc setfattr:attr curl:curl unshare:util-linux nsenter:util-linux mmdebstrap:mmdebstrap ip:iproute2
+	setcap:libcap2-bin busybox:busybox-static qemu-aarch64-static:qemu-user-static htpasswd:apache2-utils nginx:nginx-light
+	caddy:caddy wrk:wrk chromium:chromium"
+
+is_static() { ! LC_ALL=C ldd "$1" 2>/dev/null | grep -q '=>'; }
+
+# Packages that a command alone does not tell.
+print_other_packages() {
+	busybox=$(command -v busybox) && ! is_static "$busybox" && echo ' busybox-static'
+	keyring=/usr/share/keyrings/debian-archive-keyring
+	[ -e $keyring.gpg ] || [ -e $keyring.pgp ] || echo ' debian-archive-keyring'
+}
