@@ -4,9 +4,7 @@ default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 print_envfile_variables() {
 	[ -n "$LXDOCKER_ENVFILE" ] || return 0
-	if [ -d "$LXDOCKER_ENVFILE" ] || [ ! -r "$LXDOCKER_ENVFILE" ]; then
-		exit_with_error "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
-	fi
+	{ [ ! -d "$LXDOCKER_ENVFILE" ] && [ -r "$LXDOCKER_ENVFILE" ]; } || exit_with_error "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
 	while IFS= read -r pair || [ -n "$pair" ]; do
 		case $pair in
 		'' | '#'*) ;;
@@ -55,15 +53,12 @@ resolve_program() {
 
 # write_command FILE TEXT
 write_command() {
-	command_file=$1 text=$2
-	eval "set -- $text"
+	command_file=$1
+	eval "set -- $2"
 	[ $# -gt 0 ] || exit_with_error 'there is nothing to run'
 	resolve_program "$1"
-	if [ "$program" != "$1" ]; then
-		shift
-		text=$(print_quoted "$program" "$@")
-	fi
-	print_append "$text" >"$command_file"
+	shift
+	print_append "$(print_quoted "$program" "$@")" >"$command_file"
 }
 
 # Prints the words of a text. As in a shell, blanks separate words, and quotes and backslashes protect blanks; nothing is expanded.

@@ -29,19 +29,14 @@ start_supervisor() {
 	exec 6<&-
 }
 
-# Waits for the end of a child, which a signal does not hide: what `wait` returns may be the signal's number or the status, and
-# nobody could tell. PID 1 reaps orphans meanwhile.
-wait_for_child() {
-	while
-		wait "$1"
-		[ -d "/proc/$1" ]
-	do :; done
-}
-
-# Until the supervisor writes one, or is gone.
+# Until the supervisor writes one, or is gone. What `wait` returns may be a signal's number or a status, and nobody could tell. PID 1
+# reaps orphans meanwhile.
 wait_for_line() {
 	(read -r _ <&4) &
-	wait_for_child $!
+	while
+		wait $!
+		[ -d "/proc/$!" ]
+	do :; done
 }
 
 # end_with_supervisor PID. The application may kill the child that waits. Nothing here redirects a descriptor of PID 1, not even for a
@@ -90,13 +85,10 @@ run_prelaunch_script() {
 	[ "$status" = 0 ] || log_line "/lxd-prelaunch ended with status $status"
 }
 
-# Some applications send a signal to all processes when they end.
-survive_signals() { trap : HUP INT QUIT USR1 USR2 TERM; }
-
 # A stop without a program ends the instance.
 answer_signals() {
 	exec 5>&-
-	survive_signals
+	trap : HUP USR1 USR2 TERM
 	while :; do
 		read -r signal <&3 || continue
 		case $signal in
@@ -149,7 +141,7 @@ should_restart() {
 
 # Runs the application again and again as the restart policy says. The first line is PID 1's word that it is the application's user.
 supervise() {
-	survive_signals
+	trap : HUP INT QUIT USR1 USR2 TERM # some applications send one to all processes when they end
 	read -r signal <&3
 	echo "$signal" >&3
 	answer_signals &

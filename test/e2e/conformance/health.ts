@@ -40,6 +40,12 @@ async function becomes(it: Instance, word: string): Promise<void> {
   equal(await state(it), word)
 }
 
+/** The first run ends while it is checked, the second one is the probe's. */
+const UNTIL_CHECKED = `[ ! -e /probe/second ] || exec /probe/probe
+touch /probe/second
+until [ -s /probe/check ]; do sleep 0.1; done
+exit 3`
+
 export const health: Table = {
   'health: healthy, unhealthy, healthy': {
     image: checked({ Retries: 3 }, { files: { 'run/': {} } }),
@@ -131,6 +137,28 @@ export const health: Table = {
       await says(it, 'healthy')
       await it.inside('touch', '/probe/sick')
       await says(it, 'unhealthy')
+    },
+  },
+  'health: beside an application that is PID 1': {
+    image: checked({}, { spec: 'disable_supervisor: true\n', files: { 'run/': {} } }),
+    async see(it) {
+      equal((await it.event('start')).pid, 1)
+      await says(it, 'healthy')
+      await it.inside('touch', '/probe/sick')
+      await becomes(it, 'unhealthy')
+    },
+  },
+  'health: a check in flight ends with its application': {
+    image: checked(
+      { Test: ['CMD', '/busybox-lxd', 'sh', '-c', '[ -e /probe/check ] || echo $$ >/probe/check; exec sleep 3600'] },
+      {
+        spec: 'restart: on-failure\n',
+        config: { Entrypoint: ['/busybox-lxd', 'sh', '-c', UNTIL_CHECKED] },
+      },
+    ),
+    async see(it) {
+      await it.event('ready')
+      equal(await it.inside('sh', '-c', 'ls -d "/proc/$(cat /probe/check)" 2>/dev/null || true'), '')
     },
   },
   'health: restart_unhealthy': {

@@ -1,9 +1,10 @@
 // Rows: environment, command line, working directory.
 
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, match } from 'node:assert/strict'
 import { probe } from '../../world/probe.ts'
 import type { Made, Table } from './row.ts'
 import { DEFAULT_PATH, endsSaying, environment, runsAs } from './see.ts'
+import { ACCOUNTS } from './user.ts'
 
 const NASTY = {
   QUOTES: `it's "quoted"`,
@@ -33,6 +34,21 @@ const NASTY = {
   user: 'not lxdocker’s',
   state: '/not/lxdocker’s',
 }
+
+/** Docker's own limit is the kernel's: 128 KiB a variable. */
+const HUGE = {
+  ONE: 'x'.repeat(130_000),
+  ...Object.fromEntries(Array.from({ length: 1800 }, (_, n) => [`V${n}`, "it's ".repeat(20)])),
+}
+const DEFAULTS = { PATH: DEFAULT_PATH, HOME: '/', container: 'lxc' }
+
+const PID_1 = `kill -0 1 && echo alive
+echo out >>/proc/1/fd/1
+tr '\\0' '\\n' </proc/1/environ | grep CRON
+trap 'echo hup; kill 1' HUP
+trap 'exit 5' TERM
+kill -s HUP 1
+while :; do sleep 0.1; done`
 
 const program = { content: probe(), mode: 0o755 }
 const variables = (env: Record<string, string>) => Object.entries(env).map(([name, value]) => `${name}=${value}`)
@@ -105,6 +121,65 @@ export const process: Table = {
     image: { config: { Env: ['HOSTNAME=image', 'container=image'] } },
     instance: { config: { 'environment.HOSTNAME': 'own' } },
     see: async it => equal(environment(await it.event('start')).HOSTNAME, 'own'),
+  },
+  'env: 300 KB': {
+    image: { config: { Env: variables(HUGE) } },
+    see: async it => deepEqual(environment(await it.event('start')), { ...DEFAULTS, ...HUGE, HOSTNAME: it.name }),
+  },
+  'env: LXDOCKER_ENVFILE': {
+    instance: {
+      config: {
+        'environment.LXDOCKER_ENVFILE': '/etc/secrets',
+        'user.lxdocker_init_script': '#!/busybox-lxd sh\nprintf \'# none\\nA=b "c"\\nD=\\nE=f\' >/etc/secrets\n',
+      },
+    },
+    async see(it) {
+      const { A, D, E } = environment(await it.event('start'))
+      deepEqual([A, D, E], ['b "c"', '', 'f'])
+    },
+  },
+  'env: LXDOCKER_ENVFILE that is not there': {
+    instance: { config: { 'environment.LXDOCKER_ENVFILE': '/run/secrets' } },
+    see: endsSaying(/^lxdocker: LXDOCKER_ENVFILE: cannot read \/run\/secrets$/m),
+  },
+  'start: what the application may do with PID 1': {
+    image: {
+      files: ACCOUNTS,
+      config: {
+        User: 'app',
+        Env: variables({ CRON: 'reads it', PATH: '/bin' }),
+        Entrypoint: ['/busybox-lxd', 'sh', '-c', PID_1],
+        Cmd: [],
+      },
+    },
+    async see(it) {
+      await it.says(/^alive$(.|\n)*^out$(.|\n)*^CRON=reads it$(.|\n)*^hup$/m)
+      await it.ended()
+      await it.says(/ended with status 5$/m)
+    },
+  },
+  'start: no process shows a script': {
+    async see(it) {
+      await it.event('ready')
+      const lines = await it.inside('sh', '-c', 'for p in /proc/[0-9]*; do tr "\\0\\n" "  " <$p/cmdline; echo; done')
+      deepEqual(
+        lines.split('\n').filter(line => line.length > 100),
+        [],
+      )
+      match(lines, /^sh \/dev\/\.lxdocker\/init relay \d+ $/m)
+    },
+  },
+  'start: a writer whose reader has ended ends, too': {
+    image: {
+      config: {
+        Entrypoint: ['/busybox-lxd', 'sh', '-c', 'while :; do echo y; done | head -n 1; echo gone; exit 4'],
+        Cmd: [],
+      },
+    },
+    async see(it) {
+      await it.ended()
+      await it.says(/^gone$(.|\n)*ended with status 4$/m)
+    },
   },
   'argv: Entrypoint with Cmd, byte for byte': words(['/probe/probe', ...NOT_WORDS], NOT_WORDS, [
     '/probe/probe',

@@ -5,6 +5,7 @@ import type { Start } from '../../world/probe.ts'
 import { waitFor } from '../../world/wait.ts'
 import type { Instance } from './instance.ts'
 import type { Made, Row, Table } from './row.ts'
+import { endsSaying } from './see.ts'
 import { ACCOUNTS } from './user.ts'
 
 const starts = async (it: Instance) => (await it.events()).filter(one => one.event === 'start') as Start[]
@@ -42,6 +43,11 @@ const STATUS_0 = /^lxdocker: the application ended with status 0$/m
 /** Goes on until it is stopped. */
 const always: Made = { spec: 'restart: always\n', config: { Cmd: ['exit', '0'] } }
 
+const shell = (script: string, spec = ''): Made => ({
+  spec,
+  config: { Entrypoint: ['/busybox-lxd', 'sh', '-c', script], Cmd: [] },
+})
+
 export const restart: Table = {
   'restart: no is the default, a status': runs(1, STATUS_3, { does: ['exit', '3'] }),
   'restart: no is the default, success': runs(1, STATUS_0, { does: ['exit', '0'] }),
@@ -68,6 +74,18 @@ export const restart: Table = {
     does: ['exit', '3'],
   }),
   'restart: the instance says on-failure:1': runs(2, STATUS_3, { instance: 'on-failure:1', does: ['exit', '3'] }),
+  'restart: LXDOCKER_RESTART that is no policy': {
+    instance: { config: { 'environment.LXDOCKER_RESTART': 'allways' } },
+    see: endsSaying(/^lxdocker: LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: allways$/m),
+  },
+  'restart: on-failure, success of one that ends its process group': {
+    image: shell(`trap 'sleep 1; echo tidied; exit 0' TERM; kill 0; sleep 9; exit 1`, 'restart: on-failure\n'),
+    async see(it) {
+      await it.ended()
+      await it.says(/^tidied$(.|\n)*^lxdocker: the application ended with status 0$/m)
+      deepEqual(await pauses(it), [])
+    },
+  },
   'restart: always, after success': {
     image: always,
     async see(it) {

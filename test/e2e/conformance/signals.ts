@@ -2,7 +2,8 @@
 
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { Event } from '../../world/probe.ts'
-import type { Table } from './row.ts'
+import type { Made, Row, Table } from './row.ts'
+import { endsSaying } from './see.ts'
 
 /** Each as an image may spell it → its number. */
 const SPELLINGS: Record<string, number> = {
@@ -76,6 +77,24 @@ const early = (spec = ''): Table[string] => ({
   },
 })
 
+/** All but KILL, STOP, CHLD, the C library's own, PIPE, which liblxc ignores, and those that mean a stop. */
+const PASSED = Array.from({ length: 64 }, (_, n) => n + 1).filter(
+  number => ![9, 17, 19, 32, 33, 13, 2, 15, 30].includes(number),
+)
+
+/** It catches its stop signal and goes on. */
+const killed = (made: Made, seconds: number): Row => ({
+  image: { ...made, config: { ...made.config, Cmd: ['catch', '15'] } },
+  async see(it) {
+    await it.event('ready')
+    await it.stop()
+    await it.says(new RegExp(`^lxdocker: the application has not ended within ${seconds} s: SIGKILL$`, 'm'))
+    await it.says(/^lxdocker: the application ended with status 137, as by signal 9$/m)
+    // With no time at all it may have died before it could record the signal.
+    if (seconds > 0) deepEqual(signals(await it.events()), [15])
+  },
+})
+
 export const signal: Table = {
   'signals: a slow application gets its time': slow(15),
   'signals: a slow application, SIGINT': slow(2),
@@ -85,6 +104,28 @@ export const signal: Table = {
   'signals: SIGINT becomes the stop signal': becomes('INT'),
   'signals: lxc stop before the application has started': early(),
   'signals: lxc stop before the application has started, as PID 1': early('disable_supervisor: true\n'),
+  'signals: every signal reaches the application': {
+    image: { config: { Cmd: [...PASSED.flatMap(number => ['catch', String(number)]), 'stop', '15', '0'] } },
+    async see(it) {
+      await it.event('ready')
+      for (const [nth, number] of PASSED.entries()) {
+        await it.signal(String(number))
+        await it.event('signal', nth)
+      }
+      await it.stop()
+      deepEqual(signals(await it.events()), [...PASSED, 15])
+    },
+  },
+  'signals: SIGKILL after stop_timeout': killed({ spec: 'stop_timeout: 2\n' }, 2),
+  'signals: SIGKILL after LXDOCKER_STOP_TIMEOUT': {
+    ...killed({ spec: 'stop_timeout: -1\n' }, 0),
+    instance: { config: { 'environment.LXDOCKER_STOP_TIMEOUT': '0' } },
+  },
+  'signals: SIGKILL after the image’s StopTimeout': killed({ by: 'v2s2', config: { StopTimeout: 1 } }, 1),
+  'signals: LXDOCKER_STOP_TIMEOUT that is not a number': {
+    instance: { config: { 'environment.LXDOCKER_STOP_TIMEOUT': '10s' } },
+    see: endsSaying(/^lxdocker: LXDOCKER_STOP_TIMEOUT: not a number of seconds: 10s$/m),
+  },
   'signals: HUP, USR1, USR2, WINCH reach the application': {
     image: { config: { Cmd: ['catch', '1', 'catch', '10', 'catch', '12', 'catch', '28', 'stop', '15', '0'] } },
     async see(it) {

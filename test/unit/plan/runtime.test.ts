@@ -60,6 +60,11 @@ test("the spec's keys replace the image's fields, its variables come on top", ()
   })
 })
 
+test("StopTimeout is Docker's: 0 is a time, null is none", () => {
+  const timeout = (config: object) => runtime({ Cmd: ['c'], ...config }).stopTimeout
+  assert.deepEqual([{ StopTimeout: 0 }, { stoptimeout: 7 }, { StopTimeout: null }, {}].map(timeout), [0, 7, 300, 300])
+})
+
 test("another entrypoint drops the image's command, as docker run does", () => {
   const config = { Entrypoint: ['/e'], Cmd: ['c'] }
   const { entrypoint, command } = runtime(config, { ...keys, entrypoint: ['/f'] })

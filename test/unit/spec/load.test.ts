@@ -106,6 +106,7 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
     { 'web.yaml': 'image: a\nstop_signal: FOO\n' },
     /web\.yaml:2:14: stop_signal: "FOO" is not a signal/,
   ],
+  ['a stop timeout below -1', { 'web.yaml': 'image: a\nstop_timeout: -2\n' }, /web\.yaml:2:15: stop_timeout: /],
   [
     'restart without the supervisor',
     { 'web.yaml': 'image: a\ndisable_supervisor: true\nrestart: always\n' },
