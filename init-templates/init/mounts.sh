@@ -86,7 +86,8 @@ fill_volumes() {
 	while read -r _ _ _ root point options rest; do
 		volume=$(printf '%b' "$point")
 		case $options in ro | ro,*) continue ;; esac
-		if [ ! -d "$volume" ] || [ ! -O "$volume" ]; then continue; fi
+		[ -d "$volume" ] || continue
+		[ -O "$volume" ] || [ -d "$volume/.lxdocker-$(hostname).whole" ] || continue
 		case "$root $rest" in *custom[/_]*_*) ;; *) is_image_volume "$volume" || continue ;; esac
 		fill_volume "$volume"
 	done <$state/mounts
