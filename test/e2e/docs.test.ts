@@ -274,7 +274,7 @@ describe('the documentation', needed, () => {
     ok(log.includes(`version ${version - 1}: -g daemon off;`), log)
     // The chapter starts the instance anew.
     await runs('nginx -g daemon off;')
-    match(await chapter('Commands inside'), /syntax of 0\n.*index\.html.*inet /s)
+    match(await chapter('Commands inside'), /syntax of 0\nnginx\n.*inet /s)
     equal(await sh(`${client} in web nginx -t`), 'syntax of 0')
     await waitFor('the log', async () => (await inside('/var/log/web.log').catch(() => '')).includes('daemon off;'))
     await chapter('Stop')
