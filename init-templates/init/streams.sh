@@ -30,12 +30,17 @@ start_writer() {
 
 open_streams() { [ "$tty" = true ] || exec </dev/null >$state/output 2>&1 7>&-; }
 
-# write_output BYTES copies what it reads to the console as it comes and to the log, if there is one. One that is larger becomes LOG.1.
-# Some applications send a signal to all processes when they end.
+# write_output BYTES copies what it reads to the console, and to the log for as long as there are processes to be had. Some applications
+# send a signal to all processes when they end.
 write_output() {
 	exec 4>&1 7>&-
 	trap '' HUP INT QUIT PIPE TERM USR1 USR2
-	[ -n "$log" ] || exec cat
+	[ -z "$log" ] || (write_log "$1")
+	exec cat
+}
+
+# A log that is larger than BYTES becomes LOG.1.
+write_log() {
 	count=1 most=$(($1 / 16384)) said=
 	while
 		[ ! -f "$log" ] || [ "$(stat -L -c %s "$log")" -lt "$1" ] || as_owner mv -f "$log" "$log.1"

@@ -129,3 +129,16 @@ test('signals for all processes do not end it', async () => {
   equal(String(shown()), 'before after')
   equal(readFileSync(log, 'utf8'), 'before after')
 })
+
+test('the console gets the rest when the log cannot go on', async () => {
+  const log = place('app.log')
+  const { child, shown, ended } = writer(log)
+  child.stdin.write('before ')
+  await waitFor('the first word', () => shown().length > 0)
+  const [inner] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ')
+  process.kill(Number(inner), 'SIGKILL')
+  await waitFor('the fallback', () => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith('cat'))
+  child.stdin.end('x'.repeat(200_000))
+  deepEqual(await ended, [0, null])
+  ok(String(shown()).endsWith('xxx'))
+})
