@@ -26,7 +26,7 @@ write_variables() {
 	# `env` takes the last of equal names.
 	{
 		printf 'set -- "$@" '
-		print_quoted "PATH=$default_path" "HOSTNAME=$(hostname)" "HOME=$home"
+		print_quoted "PATH=$default_path" "HOSTNAME=$(hostname)"
 		printf '%s ' "$image_variables"
 		print_envfile_variables
 		print_instance_variables

@@ -11,6 +11,7 @@ start_instance() {
 	[ -e $state/booted ] || exit 127
 	. $state/settings
 	cd "$workdir" || exit 127
+	open_streams
 	if [ "$supervised" = true ]; then
 		print_append sh $state/init relay "$supervisor" >$state/relay
 		exec 4<$state/lines
@@ -27,11 +28,12 @@ check_settings() {
 	on-failure:[1-9]*) is_number "${restart#*:}" ;;
 	*) false ;;
 	esac || exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
+	case $log in '' | /*) ;; *) exit_with_error "LXDOCKER_LOG: not an absolute path: $log" ;; esac
 	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
 }
 
 write_settings() {
-	for name in supervisor uid gid login home path workdir stop_signal health_file; do
+	for name in supervisor uid gid login home path workdir stop_signal health_file tty writer; do
 		printf %s "$name="
 		eval "print_quoted \"\$$name\""
 		echo
@@ -39,7 +41,7 @@ write_settings() {
 }
 
 boot() {
-	supervisor=$$ health_file=''
+	supervisor=$$ health_file='' writer=''
 	mount_shared_memory
 	mount_tmp_and_run
 	restore_init
@@ -48,11 +50,10 @@ boot() {
 	run_prelaunch_script
 
 	workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user}
-	restart=${LXDOCKER_RESTART:-$restart} stop_timeout=${LXDOCKER_STOP_TIMEOUT:-$stop_timeout}
+	restart=${LXDOCKER_RESTART:-$restart} log=${LXDOCKER_LOG:-$log} stop_timeout=${LXDOCKER_STOP_TIMEOUT:-$stop_timeout}
 	check_settings
 	resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$image_stop_signal}"
 	resolve_user
-	chown "$uid" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2
 	mkdir -p "$workdir"
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
 	(umask 077 && touch $state/variables $state/application $state/check)
@@ -64,6 +65,7 @@ boot() {
 		# A check whose program is not there fails each time.
 		(write_command $state/check "$health_test") || print_append false >$state/check
 	fi
+	choose_streams "$text"
 	write_settings
 	: >$state/booted
 }
@@ -82,6 +84,7 @@ supervise)
 		watch_health
 	fi
 	;;
+exec) shift && run_beside "$@" ;;
 relay) end_with_supervisor "$2" ;;
 watch)
 	echo $$

@@ -46,6 +46,8 @@ end_with_supervisor() {
 	until [ -e $state/status ] || [ ! -d "/proc/$1" ]; do wait_for_line; done
 	status=137
 	read -r status <$state/status
+	. $state/settings
+	wait_for_writer
 	exit "$status"
 }
 
@@ -87,14 +89,14 @@ run_prelaunch_script() {
 
 # A stop without a program ends the instance.
 answer_signals() {
-	exec 5>&-
+	exec 5>&- 7>&-
 	trap : HUP USR1 USR2 TERM
 	while :; do
 		read -r signal <&3 || continue
 		case $signal in
 		2 | 15 | 30) # INT, TERM, PWR
 			if [ "$stop_timeout" -ge 0 ] && [ ! -e $state/stopping ]; then kill_later & fi
-			stop_program "$stop_signal" || end_instance 0
+			stop_program "$stop_signal" || { end_instance 0 && kill -s KILL $$; }
 			stop_health_watcher # an application that is asked to end may well be unhealthy until it has
 			;;
 		*) signal_program "$signal" ;;
@@ -115,6 +117,9 @@ run_application() {
 	# A shell cannot tell a signal from an exit status above 128.
 	if [ "$status" -gt 128 ]; then signal=", as by signal $((status - 128))"; else signal=''; fi
 	log_line "the application ended with status $status$signal"
+	if [ "$status" = 100 ] || { [ "$status" != 0 ] && grep -Eq "^[^']*'[^']*init'" $state/application; }; then
+		log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that' # s6 and runit end with 100
+	fi
 	read -r session <$state/program
 	rm $state/program
 	stop_health_watcher
@@ -145,6 +150,7 @@ supervise() {
 	read -r signal <&3
 	echo "$signal" >&3
 	answer_signals &
+	open_streams
 	restarts=0 delay=1
 	while
 		rm -f $state/unhealthy
@@ -155,8 +161,9 @@ supervise() {
 	do
 		kill_session
 		log_line "restarting it in $delay s"
-		sleep $delay 3>&- 5>&-
+		sleep $delay >/dev/null 2>&1 3>&- 5>&-
 		restarts=$((restarts + 1)) delay=$((delay < 30 ? delay * 2 : 60))
 	done
+	kill_session # it may hold the pipe that the last lines are in
 	exit "$status"
 }

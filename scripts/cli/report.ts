@@ -15,9 +15,8 @@ export interface Outcome {
   serial: string | undefined
   fingerprint: string | undefined
   digest: string | undefined
-  /** PID 1 of its instances is lxdocker, not the application. */
+  /** PID 1 of its instances is lxdocker; where there was something to choose: which it is, and why. */
   supervised?: boolean | undefined
-  /** Which it is and why, where there was something to choose. */
   pid1?: string | undefined
 }
 
@@ -27,8 +26,7 @@ const WORDS = { keep: 'unchanged', build: 'to build', built: 'built', fail: 'fai
 export function printOutcome(log: Log, { action, why, serial, pid1, ...product }: Outcome): void {
   const words = [WORDS[action].padEnd(9), title(product)]
   if (action !== 'fail' && serial) words.push(serial)
-  const choice = pid1 ? `; PID 1 is ${pid1}` : ''
-  const line = `${words.join(' ')}${action === 'keep' ? '' : `: ${why}`}${choice}`
+  const line = `${words.join(' ')}${action === 'keep' ? '' : `: ${why}`}${pid1 ? `; PID 1 is ${pid1}` : ''}`
   if (action !== 'fail') log.info(line)
   else log.warn(`${line}\n  ${serial ? `version ${serial} stays published` : 'nothing of it is published'}`)
 }

@@ -20,6 +20,8 @@ export function init(template: string, runtime: RuntimeConfig, supervised: boole
     supervised,
     restart: runtime.restart,
     restart_unhealthy: runtime.restartUnhealthy,
+    log: runtime.log,
+    tty: runtime.tty ?? '',
     health_interval: health.interval,
     health_start_interval: health.startInterval,
     health_start_period: Math.ceil(health.startPeriod),

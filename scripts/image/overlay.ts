@@ -14,6 +14,9 @@ export interface Overlay {
   payload: Payload
 }
 
+/** Runs a command as the application runs. */
+const EXEC = '#!/busybox-lxd sh\nexec /busybox-lxd sh /dev/.lxdocker/init exec "$@"\n'
+
 const UDHCPC_SCRIPT = '/lxd-udhcpc-default.script.real'
 
 /** @returns how to lay the files in; the scripts are rendered by then, since they may fail */
@@ -32,6 +35,7 @@ export function overlay({ runtime, supervised, payload }: Overlay): (run: Run, r
     // A template's target keeps its mode, and one behind an absolute link would keep the instance from starting.
     for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'])
       await image.place({ path, content: '', mode: 0o644 })
+    await image.place({ path: '/lxd-exec', content: EXEC, mode: 0o755 })
     await image.place({ path: '/lxd-prelaunch', content: '', mode: 0o755 })
   }
 }

@@ -8,14 +8,8 @@ import type { Pid1 } from '../tree/version.ts'
 /** The last components of a program's name and of the file that it leads to, and what that holds, a character for each byte. */
 type Program = { names: string[]; text: string }
 
-interface Init {
-  name: string
-  is: (program: Program) => boolean
-  /** It does nothing as another process than PID 1, where it knows LXD's stop signal. */
-  insists?: true
-  /** As another process it warns without this option. */
-  option?: string
-}
+/** One that insists does nothing unless it is PID 1, and then knows LXD's stop signal. Without the option it warns unless it is. */
+type Init = { name: string; is: (program: Program) => boolean; insists?: true; option?: string }
 
 // Before version 3 s6-overlay did not insist, nor did it know SIGPWR.
 const s6 = ({ names, text }: Program) =>
@@ -33,9 +27,8 @@ const INITS: Init[] = [
   })),
 ]
 
-/** An init is small; larger programs are not read. */
+/** Larger programs are no inits. */
 const MAX_BYTES = 8 << 20
-
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**

@@ -20,6 +20,10 @@ export interface RuntimeConfig {
   stopTimeout: number
   restart: string
   restartUnhealthy: boolean
+  /** `PATH` or `PATH,SIZE`; empty for none. */
+  log: string
+  /** undefined: for a shell alone. */
+  tty: boolean | undefined
   health: Health
 }
 
@@ -62,6 +66,8 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfi
     stopTimeout: keys.stop_timeout ?? config.StopTimeout ?? STOP_TIMEOUT,
     restart: keys.restart ?? 'no',
     restartUnhealthy: keys.restart_unhealthy ?? false,
+    log: keys.log ?? '',
+    tty: keys.tty,
     health: health(config),
   }
 }

@@ -42,8 +42,8 @@ export const schema = z
     max_size: size.optional().describe('What the image may take unpacked, e.g. 8GiB; --max-size by default'),
     disable_supervisor: z
       .boolean()
-      .default(false)
-      .describe('true: the entrypoint itself is PID 1, for images that bring a supervisor such as s6-overlay'),
+      .optional()
+      .describe('true: the entrypoint itself is PID 1, the default for inits that insist on it such as s6-overlay'),
     entrypoint: commandLine.optional().describe("Replaces the image's entrypoint, drops its command"),
     command: commandLine.optional().describe("Replaces the image's command"),
     user: scalar.optional().describe('name, uid, name:group or uid:gid'),
@@ -64,10 +64,19 @@ export const schema = z
       .boolean()
       .optional()
       .describe("true: the application is restarted when the image's health check fails"),
+    log: z
+      .string()
+      .regex(/^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
+      .optional()
+      .describe("A file for the application's output; above SIZE, 10MB by default, it becomes PATH.1"),
+    tty: z
+      .boolean()
+      .optional()
+      .describe("true: the application's standard streams are the console, as with docker run -t"),
   })
   .superRefine((keys, context) => {
     if (!keys.disable_supervisor) return
-    for (const key of ['restart', 'restart_unhealthy'] as const) {
+    for (const key of ['restart', 'restart_unhealthy', 'log'] as const) {
       if (keys[key] === undefined) continue
       context.addIssue({
         code: 'custom',

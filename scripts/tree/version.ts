@@ -49,9 +49,8 @@ const imageSummary = z.object({
   stopSignal: line,
   /** false: the application itself is PID 1. */
   supervised: z.boolean(),
-  /** LXD's own stop signal ends PID 1. */
+  /** LXD's own stop signal ends PID 1; where there was something to choose: which it is, and why. */
   stoppable: z.boolean().optional(),
-  /** Which is PID 1 and why, where there was something to choose. */
   pid1: line.optional(),
 })
 

@@ -47,6 +47,7 @@ const NGINX = (version: number): Entries => ({
   'usr/sbin/': {},
   'usr/sbin/nginx': {
     content: `#!/bin/sh
+[ "$1" != -t ] || exec echo "syntax of $(id -u)"
 trap exit QUIT
 echo "version ${version}: $*"
 httpd -p 80 -h /usr/share/nginx/html
@@ -67,7 +68,7 @@ const NGINX_CONFIG: Config = {
   ExposedPorts: { '80/tcp': {} },
 }
 
-const HOME_ASSISTANT: Entries = {
+const APPLIANCE: Entries = {
   init: { content: '#!/bin/sh\ntrap exit TERM\necho up\nwhile :; do sleep 0.2; done\n', mode: 0o755 },
 }
 
@@ -100,7 +101,7 @@ describe('the documentation', needed, () => {
       `\n[[registry]]\nprefix = "ghcr.io"\nlocation = "${hub.host}"\ninsecure = true\n`,
     )
     await pushNginx(1)
-    await push('home-assistant/home-assistant:stable', { Entrypoint: ['/init'] }, HOME_ASSISTANT)
+    await push('example/appliance:3', { Entrypoint: ['/init'] }, APPLIANCE)
     checkOut(house)
     await keepPrivate()
   })
@@ -182,7 +183,7 @@ describe('the documentation', needed, () => {
   }
 
   test('README.md', async t => {
-    for (const name of ['specs/web.yaml', 'specs/home-assistant.yaml']) {
+    for (const name of ['specs/web.yaml', 'specs/appliance.yaml']) {
       const example = EXAMPLES.find(one => fileOf(one) === name)
       writeFileSync(join(house, name), String(example?.text))
     }
@@ -271,7 +272,11 @@ describe('the documentation', needed, () => {
     const log = await chapter('Logs')
     match(log, /127\.0\.0\.1\s+localhost/)
     ok(log.includes(`version ${version - 1}: -g daemon off;`), log)
-    match(await chapter('A shell inside'), /inet .*\/usr\/share\/nginx\/html$/s)
+    // The chapter starts the instance anew.
+    await runs('nginx -g daemon off;')
+    match(await chapter('Commands inside'), /syntax of 0\n.*index\.html.*inet /s)
+    equal(await sh(`${client} in web nginx -t`), 'syntax of 0')
+    await waitFor('the log', async () => (await inside('/var/log/web.log').catch(() => '')).includes('daemon off;'))
     await chapter('Stop')
 
     const before = await kept()

@@ -24,6 +24,8 @@ const runtime: RuntimeConfig = {
   stopTimeout: 300,
   restart: 'on-failure:3',
   restartUnhealthy: true,
+  log: '/var/log/app.log,1MB',
+  tty: undefined,
   health: { test: ['check'], interval: 0.5, timeout: 1, startPeriod: 2, startInterval: 3, retries: 4 },
 }
 

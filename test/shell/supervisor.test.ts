@@ -56,6 +56,8 @@ const plain: RuntimeConfig = {
   stopTimeout: 300,
   restart: 'no',
   restartUnhealthy: false,
+  log: '',
+  tty: undefined,
   health: { test: [], interval: 3, timeout: 1, startPeriod: 0, startInterval: 1, retries: 1 },
 }
 

@@ -20,11 +20,15 @@ export function clean(start: Start): void {
   equal(start.umask, 0o022)
   deepEqual(start.blocked, [], 'no signal is blocked')
   deepEqual(start.ignored, start.pid === 1 ? [SIGPIPE] : [], 'no signal is ignored')
-  const descriptors = start.descriptors.map(({ fd, uid }) => [fd, uid])
   deepEqual(
-    descriptors,
-    [0, 1, 2].map(fd => [fd, start.uids[0]]),
-    'three descriptors, the user’s own',
+    start.descriptors.map(({ fd }) => fd),
+    [0, 1, 2],
+    'three descriptors',
+  )
+  deepEqual(
+    start.descriptors.slice(1).map(({ uid, terminal }) => [uid, terminal]),
+    [1, 2].map(() => [start.uids[0], start.pid === 1]),
+    'the user’s own; a terminal for PID 1 alone',
   )
   deepEqual([start.opened['/dev/stdout'], start.opened['/dev/stderr']], [0, 0], '/dev/stdout opens')
 }

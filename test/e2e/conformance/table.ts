@@ -1,13 +1,16 @@
 // Every row of the conformance suite.
 
+import { exec } from './exec.ts'
 import { health } from './health.ts'
 import { images } from './images.ts'
+import { inits } from './inits.ts'
 import { network } from './network.ts'
 import { overrides } from './overrides.ts'
 import { process } from './process.ts'
 import { restart } from './restart.ts'
 import type { Table } from './row.ts'
 import { signal } from './signals.ts'
+import { streams } from './streams.ts'
 import { user } from './user.ts'
 
 const all: Table = {
@@ -15,6 +18,9 @@ const all: Table = {
   ...process,
   ...signal,
   ...restart,
+  ...inits,
+  ...streams,
+  ...exec,
   ...overrides,
   ...health,
   ...network,

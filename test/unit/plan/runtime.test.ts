@@ -5,7 +5,7 @@ import { imageConfigJson } from '../../../scripts/source/config.ts'
 import { reference } from '../../../scripts/spec/reference.ts'
 import type { Keys } from '../../../scripts/spec/schema.ts'
 
-const keys: Keys = { image: reference.parse('a'), disable_supervisor: false }
+const keys: Keys = { image: reference.parse('a') }
 
 const runtime = (config: object | null, own = keys) =>
   runtimeConfig(imageConfigJson.parse(JSON.stringify({ config })), own)
@@ -21,6 +21,8 @@ test('what neither image nor spec says has the defaults of OCI and Docker', () =
     stopTimeout: 300,
     restart: 'no',
     restartUnhealthy: false,
+    log: '',
+    tty: undefined,
     health: { test: [], interval: 30, timeout: 30, startPeriod: 0, startInterval: 5, retries: 3 },
   })
 })
@@ -43,6 +45,8 @@ test("the spec's keys replace the image's fields, its variables come on top", ()
     stop_timeout: 0,
     restart: 'always',
     restart_unhealthy: true,
+    log: '/var/log/app.log,1MB',
+    tty: true,
   }
   const made = runtime(config, { ...keys, ...own, command: ['d'] })
   assert.deepEqual(made, {
@@ -55,6 +59,8 @@ test("the spec's keys replace the image's fields, its variables come on top", ()
     stopTimeout: 0,
     restart: 'always',
     restartUnhealthy: true,
+    log: '/var/log/app.log,1MB',
+    tty: true,
   })
 })
 

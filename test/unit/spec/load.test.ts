@@ -20,7 +20,7 @@ async function specs(
   }
 }
 
-test('the file name is the image name; disable_supervisor is false unless it says so', () =>
+test('the file name is the image name; disable_supervisor is what it says, if it says so', () =>
   specs(
     { 'web.yaml': '---\nimage: nginx\n', 'ha.yml': 'image: a/b\ndisable_supervisor: true\n', 'notes.txt': '' },
     async directory => {
@@ -29,7 +29,7 @@ test('the file name is the image name; disable_supervisor is false unless it say
         loaded.map(({ name, keys }) => [name, keys.image.text, keys.disable_supervisor]),
         [
           ['ha', 'a/b', true],
-          ['web', 'nginx', false],
+          ['web', 'nginx', undefined],
         ],
       )
     },
@@ -108,10 +108,17 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
     /web\.yaml:3:10: restart: needs the supervisor/,
   ],
   [
+    'a log without the supervisor',
+    { 'web.yaml': 'image: a\ndisable_supervisor: true\nlog: /log\n' },
+    /web\.yaml:3:6: log: needs the supervisor/,
+  ],
+  [
     'a relative working directory',
     { 'web.yaml': 'image: a\nworking_dir: b\n' },
     /web\.yaml:2:14: working_dir: must be an absolute path/,
   ],
+  ['a log that is no path', { 'web.yaml': 'image: a\nlog: 10MB\n' }, /web\.yaml:2:6: log: expected an absolute path/],
+  ['a log of no size', { 'web.yaml': 'image: a\nlog: /a,b\n' }, /web\.yaml:2:6: log: expected an absolute path/],
   ['a variable without a name', { 'web.yaml': 'image: a\nenv: { "": x }\n' }, /web\.yaml:2:\d+: env\..*: .*/],
   [
     'bytes that are not UTF-8',
