@@ -1,5 +1,14 @@
 # Runs a command beside the application, as docker exec does.
 
+# open_pipe FIFO DESCRIPTOR puts a pipe of the user before one that LXD has made, which nobody inside can open as /dev/stdout.
+open_pipe() {
+	mkfifo -m 600 "$1"
+	chown "$uid" "$1"
+	(eval "exec cat <$1 >&$2" &)
+	eval "exec $2>$1"
+	rm "$1"
+}
+
 # run_beside [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [WORD…], a shell when there is no word. The terminal is the one that
 # `lxc exec` gives, so -i and -t have nothing to do.
 run_beside() {
@@ -26,6 +35,12 @@ run_beside() {
 	resolve_program "$1"
 	shift
 	words=$(print_quoted "$program" "$@")
-	for descriptor in 0 1 2; do [ ! -t $descriptor ] || chown "$uid" /proc/self/fd/$descriptor; done
+	for descriptor in 0 1 2; do
+		if [ -t $descriptor ]; then
+			chown "$uid" /proc/self/fd/$descriptor
+		elif [ $descriptor != 0 ]; then
+			open_pipe $state/pipe.$$ $descriptor
+		fi
+	done
 	exec_command /dev/null
 }

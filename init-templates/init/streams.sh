@@ -60,6 +60,6 @@ as_owner() { nsenter $owner -- "$@"; }
 # For PID 1: the last lines are still on their way, and something that the application has left behind may hold the pipe.
 wait_for_writer() {
 	exec >&- 2>&-
-	tries=200
+	tries=500
 	while [ -d "/proc/${writer:-none}" ] && [ $((tries -= 1)) -gt 0 ]; do usleep 10000; done
 }

@@ -42,6 +42,7 @@ const asApplication = (more: Made): Table[string] => ({
   async see(it) {
     const application = await it.event('start')
     const { uids, gids, groups, cwd, argv, ...rest } = await started(it, 'tool', 'a b', '', '-u')
+    deepEqual([rest.opened['/dev/stdout'], rest.opened['/dev/stderr']], [0, 0])
     deepEqual(argv, ['tool', 'a b', '', '-u', 'exit', '0'])
     deepEqual([uids, gids, groups, cwd], [application.uids, application.gids, application.groups, '/srv/app'])
     deepEqual(environment(rest as never), environment(application))
