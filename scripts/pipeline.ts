@@ -6,12 +6,12 @@ import type { Log } from './cli/log.ts'
 import { type Outcome, printOutcome } from './cli/report.ts'
 import { build } from './image/build.ts'
 import { deltas } from './image/delta.ts'
-import { type Workspaces, workspaces } from './image/workspace.ts'
-import { decide } from './plan/decide.ts'
-import { type Payload, payloads } from './plan/payload.ts'
-import { type ImageCache, imageCache } from './source/fetch.ts'
-import { type Registries, registries, type Source } from './source/resolve.ts'
-import { type Architecture, PLATFORMS } from './spec/architecture.ts'
+import { workspaces } from './image/workspace.ts'
+import { payloads } from './plan/payload.ts'
+import { decide } from './plan/recipe.ts'
+import { imageCache } from './source/fetch.ts'
+import { registries, type Source } from './source/resolve.ts'
+import { PLATFORMS } from './spec/architecture.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
 import { glob, remove, UNFINISHED } from './system/files.ts'
@@ -47,22 +47,14 @@ export interface BuildOptions {
 }
 
 /** The state of one run. Two runs in one process have nothing in common. */
-export interface BuildContext extends BuildOptions {
-  run: Run
-  log: Log
-  registries: Registries
-  images: ImageCache
-  payloads: (architecture: Architecture) => Promise<Payload>
-  workspaces: Workspaces
-  /** All that lies in the tree, by product, oldest first. */
-  published: ReadonlyMap<string, Version[]>
-}
+export type BuildContext = ReturnType<typeof buildContext>
 
-export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]): BuildContext {
+export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]) {
   return {
     ...options,
     run,
     log,
+    /** All that lies in the tree, by product, oldest first. */
     published: groups(published, productKey),
     registries: registries(run),
     images: imageCache(run, options.cache),
