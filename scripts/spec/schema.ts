@@ -4,9 +4,16 @@ import { z } from 'zod'
 import { size } from '../text/size.ts'
 import { words } from '../text/words.ts'
 import { ARCHITECTURES, architecture } from './architecture.ts'
-import { FORMATS } from './format.ts'
 import { reference } from './reference.ts'
 import { signalNumber } from './signal.ts'
+
+/** One archive of the root file system beside one of the metadata; `unified` is one archive with both. */
+export const FORMATS = ['tar.zst', 'tar.xz', 'tar.gz', 'tar', 'squashfs', 'unified'] as const
+
+export type Format = (typeof FORMATS)[number]
+
+/** Fastest from registry to running instance: see the table in docs/build.md. */
+export const DEFAULT_FORMAT: Format = 'tar.zst'
 
 const commandLine = z
   .union([z.array(z.string()), z.string()], 'expected a list of words, or a string')
