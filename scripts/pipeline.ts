@@ -6,12 +6,12 @@ import type { Log } from './cli/log.ts'
 import { type Outcome, printOutcome } from './cli/report.ts'
 import { build } from './image/build.ts'
 import { deltas } from './image/delta.ts'
-import { type Workspaces, workspaces } from './image/workspace.ts'
-import { decide } from './plan/decide.ts'
-import { type Payload, payloads } from './plan/payload.ts'
-import { type ImageCache, imageCache } from './source/fetch.ts'
-import { type Registries, registries, type Source } from './source/resolve.ts'
-import { type Architecture, PLATFORMS } from './spec/architecture.ts'
+import { workspaces } from './image/workspace.ts'
+import { payloads } from './plan/payload.ts'
+import { decide } from './plan/recipe.ts'
+import { imageCache } from './source/fetch.ts'
+import { registries, type Source } from './source/resolve.ts'
+import { PLATFORMS } from './spec/architecture.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
 import { glob, remove, UNFINISHED } from './system/files.ts'
@@ -47,22 +47,14 @@ export interface BuildOptions {
 }
 
 /** The state of one run. Two runs in one process have nothing in common. */
-export interface BuildContext extends BuildOptions {
-  run: Run
-  log: Log
-  registries: Registries
-  images: ImageCache
-  payloads: (architecture: Architecture) => Promise<Payload>
-  workspaces: Workspaces
-  /** All that lies in the tree, by product, oldest first. */
-  published: ReadonlyMap<string, Version[]>
-}
+export type BuildContext = ReturnType<typeof buildContext>
 
-export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]): BuildContext {
+export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]) {
   return {
     ...options,
     run,
     log,
+    /** All that lies in the tree, by product, oldest first. */
     published: groups(published, productKey),
     registries: registries(run),
     images: imageCache(run, options.cache),
@@ -71,12 +63,17 @@ export function buildContext(run: Run, log: Log, options: BuildOptions, publishe
   }
 }
 
-/** What is to be done about a product: `--check` prints its outcome, `carryOut` does it. */
+/** What to build, and why. */
+interface Order {
+  source: Source
+  recipe: Recipe
+  why: string
+}
+
+/** What is to be done about a product: `--check` prints its outcome, `carryOut` carries out its order. */
 export interface Plan {
-  product: Product
   outcome: Outcome
-  /** What to build, where that is to be done. */
-  order?: { source: Source; recipe: Recipe }
+  order?: Order | undefined
 }
 
 /** Asks the registries what the images are now, decides. */
@@ -93,7 +90,8 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
   const [ask, work] = [gate(CONCURRENT_QUESTIONS), gate(jobs)]
   const outcomes = products.map(async product => {
     const plan = await ask(() => planProduct(context, product))
-    const outcome = plan.order ? await work(() => carryOutPlan(context, plan)) : plan.outcome
+    const { order } = plan
+    const { outcome } = order ? await work(() => carryOutOrder(context, product, order)) : plan
     printOutcome(context.log, outcome)
     if (outcome.action === 'built') listing.soon()
     return outcome
@@ -103,82 +101,68 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
 
 function planProduct(context: BuildContext, product: Product): Promise<Plan> {
   const newest = versionsOf(context, product).at(-1)
-  const work = async (step: Step): Promise<Plan> => {
+  return attempt(context, product, async step => {
     step('asking the registry')
     const payload = await context.payloads(product.architecture)
     const source = await context.registries.resolve(product.spec.keys.image, PLATFORMS[product.architecture])
     const inputs = { source: source.digest, payload, newest, force: context.force }
-    const { recipe, ...decision } = decide(product, inputs)
-    const plan = { product, outcome: outcome(product, decision, newest) }
-    return decision.action === 'build' ? { ...plan, order: { source, recipe } } : plan
-  }
-  const failed = (why: string) => ({ product, outcome: outcome(product, { action: 'fail', why }, newest) })
-  return attempt(context, product, work, failed)
+    const { action, why, recipe } = decide(product, inputs)
+    const order = action === 'build' ? { source, recipe, why } : undefined
+    return { outcome: outcome(product, { action, why }, newest), order }
+  })
 }
 
-async function carryOutPlan(context: BuildContext, { product, order, outcome: planned }: Plan): Promise<Outcome> {
-  if (!order) return planned
-  const work = async (step: Step) =>
-    outcome(product, { action: 'built', why: planned.why }, await make(context, product, { ...order, step }))
-  return attempt(context, product, work, why => ({ ...planned, action: 'fail', why }))
-}
+type Step = (doing: string) => void
 
-/** A product's failure is its own: the others go on, its last version stays. */
-async function attempt<T>(
-  { log }: BuildContext,
-  product: Product,
-  work: (step: Step) => Promise<T>,
-  failed: (why: string) => T,
-): Promise<T> {
+/** A product's failure is its own: the others go on, its newest version stays. */
+async function attempt(context: BuildContext, product: Product, work: (step: Step) => Promise<Plan>): Promise<Plan> {
+  const { log } = context
   try {
     return await work(doing => log.doing(title(product), doing))
   } catch (error) {
     if (error instanceof Interrupted) throw error
     const command = failedCommand(error)
     if (command) log.debug(`${title(product)}: the failed command: ${command}`)
-    return failed(explain(error instanceof Failure ? error.within(product.spec.file) : error))
+    const why = explain(error instanceof Failure ? error.within(product.spec.file) : error)
+    return { outcome: outcome(product, { action: 'fail', why }, versionsOf(context, product).at(-1)) }
   } finally {
     log.done(title(product))
   }
 }
 
-type Step = (doing: string) => void
-
-async function make(
-  context: BuildContext,
-  product: Product,
-  { source, recipe, step }: NonNullable<Plan['order']> & { step: Step },
-): Promise<Version> {
+function carryOutOrder(context: BuildContext, product: Product, { source, recipe, why }: Order): Promise<Plan> {
   const { run, log, out, keep, delta, registries, images, workspaces } = context
   const { spec, architecture } = product
   const earlier = versionsOf(context, product)
-  const work = join(out, WORK, `${spec.name}.${architecture}`)
-  const limit = spec.keys.max_size ?? context.maxSize
-  const { config, bytes } = await registries.image(source)
-  if (bytes > limit)
-    throw new Failure('image', `its layers take ${sizeText(bytes)}`, {
-      hint: `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`,
-    })
-  const payload = await context.payloads(architecture)
-  const image = { product, config, payload, limit, fetch: () => images.fetch(source, limit, bytes) }
-  const { directory, items, summary } = await build(image, { log, workspaces, work, step })
-  if (delta && keep > 1) {
-    const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))
-    items.push(...(await deltas(run, directory, items, bases)))
-  }
-  const version: Version = {
-    name: spec.name,
-    architecture,
-    serial: nextSerial(new Date(), earlier.at(-1)?.serial),
-    release: release(spec.keys.image),
-    source: { image: spec.keys.image.text, digest: source.digest },
-    summary,
-    recipe,
-    items,
-  }
-  step('publishing')
-  await publish(run, out, directory, version)
-  return version
+  return attempt(context, product, async step => {
+    const work = join(out, WORK, `${spec.name}.${architecture}`)
+    const limit = spec.keys.max_size ?? context.maxSize
+    const { config, bytes } = await registries.image(source)
+    if (bytes > limit)
+      throw new Failure('image', `its layers take ${sizeText(bytes)}`, {
+        hint: `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`,
+      })
+    const payload = await context.payloads(architecture)
+    const image = { product, config, payload, limit, fetch: () => images.fetch(source, limit, bytes) }
+    const { directory, items, summary } = await build(image, { log, workspaces, work, step })
+    if (delta && keep > 1) {
+      const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))
+      items.push(...(await deltas(run, directory, items, bases)))
+    }
+    const version: Version = {
+      name: spec.name,
+      architecture,
+      serial: nextSerial(new Date(), earlier.at(-1)?.serial),
+      release: release(spec.keys.image),
+      source: { image: spec.keys.image.text, digest: source.digest },
+      summary,
+      recipe,
+      items,
+    }
+    step('publishing')
+    await publish(run, out, directory, version)
+    return { outcome: outcome(product, { action: 'built', why }, version) }
+  })
 }
 
 /** Oldest first. */

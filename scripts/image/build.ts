@@ -9,16 +9,18 @@ import type { ImageConfig } from '../source/config.ts'
 import type { Layout } from '../source/fetch.ts'
 import { TAG } from '../source/layout.ts'
 import { type Product, title } from '../spec/product.ts'
+import type { Keys } from '../spec/schema.ts'
 import type { Run } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
 import { ownedAbove, touchDirectories } from '../tools/find.ts'
 import { readYaml } from '../tools/skopeo.ts'
 import * as umoci from '../tools/umoci.ts'
-import { metadata, stageMetadata } from './metadata.ts'
+import type { ImageSummary, Pid1 } from '../tree/version.ts'
+import { metadata, TEMPLATE_NAMES } from './metadata.ts'
 import { overlay } from './overlay.ts'
 import { pack } from './pack.ts'
 import { choosePid1 } from './pid1.ts'
-import { summary } from './summary.ts'
+import { rootfs } from './rootfs.ts'
 import type { Workspaces } from './workspace.ts'
 
 export interface Image {
@@ -57,19 +59,34 @@ export async function build(image: Image, { log, workspaces, work, step }: Works
     step('unpacking')
     const start = Date.now() / 1000
     await umoci.rawUnpack(run, layout.path, TAG, root)
-    // Those that no layer has an entry of.
-    await touchDirectories(run, root, [start, Date.now() / 1000], time)
     await warnOfHighIds(run, log, product, root)
     const chosen = await choosePid1(root, runtime, keys.disable_supervisor)
-    await overlay({ runtime: chosen.runtime, supervised: chosen.pid1.supervised, payload, time })(run, root)
+    await overlay(run, root, { runtime: chosen.runtime, supervised: chosen.pid1.supervised, payload, time })
     const linked = (await lstat(join(root, 'etc'))).isSymbolicLink()
-    await stageMetadata(directory, metadata(product, config, linked), payload, time)
+    const staged = rootfs(run, directory, time)
+    await staged.place({ path: 'metadata.yaml', content: metadata(product, config, linked), mode: 0o644 })
+    for (const name of TEMPLATE_NAMES)
+      await staged.place({ path: `templates/${name}`, content: payload.templates[name], mode: 0o644 })
     await readYaml(run, directory)
+    // Those that no layer has an entry of, or that something was laid into. The kernel's clock for files is a coarse one.
+    await touchDirectories(run, directory, [start, Date.now() / 1000 + 1], time)
     step('packing')
     const items = await pack(run, { format: product.format, staged: directory, work, time })
-    return { items, summary: summary(config, keys, chosen.pid1) }
+    return { items, summary: { ...summary(config, keys), ...chosen.pid1 } }
   })
   return { directory: join(work, 'version'), ...made }
+}
+
+/** What people want to know of an image before they launch it. */
+function summary({ created, config }: ImageConfig, keys: Keys): Omit<ImageSummary, keyof Pid1> {
+  const description = keys.description ?? config.Labels['org.opencontainers.image.description'] ?? ''
+  return {
+    description: printable(description.trim()),
+    created,
+    ports: config.ExposedPorts.map(printable),
+    volumes: config.Volumes.map(printable),
+    stopSignal: keys.stop_signal ?? (config.StopSignal || 'SIGTERM'),
+  }
 }
 
 /** LXD and Incus give an instance 65536 ids unless told otherwise. */

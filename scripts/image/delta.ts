@@ -5,18 +5,14 @@ import { join } from 'node:path'
 import type { Run } from '../system/run.ts'
 import { sha256sumFiles } from '../tools/sha256sum.ts'
 import { xdelta3 } from '../tools/xdelta3.ts'
-import type { Item } from '../tree/version.ts'
+import type { Item, Version } from '../tree/version.ts'
 import { item } from './pack.ts'
 
 /** From this share of the whole on, a delta does not pay. */
 const MAX_SHARE = 0.5
 
 /** An older version of the same product. */
-export interface Base {
-  serial: string
-  directory: string
-  items: readonly Item[]
-}
+export type Base = Pick<Version, 'serial' | 'items'> & { directory: string }
 
 /**
  * @param directory of the new version's files, gets the deltas

@@ -1,12 +1,8 @@
-// Writes metadata.yaml with its templates: LXD and Incus learn from it what an image is.
+// Knows what metadata.yaml says: LXD and Incus learn from it what an image is.
 
-import { utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
-import type { Payload } from '../plan/payload.ts'
 import type { ImageConfig } from '../source/config.ts'
 import type { Product } from '../spec/product.ts'
-import { makeDirectory } from '../system/files.ts'
 import { yamlText } from '../text/printable.ts'
 import { sizeText } from '../text/size.ts'
 import { writeYaml } from '../text/yaml.ts'
@@ -21,15 +17,7 @@ const TEMPLATES = {
 /** LXD gives up on metadata.yaml somewhat above. */
 const MAX_BYTES = 1 << 20
 
-/** @param directory gets `metadata.yaml` and `templates/`, whose time is `time` */
-export async function stageMetadata(directory: string, text: string, payload: Payload, time: number): Promise<void> {
-  await makeDirectory(join(directory, 'templates'))
-  await writeFile(join(directory, 'metadata.yaml'), text)
-  const names = Object.values(TEMPLATES).map(({ template }) => template)
-  for (const name of names) await writeFile(join(directory, 'templates', name), payload.templates[name])
-  const paths = ['metadata.yaml', ...names.map(name => join('templates', name)), 'templates']
-  for (const path of paths) await utimes(join(directory, path), time, time)
-}
+export const TEMPLATE_NAMES = Object.values(TEMPLATES).map(({ template }) => template)
 
 /**
  * The text of metadata.yaml.

@@ -1,11 +1,11 @@
 // Lays lxdocker's own files into an unpacked image.
 
-import { chmod, chown, utimes } from 'node:fs/promises'
+import { chmod, chown } from 'node:fs/promises'
 import type { Payload } from '../plan/payload.ts'
 import type { RuntimeConfig } from '../plan/runtime.ts'
 import type { Run } from '../system/run.ts'
 import { init } from './init.ts'
-import { type Rootfs, rootfs } from './rootfs.ts'
+import { follow, type Rootfs, rootfs } from './rootfs.ts'
 import { renderShell } from './template.ts'
 
 export interface Overlay {
@@ -13,7 +13,7 @@ export interface Overlay {
   /** false: the application itself becomes PID 1. */
   supervised: boolean
   payload: Payload
-  /** Of what is laid in, in seconds since 1970. */
+  /** Of the files, in seconds since 1970. */
   time: number
 }
 
@@ -25,37 +25,33 @@ const EXEC = '#!/busybox-lxd sh\nexec /busybox-lxd sh /dev/.lxdocker/init exec "
 
 const UDHCPC_SCRIPT = '/lxd-udhcpc-default.script.real'
 
-/** @returns how to lay the files in; the scripts are rendered by then, since they may fail */
-export function overlay({ runtime, supervised, payload, time }: Overlay): (run: Run, root: string) => Promise<void> {
+/** Lays the files in; the directories that this changes get the time of the change. */
+export async function overlay(run: Run, root: string, { runtime, supervised, payload, time }: Overlay): Promise<void> {
   const { busybox, templates, udhcpcScript } = payload
+  const image = rootfs(run, root, time)
+  for (const path of ['/dev', '/proc', '/sys', '/etc', runtime.workdir, ...runtime.volumes])
+    await image.makeDirectory(path)
+  await image.place({ path: '/busybox-lxd', content: busybox, mode: 0o755 })
   const script = init(templates['init.sh.hbs'], runtime, supervised)
+  await placeInit(image, script, await follow(root, INIT).catch(() => undefined))
   const udhcpc = renderShell(templates['udhcpc.sh.hbs'], { script: UDHCPC_SCRIPT })
-  return async (run, root) => {
-    const image = rootfs(run, root, time)
-    for (const path of ['/dev', '/proc', '/sys', '/etc', runtime.workdir, ...runtime.volumes])
-      await image.makeDirectory(path)
-    await image.place({ path: '/busybox-lxd', content: busybox, mode: 0o755 })
-    await placeInit(image, script)
-    await image.place({ path: '/lxd-udhcpc-default.script', content: udhcpc, mode: 0o755 })
-    await image.place({ path: UDHCPC_SCRIPT, content: udhcpcScript, mode: 0o755 })
-    for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'])
-      await image.place({ path, content: '', mode: 0o644 })
-    await image.place({ path: '/lxd-exec', content: EXEC, mode: 0o755 })
-    // A template's target keeps its mode. Behind a link it would keep the instance from starting.
-    await image.place({ path: '/lxd-prelaunch', content: '', mode: 0o755 })
-    // Docker heeds no entry of it.
-    await chown(root, 0, 0)
-    await chmod(root, 0o755)
-    await utimes(root, time, time)
-  }
+  await image.place({ path: '/lxd-udhcpc-default.script', content: udhcpc, mode: 0o755 })
+  await image.place({ path: UDHCPC_SCRIPT, content: udhcpcScript, mode: 0o755 })
+  for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'])
+    await image.place({ path, content: '', mode: 0o644 })
+  await image.place({ path: '/lxd-exec', content: EXEC, mode: 0o755 })
+  // A template's target keeps its mode. Behind a link it would keep the instance from starting.
+  await image.place({ path: '/lxd-prelaunch', content: '', mode: 0o755 })
+  // Docker heeds no entry of it.
+  await chown(root, 0, 0)
+  await chmod(root, 0o755)
 }
 
 /**
  * PID 1 gives the image's own file back: it mounts that over the script. Over what is no file it cannot; there the script
  * stands behind a link, in a directory that PID 1 hides.
  */
-async function placeInit(image: Rootfs, content: string): Promise<void> {
-  const end = await image.end(INIT)
+async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnType<typeof follow>>): Promise<void> {
   const dangling = end?.linked && !end.stat && !/^\/(dev|proc|sys)\//.test(end.path)
   if (!dangling && !end?.stat?.isDirectory()) {
     await image.setAside(INIT, REAL_INIT)

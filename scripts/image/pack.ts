@@ -3,7 +3,7 @@
 import { open, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import type { Format } from '../spec/format.ts'
+import type { Format } from '../spec/schema.ts'
 import { copyFile, type Sink } from '../system/copy.ts'
 import { makeDirectory, remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'

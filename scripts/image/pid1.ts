@@ -1,9 +1,10 @@
 // Chooses what is PID 1 of an image's instances: lxdocker, or an init of the image that insists on it.
 
-import { lstat, readFile, readlink } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import type { RuntimeConfig } from '../plan/runtime.ts'
 import type { Pid1 } from '../tree/version.ts'
+import { follow } from './rootfs.ts'
 
 /** The last components of a program's name and of the file that it leads to, and what that holds, a character for each byte. */
 type Program = { names: string[]; text: string }
@@ -64,26 +65,10 @@ export async function choosePid1(root: string, runtime: RuntimeConfig, asked: bo
 async function find(root: string, { workdir, variables }: RuntimeConfig, name: string): Promise<Program> {
   const path = variables.findLast(pair => pair.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH
   for (const directory of name.includes('/') ? [''] : path.split(':')) {
-    const found = await follow(root, posix.resolve(workdir, directory, name))
-    const stat = await lstat(join(root, found)).catch(() => undefined)
-    if (!stat?.isFile() || (stat.mode & 0o111) === 0) continue
-    const text = stat.size > MAX_BYTES ? '' : await readFile(join(root, found), 'latin1')
-    return { names: [posix.basename(name), posix.basename(found)], text }
+    const found = await follow(root, posix.resolve(workdir, directory, name)).catch(() => undefined)
+    if (!found?.stat?.isFile() || (found.stat.mode & 0o111) === 0) continue
+    const text = found.stat.size > MAX_BYTES ? '' : await readFile(join(root, found.path), 'latin1')
+    return { names: [posix.basename(name), posix.basename(found.path)], text }
   }
   return { names: [], text: '' }
-}
-
-/** Where a path leads inside the image, whether there is something or not. */
-async function follow(root: string, path: string): Promise<string> {
-  const ahead = path.split('/')
-  let at = '/'
-  for (let links = 0; ahead.length > 0 && links < 40; ) {
-    const here = posix.join(at, ahead.shift() as string)
-    const link = await readlink(join(root, here)).catch(() => undefined)
-    at = link === undefined ? here : link.startsWith('/') ? '/' : at
-    if (link === undefined) continue
-    ahead.unshift(...link.split('/'))
-    links++
-  }
-  return at
 }

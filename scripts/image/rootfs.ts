@@ -18,34 +18,16 @@ export interface File {
   mode: number
 }
 
-/** What is written has one time; directories that it is written into keep theirs. */
-export interface Rootfs {
-  /** Puts a file of root's into the image, instead of whatever has its name there. */
-  place(file: File): Promise<void>
-  /** The same for a symbolic link. */
-  link(path: string, target: string): Promise<void>
-  /** Makes a directory where the image has none. */
-  makeDirectory(path: string): Promise<void>
-  /** Renames whatever has the name, if anything has; a relative link leads where it led before. */
-  setAside(from: string, to: string): Promise<void>
-  /**
-   * Follows a path to its end.
-   *
-   * @returns that end inside the image, what is there, whether links lead to it; undefined where there is no end
-   */
-  end(path: string): Promise<{ path: string; stat: Stats | undefined; linked: boolean } | undefined>
-}
+export type Rootfs = ReturnType<typeof rootfs>
 
-/** @param time of what is written, in seconds since 1970 */
-export function rootfs(run: Run, root: string, time: number): Rootfs {
+/** @param time of the files and links that are written, in seconds since 1970; directories have that of the change */
+export function rootfs(run: Run, root: string, time: number) {
   const replace = async (path: string, make: (target: string) => Promise<void>) => {
-    const target = await inside(root, path, time)
-    await keepTime(dirname(target), async () => {
-      const stat = await lstat(target).catch(() => undefined)
-      if (stat?.isDirectory()) await remove(run, root, relative(root, target))
-      else if (stat) await unlink(target)
-      await make(target)
-    })
+    const target = await inside(root, path)
+    const stat = await lstat(target).catch(() => undefined)
+    if (stat?.isDirectory()) await remove(run, root, relative(root, target))
+    else if (stat) await unlink(target)
+    await make(target)
   }
   const link = (path: string, target: string) =>
     replace(path, async link => {
@@ -53,86 +35,66 @@ export function rootfs(run: Run, root: string, time: number): Rootfs {
       await lutimes(link, time, time)
     })
   return {
-    place: ({ path, content, mode }) =>
+    /** Puts a file of root's into the image, instead of whatever has its name there. */
+    place: ({ path, content, mode }: File) =>
       replace(path, async target => {
         await writeFile(target, content, { flag: 'wx' })
         await chmod(target, mode)
         await utimes(target, time, time)
       }),
+    /** The same for a symbolic link. */
     link,
-    async makeDirectory(path) {
-      await inside(root, `${path}/.`, time)
-    },
-    async setAside(from, to) {
-      const source = await inside(root, from, time)
+    /** Makes a directory where the image has none. */
+    makeDirectory: (path: string) => follow(root, path, true),
+    /** Renames whatever has the name, if anything has; a relative link leads where it led before. */
+    async setAside(from: string, to: string): Promise<void> {
+      const source = await inside(root, from)
       const stat = await lstat(source).catch(() => undefined)
-      if (!stat) return
-      await keepTime(dirname(source), async () => {
-        if (!stat.isSymbolicLink()) return replace(to, target => rename(source, target))
+      if (stat?.isSymbolicLink()) {
         await link(to, posix.resolve('/', relative(root, dirname(source)), await readlink(source)))
         await unlink(source)
-      })
-    },
-    async end(path) {
-      for (let links = 0, at = path; links < MAX_LINKS; links++) {
-        const found = await inside(root, at, time).catch(error => {
-          if (!(error instanceof Failure)) throw error
-        })
-        if (!found) return undefined
-        const stat = await lstat(found).catch(() => undefined)
-        const place = join('/', relative(root, found))
-        if (!stat?.isSymbolicLink()) return { path: place, stat, linked: links > 0 }
-        at = posix.resolve(dirname(place), await readlink(found))
-      }
-      return undefined
+      } else if (stat) await replace(to, target => rename(source, target))
     },
   }
 }
 
-/** Changes what a directory holds. */
-async function keepTime<T>(directory: string, change: () => Promise<T>): Promise<T> {
-  const { mtimeMs } = await lstat(directory)
-  const result = await change()
-  await utimes(directory, mtimeMs / 1000, mtimeMs / 1000)
-  return result
+/** Where a path of the image lies on the builder's disk; its last component is not followed. Missing directories are made. */
+async function inside(root: string, path: string): Promise<string> {
+  const directory = await follow(root, posix.dirname(path), true)
+  return join(root, directory.path, posix.basename(path))
 }
 
 /**
- * Where a path of the image lies on the builder's disk. Symbolic links on the way lead where they would lead inside the
- * image; the last component is not followed. Missing directories are made.
+ * Follows a path to its end. Symbolic links lead where they would lead inside the image.
  *
- * @param time of these
+ * @param make whether all of it is to be directories, and those that are missing to be made
+ * @returns that end inside the image, what is there, whether the path is that of a link
  * @throws Failure when the path crosses a file or a loop of links
  */
-export async function inside(root: string, path: string, time: number): Promise<string> {
-  const ahead = path.split('/').filter(Boolean)
-  const passed: string[] = []
-  for (let links = 0; ahead.length > 1; ) {
-    const name = ahead.shift() as string
-    if (name === '.') continue
-    if (name === '..') {
-      passed.pop()
-      continue
-    }
-    const here = join(root, ...passed, name)
-    const stat = await lstat(here).catch(() => undefined)
+export async function follow(root: string, path: string, make = false) {
+  const ahead = path.split('/')
+  let at = '/'
+  let stat: Stats | undefined
+  let linked = false
+  for (let links = 0; ahead.length > 0; ) {
+    const name = ahead.shift() || '.'
+    const here = `${join(root, at)}/${name}`
+    stat = await lstat(here).catch(() => undefined)
     if (stat?.isSymbolicLink()) {
       if (++links > MAX_LINKS) throw new Failure(path, 'the image has a loop of symbolic links on the way')
+      linked ||= ahead.length === 0
       const target = await readlink(here)
-      if (target.startsWith('/')) passed.length = 0
-      ahead.unshift(...target.split('/').filter(Boolean))
+      if (target.startsWith('/')) at = '/'
+      ahead.unshift(...target.split('/'))
       continue
     }
-    if (stat && !stat.isDirectory())
-      throw new Failure(path, `the image's ${printable(join('/', ...passed, name))} is not a directory`)
-    if (!stat)
-      await keepTime(dirname(here), async () => {
-        await mkdir(here).catch(error => {
-          throw error.code === 'ENAMETOOLONG' ? new Failure(path.slice(0, 100), 'the name is too long') : error
-        })
-        await utimes(here, time, time)
+    at = posix.join(at, name)
+    if (stat ? (make || ahead.length > 0) && !stat.isDirectory() : name === '..')
+      throw new Failure(path, `the image's ${printable(at)} is not a directory`)
+    if (make && !stat)
+      await mkdir(here).catch(error => {
+        throw error.code === 'ENAMETOOLONG' ? new Failure(path.slice(0, 100), 'the name is too long') : error
       })
-    passed.push(name)
   }
-  return join(root, ...passed, ahead[0] as string)
+  return { path: at, stat, linked }
 }

@@ -39,18 +39,10 @@ export interface Size {
   limit: number
 }
 
-export interface Workspaces {
-  /**
-   * Calls `use` with a directory that nobody else can look into: an image's set-uid programs are not this machine's.
-   *
-   * @param work a directory on the disk
-   * @throws Failure when the image grows beyond its limit
-   */
-  use<T>(work: string, size: Size, use: (workspace: Workspace) => Promise<T>): Promise<T>
-}
+export type Workspaces = ReturnType<typeof workspaces>
 
 /** The workspaces of one run. */
-export function workspaces(run: Run, log: Log): Workspaces {
+export function workspaces(run: Run, log: Log) {
   /** Bytes that running builds may come to use. */
   let reserved = 0
 
@@ -83,7 +75,13 @@ export function workspaces(run: Run, log: Log): Workspaces {
   }
 
   return {
-    async use(work, { download, limit }, use) {
+    /**
+     * Calls `use` with a directory that nobody else can look into: an image's set-uid programs are not this machine's.
+     *
+     * @param work a directory on the disk
+     * @throws Failure when the image grows beyond its limit
+     */
+    async use<T>(work: string, { download, limit }: Size, use: (workspace: Workspace) => Promise<T>): Promise<T> {
       await makeDirectory(work)
       const need = Math.min(Math.max(download * UNPACKED_RATIO, MIN_MEMORY_BYTES), limit)
       if (reserved + need < (await freeMemory()) * MEMORY_SHARE) {

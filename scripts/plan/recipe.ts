@@ -1,20 +1,36 @@
-// Everything that decides the bytes of an image.
+// Decides what a run does about a product: a build for every recipe that no published version has.
 
-import { sha256 } from '../text/digest.ts'
-import type { Recipe } from '../tree/version.ts'
+import type { Product } from '../spec/product.ts'
+import { type Digest, sha256 } from '../text/digest.ts'
+import type { Recipe, Version } from '../tree/version.ts'
+import type { Payload } from './payload.ts'
 
 /** Raised when a change of the program changes what it makes of the same inputs. */
 const REVISION = '2'
 
-/**
- * @param source digest of the platform's manifest
- * @param settings the keys of the spec that reach the image
- * @param payload files that reach the image, by name
- */
-export function recipe(source: string, settings: object, payload: Record<string, string | Uint8Array>): Recipe {
-  const values = Object.entries(settings).map(([key, value]) => [key, JSON.stringify(value)])
-  const files = Object.entries(payload).map(([name, bytes]) => [name, sha256(bytes)])
-  return { source, revision: REVISION, ...Object.fromEntries(values), ...Object.fromEntries(files) }
+export interface Inputs {
+  /** Of the image that the registry has now. */
+  source: Digest
+  payload: Payload
+  /** The product's published version, if there is one. */
+  newest: Version | undefined
+  /** Builds what is unchanged, too. */
+  force: boolean
+}
+
+/** @returns what to do, why, and everything that decides the bytes of the image */
+export function decide({ spec, format }: Product, { source, payload, newest, force }: Inputs) {
+  const { image: _, architectures: __, max_size: ___, ...settings } = spec.keys
+  const { templates, busybox, udhcpcScript } = payload
+  const values = Object.entries({ ...settings, format }).map(([key, value]) => [key, JSON.stringify(value)])
+  const files = Object.entries({ ...templates, busybox, 'udhcpc script': udhcpcScript })
+  const digests = files.map(([name, bytes]) => [name, sha256(bytes)])
+  const recipe: Recipe = { source, revision: REVISION, ...Object.fromEntries([...values, ...digests]) }
+  const reasons = newest ? changes(newest.recipe, recipe) : ['not published yet']
+  if (force && reasons.length === 0) reasons.push('--force')
+  return reasons.length > 0
+    ? { action: 'build' as const, why: reasons.join(', '), recipe }
+    : { action: 'keep' as const, why: 'unchanged', recipe }
 }
 
 /** What differs, in words: `source 1f3a5c… → 9c20d1…`; empty when the recipes are equal. */

@@ -6,47 +6,13 @@ import type { Keys } from '../spec/schema.ts'
 import { signalNumber } from '../spec/signal.ts'
 import { printable } from '../text/printable.ts'
 
-export interface RuntimeConfig {
-  /** `NAME=value`; the last of equal names counts. */
-  variables: string[]
-  entrypoint: string[]
-  command: string[]
-  workdir: string
-  /** `user`, `uid`, `user:group`, …; empty for root. */
-  user: string
-  /** The number of the signal that asks the application to end. */
-  stopSignal: number
-  /** Seconds from then to SIGKILL; negative: for ever. */
-  stopTimeout: number
-  /** Paths that are to be volumes. */
-  volumes: string[]
-  /** `PATH` or `PATH:OPTIONS`. */
-  tmpfs: string[]
-  restart: string
-  restartUnhealthy: boolean
-  /** `PATH` or `PATH,SIZE`; empty for none. */
-  log: string
-  /** undefined: for a shell alone. */
-  tty: boolean | undefined
-  health: Health
-}
-
-/** Times are in seconds. */
-export interface Health {
-  /** The command line of the check; empty when there is none. */
-  test: string[]
-  interval: number
-  timeout: number
-  startPeriod: number
-  startInterval: number
-  retries: number
-}
+export type RuntimeConfig = ReturnType<typeof runtimeConfig>
 
 /** Docker's 10 s cut off a database that writes its memory to the disk. */
 const STOP_TIMEOUT = 300
 
 /** @throws Failure when there is nothing to run, or the image's stop signal is none */
-export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfig {
+export function runtimeConfig({ config }: ImageConfig, keys: Keys) {
   const entrypoint = keys.entrypoint ?? config.Entrypoint
   const command = keys.command ?? (keys.entrypoint ? [] : config.Cmd)
   if (entrypoint.length + command.length === 0) {
@@ -61,28 +27,37 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys): RuntimeConfi
     })
   const own = Object.entries(keys.env ?? {}).map(([name, value]) => `${name}=${value}`)
   return {
+    /** `NAME=value`; the last of equal names counts. */
     variables: [...config.Env.filter(pair => pair.indexOf('=') > 0), ...own],
     entrypoint,
     command,
     workdir: keys.working_dir ?? config.WorkingDir,
+    /** `user`, `uid`, `user:group`, …; empty for root. */
     user: keys.user ?? config.User,
+    /** The number of the signal that asks the application to end. */
     stopSignal,
+    /** Seconds from then to SIGKILL; negative: for ever. */
     stopTimeout: keys.stop_timeout ?? config.StopTimeout ?? STOP_TIMEOUT,
+    /** Paths that are to be volumes. */
     volumes: config.Volumes,
+    /** `PATH` or `PATH:OPTIONS`. */
     tmpfs: keys.tmpfs ?? [],
     restart: keys.restart ?? 'no',
     restartUnhealthy: keys.restart_unhealthy ?? false,
+    /** `PATH` or `PATH,SIZE`; empty for none. */
     log: keys.log ?? '',
+    /** undefined: for a shell alone. */
     tty: keys.tty,
     health: health(config),
   }
 }
 
-/** Docker's defaults where the image says nothing. */
-function health({ Healthcheck, Shell }: ImageConfig['config']): Health {
+/** Docker's defaults where the image says nothing; times are in seconds. */
+function health({ Healthcheck, Shell }: ImageConfig['config']) {
   const [kind, ...words] = Healthcheck.Test
   const shell = Shell.length > 0 ? Shell : ['/bin/sh', '-c']
   return {
+    /** The command line of the check; empty when there is none. */
     test: kind === 'CMD' ? words : kind === 'CMD-SHELL' ? [...shell, ...words] : [],
     interval: Healthcheck.Interval || 30,
     timeout: Healthcheck.Timeout || 30,

@@ -15,7 +15,8 @@ const YEAR_SECONDS = 31_536_000
 
 const word = z.string().refine(text => !text.includes('\0'), 'holds a NUL character')
 const text = word.default('')
-const words = z.array(word.nullable().transform(value => value ?? '')).default([])
+const nullable = (text: z.ZodString) => text.nullable().transform(value => value ?? '')
+const words = z.array(nullable(word)).default([])
 
 const keys = (what: string) =>
   z
@@ -48,13 +49,7 @@ const runConfig = goStruct({
   ExposedPorts: keys('ports'),
   Volumes: keys('volumes'),
   Labels: z
-    .record(
-      z.string(),
-      z
-        .string()
-        .nullable()
-        .transform(value => value ?? ''),
-    )
+    .record(z.string(), nullable(z.string()))
     .refine(labels => Object.keys(labels).length <= MAX_LABELS, `has more than ${MAX_LABELS} labels`)
     .default({}),
   /** Docker's, not OCI's: what runs commands in shell form. */

@@ -1,8 +1,8 @@
 // A product: one spec for one architecture.
 
 import type { Architecture } from './architecture.ts'
-import type { Format } from './format.ts'
 import type { Spec } from './load.ts'
+import type { Format } from './schema.ts'
 
 export interface Product {
   spec: Spec

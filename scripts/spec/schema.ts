@@ -4,9 +4,16 @@ import { z } from 'zod'
 import { size } from '../text/size.ts'
 import { words } from '../text/words.ts'
 import { ARCHITECTURES, architecture } from './architecture.ts'
-import { FORMATS } from './format.ts'
 import { reference } from './reference.ts'
 import { signalNumber } from './signal.ts'
+
+/** One archive of the root file system beside one of the metadata; `unified` is one archive with both. */
+export const FORMATS = ['tar.zst', 'tar.xz', 'tar.gz', 'tar', 'squashfs', 'unified'] as const
+
+export type Format = (typeof FORMATS)[number]
+
+/** Fastest from registry to running instance: see the table in docs/build.md. */
+export const DEFAULT_FORMAT: Format = 'tar.zst'
 
 const commandLine = z
   .union([z.array(z.string()), z.string()], 'expected a list of words, or a string')
@@ -26,68 +33,59 @@ const stopSignal = scalar.superRefine((name, context) => {
   }
 })
 
+const optional = z
+  .object({
+    description: z.string().describe("One line for people; the image's own by default"),
+    architectures: z
+      .array(architecture)
+      .min(1)
+      .transform(list => [...new Set(list)])
+      .describe(`What to build for: ${ARCHITECTURES.join(', ')}; this machine's architecture by default`),
+    format: z.enum(FORMATS).describe('How the image is packed; tar.zst by default'),
+    max_size: size.describe('What the image may take unpacked, e.g. 8GiB; --max-size by default'),
+    disable_supervisor: z
+      .boolean()
+      .describe('true: the entrypoint itself is PID 1, the default for inits that insist on it such as s6-overlay'),
+    entrypoint: commandLine.describe("Replaces the image's entrypoint, drops its command"),
+    command: commandLine.describe("Replaces the image's command"),
+    user: scalar.describe('name, uid, name:group or uid:gid'),
+    working_dir: z.string().startsWith('/', 'must be an absolute path'),
+    env: variables.describe("Variables on top of the image's"),
+    tmpfs: z
+      .array(z.string().regex(/^\/[^:\0]*(:[\w=%,.-]+)?$/, 'expected an absolute path, or PATH:OPTIONS'))
+      .describe('Directories in memory, empty at each start: /run, /cache:size=64m,mode=700'),
+    stop_signal: stopSignal.describe('The signal that asks the application to end'),
+    stop_timeout: z
+      .int()
+      .min(-1)
+      .describe('Seconds until an application that does not end is killed; -1: never; 300 by default'),
+    restart: z
+      .string()
+      .regex(/^(no|always|on-failure(:[1-9]\d*)?)$/, 'expected no, always, on-failure or on-failure:N')
+      .describe('When the application ends: no (the instance ends, the default), on-failure, on-failure:N, always'),
+    restart_unhealthy: z.boolean().describe("true: the application is restarted when the image's health check fails"),
+    log: z
+      .string()
+      .regex(/^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
+      .describe("A file for the application's output; above SIZE, 10MB by default, it becomes PATH.1"),
+    tty: z.boolean().describe("true: the application's standard streams are the console, as with docker run -t"),
+  })
+  .partial()
+
+/** An instance without the supervisor has nobody to do what these keys ask for. */
+const SUPERVISED = ['restart', 'restart_unhealthy', 'log'] as const
+
 export const schema = z
   .strictObject({
     image: reference.describe(
       'Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…',
     ),
-    description: z.string().optional().describe("One line for people; the image's own by default"),
-    architectures: z
-      .array(architecture)
-      .min(1)
-      .transform(list => [...new Set(list)])
-      .optional()
-      .describe(`What to build for: ${ARCHITECTURES.join(', ')}; this machine's architecture by default`),
-    format: z.enum(FORMATS).optional().describe('How the image is packed; tar.zst by default'),
-    max_size: size.optional().describe('What the image may take unpacked, e.g. 8GiB; --max-size by default'),
-    disable_supervisor: z
-      .boolean()
-      .optional()
-      .describe('true: the entrypoint itself is PID 1, the default for inits that insist on it such as s6-overlay'),
-    entrypoint: commandLine.optional().describe("Replaces the image's entrypoint, drops its command"),
-    command: commandLine.optional().describe("Replaces the image's command"),
-    user: scalar.optional().describe('name, uid, name:group or uid:gid'),
-    working_dir: z.string().startsWith('/', 'must be an absolute path').optional(),
-    env: variables.optional().describe("Variables on top of the image's"),
-    tmpfs: z
-      .array(z.string().regex(/^\/[^:\0]*(:[\w=%,.-]+)?$/, 'expected an absolute path, or PATH:OPTIONS'))
-      .optional()
-      .describe('Directories in memory, empty at each start: /run, /cache:size=64m,mode=700'),
-    stop_signal: stopSignal.optional().describe('The signal that asks the application to end'),
-    stop_timeout: z
-      .int()
-      .min(-1)
-      .optional()
-      .describe('Seconds until an application that does not end is killed; -1: never; 300 by default'),
-    restart: z
-      .string()
-      .regex(/^(no|always|on-failure(:[1-9]\d*)?)$/, 'expected no, always, on-failure or on-failure:N')
-      .optional()
-      .describe('When the application ends: no (the instance ends, the default), on-failure, on-failure:N, always'),
-    restart_unhealthy: z
-      .boolean()
-      .optional()
-      .describe("true: the application is restarted when the image's health check fails"),
-    log: z
-      .string()
-      .regex(/^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
-      .optional()
-      .describe("A file for the application's output; above SIZE, 10MB by default, it becomes PATH.1"),
-    tty: z
-      .boolean()
-      .optional()
-      .describe("true: the application's standard streams are the console, as with docker run -t"),
+    ...optional.shape,
   })
   .superRefine((keys, context) => {
-    if (!keys.disable_supervisor) return
-    for (const key of ['restart', 'restart_unhealthy', 'log'] as const) {
-      if (keys[key] === undefined) continue
-      context.addIssue({
-        code: 'custom',
-        path: [key],
-        message: 'needs the supervisor: remove it, or disable_supervisor',
-      })
-    }
+    const message = 'needs the supervisor: remove it, or disable_supervisor'
+    for (const key of SUPERVISED.filter(key => keys.disable_supervisor && keys[key] !== undefined))
+      context.addIssue({ code: 'custom', path: [key], message })
   })
 
 export type Keys = z.infer<typeof schema>

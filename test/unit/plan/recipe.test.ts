@@ -1,7 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
-import { decide, type Inputs } from '../../../scripts/plan/decide.ts'
-import { changes } from '../../../scripts/plan/recipe.ts'
+import { changes, decide, type Inputs } from '../../../scripts/plan/recipe.ts'
 import type { Product } from '../../../scripts/spec/product.ts'
 import type { Keys } from '../../../scripts/spec/schema.ts'
 import { digest } from '../../../scripts/text/digest.ts'
