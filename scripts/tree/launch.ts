@@ -12,22 +12,22 @@ function command(daemon: Daemon, ...words: string[]): string {
 }
 
 /** An application that is PID 1 ends on its own stop signal alone, unless it is an init. */
-export function startCommand(
-  daemon: Daemon,
-  verb: 'init' | 'launch',
-  { name, summary }: Version,
-  image = name,
-): string {
+export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, summary }: Version, image = name) {
   const number = (summary.stoppable ?? summary.supervised) ? undefined : signalNumber(summary.stopSignal)
   const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
   const config = halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []
   return command(daemon, verb, `lxdocker:${image}`, instance(name), ...config)
 }
 
-/** What LXD and Incus accept as an instance's name: letters, digits, hyphens, a letter first. */
+/** What LXD and Incus accept as a name: letters, digits, hyphens between them. */
+function label(text: string, length: number): string {
+  const words = text.match(/[A-Za-z0-9]+/g) ?? []
+  return words.join('-').slice(0, length).replace(/-$/, '')
+}
+
+/** An instance's name has a letter first. */
 function instance(name: string): string {
-  const text = name.replace(/[^A-Za-z0-9]+/g, '-')
-  return (/^[A-Za-z]/.test(text) ? text : `app-${text}`).slice(0, 63).replace(/-+$/, '')
+  return label(/^[A-Za-z]/.test(name) ? name : `app-${name}`, 63)
 }
 
 /** An image may name any number of ports and volumes; nobody pastes more commands than this. */
@@ -72,12 +72,7 @@ function mounts(volumes: readonly string[], taken: readonly string[]): Map<strin
   const paths = volumes.map(volume => posix.normalize(volume).replace(/\/$/, ''))
   for (const path of new Set(paths)) {
     if (!/^\/(?!(dev|proc|sys)(\/|$))[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u.test(path)) continue
-    // Incus wants a letter or digit at both ends.
-    const base =
-      path
-        .replace(/[^A-Za-z0-9]+/g, '-')
-        .slice(1, 31)
-        .replace(/-$/, '') || 'volume'
+    const base = label(path, 30) || 'volume'
     let [device, nth] = [base, 1]
     while (taken.includes(device) || devices.has(device)) device = `${base}-${++nth}`
     devices.set(device, path)
