@@ -35,7 +35,7 @@ export const MAX_DEVICES = 20
 
 /** Starts an image with its ports, its volumes. They come before the first start, when the application fills them. */
 export function deviceCommands(daemon: Daemon, version: Version): string[] {
-  const ports = proxies(version.summary.ports.slice(0, MAX_DEVICES))
+  const ports = new Map(version.summary.ports.slice(0, MAX_DEVICES).flatMap(proxy))
   const disks = mounts(version.summary.volumes.slice(0, MAX_DEVICES), ['root', 'eth0', ...ports.keys()])
   if (ports.size + disks.size === 0) return []
   const it = instance(version.name)
@@ -47,23 +47,19 @@ export function deviceCommands(daemon: Daemon, version: Version): string[] {
     ...[...disks.keys()].map(create),
     startCommand(daemon, 'init', version),
     ...[...disks].map(([name, path]) => add(name, 'disk', 'pool=default', `source=${volume(name)}`, `path=${path}`)),
-    ...[...ports].map(([name, addresses]) => add(name, 'proxy', ...addresses)),
+    ...[...ports].map(([name, options]) => add(name, 'proxy', ...options)),
     command(daemon, 'start', it),
   ]
 }
 
-/** A device for each port such as `80`, `53/udp`, `8000-8010/tcp`; other protocols have none. */
-function proxies(ports: readonly string[]): Map<string, string[]> {
-  const devices = new Map<string, string[]>()
-  for (const port of ports) {
-    const [, from, to = from, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(port) ?? []
-    const [first, last] = [Number(from), Number(to)]
-    if (!(first > 0 && first <= last && last < 65536)) continue
-    const range = first === last ? `${first}` : `${first}-${last}`
-    const ends = [`listen=${protocol}:0.0.0.0:${range}`, `connect=${protocol}:127.0.0.1:${range}`]
-    devices.set(`port${range}${protocol === 'udp' ? '-udp' : ''}`, ends)
-  }
-  return devices
+/** The device of a port such as `80`, `53/udp`, `8000-8010/tcp`; other protocols have none. */
+function proxy(port: string): [name: string, options: string[]][] {
+  const [, from, to = from, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(port) ?? []
+  const [first, last] = [Number(from), Number(to)]
+  if (!(first > 0 && first <= last && last < 65536)) return []
+  const range = first === last ? `${first}` : `${first}-${last}`
+  const ends = [`listen=${protocol}:0.0.0.0:${range}`, `connect=${protocol}:127.0.0.1:${range}`]
+  return [[`port${range}${protocol === 'udp' ? '-udp' : ''}`, ends]]
 }
 
 /** A device for each path where a volume can be; none for text that may look other than it is. */
