@@ -36,10 +36,7 @@ if [ -n "$missing" ]; then
 	sudo=''
 	[ "$(id -u)" = 0 ] || sudo=sudo
 	say "installing$missing"
-	# Services that the packages bring shall not start: the tests run their own.
-	guard=/usr/sbin/policy-rc.d
-	if [ -e $guard ]; then guard=''; else printf '#!/bin/sh\nexit 101\n' | $sudo tee $guard >/dev/null && $sudo chmod 755 $guard; fi
-	trap '[ -z "$guard" ] || $sudo rm -f "$guard"' EXIT
+	[ -z "$test" ] || forbid_services "$sudo"
 	$sudo apt-get update -qq
 	# shellcheck disable=SC2086
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
@@ -56,7 +53,4 @@ if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
 fi
 
 busybox/make.sh
-if [ -n "$test" ] && [ "$(id -u)" = 0 ]; then
-	test/world/incus/make.sh /var/cache/lxdocker/incus
-	node --import=tsx test/real/make.ts
-fi
+[ -z "$test" ] || make_worlds

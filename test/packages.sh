@@ -1,4 +1,4 @@
-# What the tests need beside the tools of the program; scripts/setup.sh --test reads it.
+# What the tests need beside the tools of the program; scripts/setup.sh --test reads it, calls its functions.
 # shellcheck shell=sh
 
 # command:Debian package
@@ -15,4 +15,21 @@ print_other_packages() {
 	busybox=$(command -v busybox) && ! is_static "$busybox" && echo ' busybox-static'
 	keyring=/usr/share/keyrings/debian-archive-keyring
 	[ -e $keyring.gpg ] || [ -e $keyring.pgp ] || echo ' debian-archive-keyring'
+}
+
+# Services that the packages bring do not start: the tests run their own. A policy that the machine has stays.
+forbid_services() { # `sudo` where it takes that
+	sudo=$1
+	guard=/usr/sbin/policy-rc.d
+	[ ! -e $guard ] || return 0
+	trap '$sudo rm -f $guard' EXIT
+	printf '#!/bin/sh\nexit 101\n' | $sudo tee $guard >/dev/null
+	$sudo chmod 755 $guard
+}
+
+# What only root can make: the Debian with Incus, the layers of the servers.
+make_worlds() {
+	[ "$(id -u)" = 0 ] || return 0
+	test/world/incus/make.sh /var/cache/lxdocker/incus
+	node --import=tsx test/real/make.ts
 }

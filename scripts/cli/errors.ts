@@ -73,12 +73,7 @@ export function failedCommand(error: unknown): string | undefined {
 }
 
 /** The value that `schema` makes of outside data. @throws Failure, or another class of it, with what is wrong */
-export function parsed<Schema extends z.ZodType>(
-  schema: Schema,
-  input: unknown,
-  place: string,
-  Class: new (place: string, reason: string) => Failure = Failure,
-): z.output<Schema> {
+export function parsed<Schema extends z.ZodType>(schema: Schema, input: unknown, place: string, Class = Failure) {
   const { data, error } = schema.safeParse(input)
   if (error) throw new Class(place, complaints(error))
   return data as z.output<Schema>

@@ -1,7 +1,7 @@
 // Writes files whole or not at all.
 
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import fastGlob from 'fast-glob'
 import { Failure } from '../cli/errors.ts'
@@ -18,8 +18,8 @@ export async function read(path: string): Promise<string | undefined> {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
-      const stat = await handle.stat()
-      if (!stat.isFile() && !stat.isDirectory()) throw new Failure(path, 'is neither a file nor a directory')
+      const found = await handle.stat()
+      if (!found.isFile() && !found.isDirectory()) throw new Failure(path, 'is neither a file nor a directory')
       return await handle.readFile('utf8')
     } finally {
       await handle.close()
@@ -34,16 +34,11 @@ export async function read(path: string): Promise<string | undefined> {
 
 /** Makes a directory, with those above it, where there is none; `mode` is that of all it makes. */
 export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
-  const make = () =>
-    mkdir(path, mode).catch(error => {
-      if (error.code !== 'EEXIST') throw error
-    })
-  await make().catch(async error => {
-    // Not mkdir's own `recursive`, which says ENOENT of a file system that is read-only.
-    if (error.code !== 'ENOENT' || dirname(path) === path) throw error
-    await makeDirectory(dirname(path), mode)
-    // Once: where a link to nothing stands it would be ENOENT for ever.
-    await make()
+  if (await stat(path).catch(() => undefined)) return
+  await makeDirectory(dirname(path), mode)
+  // Not mkdir's own `recursive`, which says ENOENT of a file system that is read-only.
+  await mkdir(path, mode).catch(error => {
+    if (error.code !== 'EEXIST') throw error
   })
 }
 

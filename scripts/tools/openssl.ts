@@ -19,7 +19,7 @@ export interface Certificate {
 export async function selfSign(run: Run, { cert, key, names, days }: Certificate): Promise<void> {
   const addresses = names.map(name => `${isIP(name) ? 'IP' : 'DNS'}:${name}`)
   // biome-ignore format: a flag and its value on one line
-  const argv = [
+  await run([
     'openssl', 'req', '-x509',
     '-config', '-',
     '-newkey', 'ec',
@@ -34,6 +34,5 @@ export async function selfSign(run: Run, { cert, key, names, days }: Certificate
     '-addext', `subjectAltName=${addresses.join(',')}`,
     '-keyout', key,
     '-out', cert,
-  ] as const
-  await run(argv, { input: CONFIG })
+  ], { input: CONFIG })
 }

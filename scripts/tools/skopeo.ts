@@ -115,14 +115,13 @@ export interface Copy {
  */
 export async function copy(run: Run, { address, platform, layout, tag, limit, bytes = 0 }: Copy): Promise<void> {
   // biome-ignore format: a flag and its value on one line
-  const args = [
-    'copy',
+  await skopeo(run, [
+    ...override(platform), 'copy',
     '--quiet',
     '--retry-times', '2',
     '--dest-compress-format', 'gzip',
     address, `oci:${layout}:${tag}`,
-  ]
-  await skopeo(run, [...override(platform), ...args], {
+  ], {
     silence: SILENCE_SECONDS,
     fileBytes: limit,
     transfer: (bytes || limit) * TRANSFER_RATIO + MIN_TRANSFER_BYTES,

@@ -26,7 +26,7 @@ export function list(run: Run, file: string): Promise<string> {
 export async function create(run: Run, archive: Archive, ...sinks: Sink[]): Promise<void> {
   const { directory, names, compressor, fifo } = archive
   // biome-ignore format: a flag and its value on one line
-  const argv = [
+  await copyOutput(run, [
     'tar', '--create',
     '--file=-',
     ...(compressor ? [`--use-compress-program=${compressor}`] : []),
@@ -40,6 +40,5 @@ export async function create(run: Run, archive: Archive, ...sinks: Sink[]): Prom
     '--acls',
     `--directory=${directory}`,
     '--', ...names,
-  ] as const
-  await copyOutput(run, argv, fifo, ...sinks)
+  ], fifo, ...sinks)
 }

@@ -18,10 +18,7 @@ const FORBIDDEN = /restore xattr metadata: .*: operation not permitted/
  */
 export async function rawUnpack(run: Run, layout: string, tag: string, rootfs: string): Promise<void> {
   const unpack = (attributes: boolean) =>
-    run(['umoci', 'raw', 'unpack', '--image', `${layout}:${tag}`, rootfs], {
-      refuse: LOST,
-      attributes,
-    })
+    run(['umoci', 'raw', 'unpack', '--image', `${layout}:${tag}`, rootfs], { refuse: LOST, attributes })
   try {
     await unpack(false).catch(async error => {
       if (!(error instanceof ToolFailure && FORBIDDEN.test(error.stderr))) throw error

@@ -12,22 +12,22 @@ function command(daemon: Daemon, ...words: string[]): string {
 }
 
 /** An application that is PID 1 ends on its own stop signal alone, unless it is an init. */
-export function startCommand(
-  daemon: Daemon,
-  verb: 'init' | 'launch',
-  { name, summary }: Version,
-  image = name,
-): string {
+export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, summary }: Version, image = name) {
   const number = (summary.stoppable ?? summary.supervised) ? undefined : signalNumber(summary.stopSignal)
   const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
   const config = halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []
   return command(daemon, verb, `lxdocker:${image}`, instance(name), ...config)
 }
 
-/** What LXD and Incus accept as an instance's name: letters, digits, hyphens, a letter first. */
+/** What LXD and Incus accept as a name: letters, digits, hyphens between them. */
+function label(text: string, length: number): string {
+  const words = text.match(/[A-Za-z0-9]+/g) ?? []
+  return words.join('-').slice(0, length).replace(/-$/, '')
+}
+
+/** An instance's name has a letter first. */
 function instance(name: string): string {
-  const text = name.replace(/[^A-Za-z0-9]+/g, '-')
-  return (/^[A-Za-z]/.test(text) ? text : `app-${text}`).slice(0, 63).replace(/-+$/, '')
+  return label(/^[A-Za-z]/.test(name) ? name : `app-${name}`, 63)
 }
 
 /** An image may name any number of ports and volumes; nobody pastes more commands than this. */
@@ -35,7 +35,7 @@ export const MAX_DEVICES = 20
 
 /** Starts an image with its ports, its volumes. They come before the first start, when the application fills them. */
 export function deviceCommands(daemon: Daemon, version: Version): string[] {
-  const ports = proxies(version.summary.ports.slice(0, MAX_DEVICES))
+  const ports = new Map(version.summary.ports.slice(0, MAX_DEVICES).flatMap(proxy))
   const disks = mounts(version.summary.volumes.slice(0, MAX_DEVICES), ['root', 'eth0', ...ports.keys()])
   if (ports.size + disks.size === 0) return []
   const it = instance(version.name)
@@ -47,23 +47,19 @@ export function deviceCommands(daemon: Daemon, version: Version): string[] {
     ...[...disks.keys()].map(create),
     startCommand(daemon, 'init', version),
     ...[...disks].map(([name, path]) => add(name, 'disk', 'pool=default', `source=${volume(name)}`, `path=${path}`)),
-    ...[...ports].map(([name, addresses]) => add(name, 'proxy', ...addresses)),
+    ...[...ports].map(([name, options]) => add(name, 'proxy', ...options)),
     command(daemon, 'start', it),
   ]
 }
 
-/** A device for each port such as `80`, `53/udp`, `8000-8010/tcp`; other protocols have none. */
-function proxies(ports: readonly string[]): Map<string, string[]> {
-  const devices = new Map<string, string[]>()
-  for (const port of ports) {
-    const [, from, to = from, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(port) ?? []
-    const [first, last] = [Number(from), Number(to)]
-    if (!(first > 0 && first <= last && last < 65536)) continue
-    const range = first === last ? `${first}` : `${first}-${last}`
-    const ends = [`listen=${protocol}:0.0.0.0:${range}`, `connect=${protocol}:127.0.0.1:${range}`]
-    devices.set(`port${range}${protocol === 'udp' ? '-udp' : ''}`, ends)
-  }
-  return devices
+/** The device of a port such as `80`, `53/udp`, `8000-8010/tcp`; other protocols have none. */
+function proxy(port: string): [name: string, options: string[]][] {
+  const [, from, to = from, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(port) ?? []
+  const [first, last] = [Number(from), Number(to)]
+  if (!(first > 0 && first <= last && last < 65536)) return []
+  const range = first === last ? `${first}` : `${first}-${last}`
+  const ends = [`listen=${protocol}:0.0.0.0:${range}`, `connect=${protocol}:127.0.0.1:${range}`]
+  return [[`port${range}${protocol === 'udp' ? '-udp' : ''}`, ends]]
 }
 
 /** A device for each path where a volume can be; none for text that may look other than it is. */
@@ -72,12 +68,7 @@ function mounts(volumes: readonly string[], taken: readonly string[]): Map<strin
   const paths = volumes.map(volume => posix.normalize(volume).replace(/\/$/, ''))
   for (const path of new Set(paths)) {
     if (!/^\/(?!(dev|proc|sys)(\/|$))[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u.test(path)) continue
-    // Incus wants a letter or digit at both ends.
-    const base =
-      path
-        .replace(/[^A-Za-z0-9]+/g, '-')
-        .slice(1, 31)
-        .replace(/-$/, '') || 'volume'
+    const base = label(path, 30) || 'volume'
     let [device, nth] = [base, 1]
     while (taken.includes(device) || devices.has(device)) device = `${base}-${++nth}`
     devices.set(device, path)

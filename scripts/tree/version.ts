@@ -25,9 +25,7 @@ const line = z.string().transform(printable)
 /** A file of a version as LXD and Incus download it. */
 const item = z.object({
   ftype: z.enum(FTYPES),
-  /** File name inside the version's directory. */
   file: z.string().regex(FILE, 'is not a file name'),
-  /** Bytes. */
   size: z.int().nonnegative(),
   sha256: z.string().regex(SHA256, 'is not a SHA-256'),
   /** Of what holds a root file system: sha256 of the metadata's bytes followed by its own, the image's name in LXD. */
@@ -43,9 +41,7 @@ const imageSummary = z.object({
   created: z.number().min(0).max(253_402_300_799),
   /** `80/tcp` */
   ports: z.array(line),
-  /** Absolute paths. */
   volumes: z.array(line),
-  /** `SIGTERM`, `SIGQUIT`, … */
   stopSignal: line,
   /** false: the application itself is PID 1. */
   supervised: z.boolean(),
@@ -92,11 +88,7 @@ export function rootfsItem({ items }: Version, daemon: Daemon): Item | undefined
 /** Versions by what a key says of each, in their order. */
 export function groups(versions: readonly Version[], key: (version: Version) => string): Map<string, Version[]> {
   const found = new Map<string, Version[]>()
-  for (const version of versions) {
-    const group = found.get(key(version))
-    if (group) group.push(version)
-    else found.set(key(version), [version])
-  }
+  for (const version of versions) found.set(key(version), [...(found.get(key(version)) ?? []), version])
   return found
 }
 

@@ -99,6 +99,7 @@ describe('the page', needed, () => {
     deepEqual(await page.run(shown), ['database'])
     await page.run(`document.querySelector('[type=search]').select()`)
     await page.type('pages')
+    await waitFor('one to be shown', async () => (await page.run<string[]>(shown))[0] === NAME)
     deepEqual(await page.run(shown), [NAME])
     equal(await page.run('location.hash'), '#q=pages')
     await page.run(`location.hash = ''`)
