@@ -3,16 +3,16 @@
 # run_beside [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [WORD…], a shell when there is no word. The terminal is the one that
 # `lxc exec` gives, so -i and -t have nothing to do.
 run_beside() {
-	[ -e $state/booted ] || exit_with_error 'the instance is still starting'
+	[ -e $state/settings ] || exit_with_error 'the instance is still starting'
 	. $state/settings
 	words=$(getopt -n /lxd-exec -o +u:w:e:it -l user:,workdir:,env:,interactive,tty -- "$@") || exit 125
 	eval "set -- $words"
-	[ ! -t 0 ] || more=$(print_quoted "TERM=${TERM:-xterm}")
+	[ ! -t 0 ] || variables="$variables $(print_quoted "TERM=${TERM:-xterm}")"
 	while [ "$1" != -- ]; do
 		case $1 in
 		-u | --user) user=$2 && resolve_user ;;
 		-w | --workdir) workdir=$2 ;;
-		-e | --env) more="$more $(print_quoted "$2")" ;;
+		-e | --env) variables="$variables $(print_quoted "$2")" ;;
 		*) set -- . "$@" ;; # it has no argument
 		esac
 		shift 2
@@ -23,9 +23,7 @@ run_beside() {
 		set -- /busybox-lxd sh
 		for shell in sh bash; do (resolve_program $shell) 2>/dev/null && set -- $shell; done
 	fi
-	resolve_program "$1"
-	shift
-	words=$(print_quoted "$program" "$@")
+	words=$(print_command "$(print_quoted "$@")") || exit
 	for descriptor in 0 1 2; do [ ! -t $descriptor ] || chown "$uid" /proc/self/fd/$descriptor; done
-	exec_command /dev/null
+	exec_command "$words"
 }

@@ -16,11 +16,8 @@ publish_health() {
 	log_line "health: $health"
 }
 
-# The watcher says its process id as soon as it runs.
-start_health_watcher() {
-	watcher=$(setsid setsid sh $state/init watch)
-	echo "$watcher" >$state/watcher
-}
+# The watcher writes its process id as soon as it runs.
+start_health_watcher() { [ -z "$health_test" ] || setsid setsid sh $state/init watch 3>&- 5>&- | head -n 1 >$state/watcher; }
 
 # The watcher before its check: until that has its own session, it is in the watcher's.
 stop_health_watcher() {
@@ -32,16 +29,11 @@ stop_health_watcher() {
 
 # At its timeout only the check itself is killed, with status 137; its children have to follow.
 is_healthy() {
-	(
-		read -r pid _ </proc/self/stat
-		echo "$pid" >$state/checking
-		exec_command $state/check setsid timeout -s KILL "$health_timeout"
-	) >/dev/null 2>&1 </dev/null
-	check_status=$?
+	run_program checking exec_command "$check" setsid timeout -s KILL "$health_timeout" >/dev/null 2>&1 </dev/null
 	read -r group <$state/checking
-	[ $check_status != 137 ] || kill -s KILL "-$group" 2>/dev/null
+	[ $status != 137 ] || kill -s KILL "-$group" 2>/dev/null
 	rm $state/checking
-	[ $check_status = 0 ]
+	[ $status = 0 ]
 }
 
 # Runs until it is killed.

@@ -9,18 +9,17 @@ start_instance() {
 	start_supervisor
 	trap 'stop_program TERM || exit 0' PWR TERM INT # /lxd-prelaunch gets its time
 	wait_for_line
-	[ -e $state/booted ] || exit 127
+	[ -e $state/settings ] || exit 127
 	. $state/settings
 	cd "$workdir" || exit 127
 	open_streams
 	if [ "$supervised" = true ]; then
-		print_append sh $state/init relay "$supervisor" >$state/relay
 		exec 4<$state/lines
-		exec_command $state/relay
+		exec_command "sh $state/init relay $supervisor $writer"
 	fi
-	[ -n "$health_test" ] || while [ -d "/proc/$supervisor" ]; do (:); done # the application might not reap it
+	while [ -d "/proc/$supervisor" ]; do (:); done # the application might not reap it
 	exec 3>&- 4>&-
-	exec_command $state/application
+	exec_command "$application"
 }
 
 check_settings() {
@@ -33,16 +32,8 @@ check_settings() {
 	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
 }
 
-write_settings() {
-	for name in supervisor uid gid groups home path workdir stop_signal health_file tty writer; do
-		printf %s "$name="
-		eval "print_quoted \"\$$name\""
-		echo
-	done >$state/settings
-}
-
 boot() {
-	supervisor=$$ health_file='' writer=''
+	supervisor=$$ health_file='' check='' writer=''
 	mount_kernel_filesystems
 	fill_volumes
 	mount_tmpfs
@@ -58,18 +49,20 @@ boot() {
 	resolve_user
 	mkdir -p "$workdir"
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
-	(umask 077 && touch $state/variables $state/application $state/check)
-	write_variables
-	text=$(print_application_words)
-	write_command $state/application "$text"
+	collect_variables
+	application=$(print_command "$(print_application_words)") || exit 127
 	if [ -n "$health_test" ]; then
 		create_health_directory
-		# A check whose program is not there fails each time.
-		(write_command $state/check "$health_test") || print_append false >$state/check
+		check=$(print_command "$health_test") || check=false # it fails each time
 	fi
-	choose_streams "$text"
-	write_settings
-	: >$state/booted
+	choose_streams "$application"
+	(umask 077 && : >$state/unfinished)
+	for name in supervisor uid gid groups home path workdir variables application check stop_signal health_file tty writer; do
+		printf %s "$name="
+		eval "print_quoted \"\$$name\""
+		echo
+	done >$state/unfinished
+	mv $state/unfinished $state/settings
 }
 
 case ${1-} in
@@ -79,19 +72,14 @@ supervise)
 	boot 3>&-
 	exec 5>$state/lines
 	echo >&5
-	if [ "$supervised" = true ]; then
-		supervise
-	elif [ -n "$health_test" ]; then
-		exec 3>&- 5>&-
-		watch_health
-	fi
+	if [ "$supervised" = true ]; then supervise; else start_health_watcher; fi
 	;;
 exec)
 	shift
 	run_beside "$@"
 	;;
-relay) end_with_supervisor "$2" ;;
-watch_cards) watch_cards ;;
+relay) end_with_supervisor "$2" "${3-}" ;;
+names) write_names ;;
 watch)
 	echo $$
 	exec >&2

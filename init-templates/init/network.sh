@@ -82,7 +82,7 @@ configure_interfaces() {
 		waiting=$((waiting + 1))
 		(start_udhcpc "$interface" 9>&-; echo >&9) &
 	done
-	sh $state/init watch_cards 9>&- & # started anew, it holds no pipe of the supervisor
+	watch_cards 9>&- &
 	seconds=0
 	while [ $waiting -gt 0 ]; do
 		if read -r -t 1 _ <&9; then
@@ -93,5 +93,23 @@ configure_interfaces() {
 	done
 	exec 9>&-
 	[ $seconds -lt 4 ] || ! has_ipv6 || grep -qs ^nameserver $state/resolv.* || find_name_server
-	[ -e $state/hosts ] || interface=$first /lxd-udhcpc-default.script names 2>/dev/null # which a lease has done already
+	[ -e $state/hosts ] || interface=$first write_names # which a lease has done already
 }
+
+# Gives the instance's name the address of eth0, or of the interface, as Docker does.
+write_names() {
+	hostname >/etc/hostname
+	! grep -q " $(readlink -f /etc/hosts) " /proc/mounts || return 0
+	[ -s /etc/hosts ] || printf '%s\t%s\n' 127.0.0.1 localhost ::1 'localhost ip6-localhost ip6-loopback' fe00:: ip6-localnet \
+		ff00:: ip6-mcastprefix ff02::1 ip6-allnodes ff02::2 ip6-allrouters >/etc/hosts
+	mark='# lxdocker writes the next line.'
+	address=$(
+		for card in eth0 "$interface"; do ip -o address show dev "$card" scope global; done |
+			sed 's|.* inet6* \([^/]*\)/.*|\1|' | head -n 1
+	)
+	{
+		sed "/^$mark/,+1d; /^127\.0\.1\.1[[:blank:]]/d" /etc/hosts
+		printf '%s\n%s\t%s\n' "$mark" "${address:-127.0.1.1}" "$(hostname)"
+	} >$state/hosts
+	cmp -s $state/hosts /etc/hosts || cat $state/hosts >/etc/hosts
+} 2>/dev/null

@@ -1,7 +1,7 @@
 # Gives the application its standard streams.
 
 # Those of `docker run -d` are nothing to read, and a pipe. A shell alone keeps the console, or it would end at once, and it ends on
-# SIGHUP alone. An application that is PID 1 keeps it, too: nobody would be left to copy its last lines. Takes the command line.
+# SIGHUP alone. An application that is PID 1 keeps it, too: nobody would be left to copy its last lines. Takes the command.
 choose_streams() {
 	eval "set -- $1"
 	case $#${1##*/} in 1sh | 1ash | 1bash | 1dash | 1ksh | 1mksh | 1zsh | 1fish | 1csh | 1tcsh) shell=true ;; *) shell=false ;; esac
@@ -52,9 +52,9 @@ write_output() {
 # shellcheck disable=SC2086
 as_owner() { nsenter $owner -- "$@"; }
 
-# For PID 1: the last lines are still on their way, and something that the application has left behind may hold the pipe.
+# wait_for_writer PID. The last lines are still on their way, and something that the application has left behind may hold the pipe.
 wait_for_writer() {
 	exec >&- 2>&-
 	tries=200
-	while [ -d "/proc/${writer:-none}" ] && [ $((tries -= 1)) -gt 0 ]; do usleep 10000; done
+	while [ -d "/proc/${1:-none}" ] && [ $((tries -= 1)) -gt 0 ]; do usleep 10000; done
 }

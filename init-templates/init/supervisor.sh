@@ -39,15 +39,14 @@ wait_for_line() {
 	do :; done
 }
 
-# end_with_supervisor PID. The application may kill the child that waits. Nothing here redirects a descriptor of PID 1, not even for a
+# end_with_supervisor PID WRITER. The application may kill the child that waits. Nothing here redirects a descriptor of PID 1, not even for a
 # moment, since the application may open it by way of /proc/1/fd.
 end_with_supervisor() {
 	(echo 0 >&3)
 	until [ -e $state/status ] || [ ! -d "/proc/$1" ]; do wait_for_line; done
 	status=137
 	read -r status <$state/status
-	. $state/settings
-	wait_for_writer
+	wait_for_writer "$2"
 	exit "$status"
 }
 
@@ -57,11 +56,13 @@ end_instance() {
 	echo >$state/lines
 }
 
-# run_program COMMAND… runs a command that executes a program, and sets status.
+# run_program FILE COMMAND… runs a command that executes a program, whose id FILE gets, and sets status.
 run_program() {
+	file=$1
+	shift
 	(
 		read -r pid _ </proc/self/stat
-		echo "$pid" >$state/program
+		echo "$pid" >"$state/$file"
 		[ -e $state/stopping ] || "$@"
 	)
 	status=$?
@@ -81,7 +82,7 @@ stop_program() {
 # A stop ends the script, then the instance.
 run_prelaunch_script() {
 	[ -s /lxd-prelaunch ] || return 0
-	run_program exec setsid /lxd-prelaunch
+	run_program program exec setsid /lxd-prelaunch
 	rm $state/program
 	[ ! -e $state/stopping ] || exit 0
 	[ "$status" = 0 ] || log_line "/lxd-prelaunch ended with status $status"
@@ -112,15 +113,15 @@ kill_later() {
 
 # Runs the application once and sets status and session.
 run_application() {
-	[ -z "$health_test" ] || start_health_watcher
-	run_program exec_command $state/application setsid
+	start_health_watcher
+	run_program program exec_command "$application" setsid
 	# A shell cannot tell a signal from an exit status above 128.
 	if [ "$status" -gt 128 ]; then signal=", as by signal $((status - 128))"; else signal=''; fi
 	log_line "the application ended with status $status$signal"
 	# s6-overlay and runit end with 100 then.
-	if [ "$status" = 100 ] || { [ "$status" != 0 ] && grep -Eq "^[^']*'[^']*init'" $state/application; }; then
-		log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that'
-	fi
+	case $status${application%%"' "*} in
+	100\'* | [1-9]*init) log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that' ;;
+	esac
 	read -r session <$state/program
 	rm $state/program
 	stop_health_watcher
@@ -128,9 +129,7 @@ run_application() {
 
 # What the last run left behind may hold a port or a lock that the next one needs.
 kill_session() {
-	ps -o pid,sid | while read -r pid sid; do
-		[ "$sid" != "$session" ] || kill -s KILL "$pid" 2>/dev/null
-	done
+	ps -o pid,sid | awk -v session="$session" '$2 == session { print $1 }' | xargs kill -s KILL 2>/dev/null
 }
 
 print_uptime_seconds() { cut -d . -f 1 /proc/uptime; }

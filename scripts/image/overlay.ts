@@ -6,7 +6,6 @@ import type { RuntimeConfig } from '../plan/runtime.ts'
 import type { Run } from '../system/run.ts'
 import { init } from './init.ts'
 import { type Rootfs, rootfs } from './rootfs.ts'
-import { renderShell } from './template.ts'
 
 export interface Overlay {
   runtime: RuntimeConfig
@@ -23,21 +22,24 @@ const REAL_INIT = '/lxd-realinit'
 /** Runs a command as the application runs. */
 const EXEC = '#!/busybox-lxd sh\nexec /busybox-lxd sh /dev/.lxdocker/init exec "$@"\n'
 
-const UDHCPC_SCRIPT = '/lxd-udhcpc-default.script.real'
+/** Runs the udhcpc script with lxdocker's busybox as its shell, since the image may have none, then writes the own name. */
+const UDHCPC = `#!/busybox-lxd sh
+/busybox-lxd sh /lxd-udhcpc-default.script.real "$@"
+case $1 in bound | renew) exec /busybox-lxd sh /dev/.lxdocker/init names ;; esac
+`
 
 /** @returns how to lay the files in; the scripts are rendered by then, since they may fail */
 export function overlay({ runtime, supervised, payload, time }: Overlay): (run: Run, root: string) => Promise<void> {
   const { busybox, templates, udhcpcScript } = payload
   const script = init(templates['init.sh.hbs'], runtime, supervised)
-  const udhcpc = renderShell(templates['udhcpc.sh.hbs'], { script: UDHCPC_SCRIPT })
   return async (run, root) => {
     const image = rootfs(run, root, time)
     for (const path of ['/dev', '/proc', '/sys', '/etc', runtime.workdir, ...runtime.volumes])
       await image.makeDirectory(path)
     await image.place({ path: '/busybox-lxd', content: busybox, mode: 0o755 })
     await placeInit(image, script)
-    await image.place({ path: '/lxd-udhcpc-default.script', content: udhcpc, mode: 0o755 })
-    await image.place({ path: UDHCPC_SCRIPT, content: udhcpcScript, mode: 0o755 })
+    await image.place({ path: '/lxd-udhcpc-default.script', content: UDHCPC, mode: 0o755 })
+    await image.place({ path: '/lxd-udhcpc-default.script.real', content: udhcpcScript, mode: 0o755 })
     for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'])
       await image.place({ path, content: '', mode: 0o644 })
     await image.place({ path: '/lxd-exec', content: EXEC, mode: 0o755 })

@@ -15,7 +15,7 @@ export interface Payload {
   udhcpcScript: Uint8Array
 }
 
-const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh.hbs', 'hostname.tpl', 'hosts.tpl', 'prelaunch.tpl'] as const
+const TEMPLATES = ['init.sh.hbs', 'hostname.tpl', 'hosts.tpl', 'prelaunch.tpl'] as const
 
 /** What init.sh.hbs goes on with, in this order. */
 const INIT = ['mounts', 'network', 'user', 'command', 'streams', 'exec', 'health', 'supervisor', 'main']
