@@ -39,14 +39,8 @@ collect_variables() {
 resolve_program() {
 	program=$1
 	case $program in */*) return ;; esac
-	IFS=:
-	for directory in $path; do
-		[ ! -f "${directory:-.}/$program" ] || [ ! -x "${directory:-.}/$program" ] || break
-		directory=
-	done
-	unset IFS
-	[ -n "$directory" ] || exit_with_error "$program: not found in PATH=$path"
-	! /busybox-lxd --list | grep -Fqx -e "$program" || program=$directory/$program
+	found=$(PATH=$path which -- "$program") || exit_with_error "$program: not found in PATH=$path"
+	! /busybox-lxd --list | grep -Fqx -e "$program" || program=$found
 }
 
 # Prints a command line as exec_command takes it. The caller has to exit where this fails.

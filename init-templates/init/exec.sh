@@ -1,8 +1,8 @@
 # Runs a command beside the application, as docker exec does.
 
-# run_beside [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [WORD…], a shell when there is no word. The terminal is the one that
-# `lxc exec` gives, so -i and -t have nothing to do.
+# run_beside exec [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [-it] [WORD…]. The terminal is the one that `lxc exec` gives.
 run_beside() {
+	shift
 	[ -e $state/settings ] || exit_with_error 'the instance is still starting'
 	. $state/settings
 	words=$(getopt -n /lxd-exec -o +u:w:e:it -l user:,workdir:,env:,interactive,tty -- "$@") || exit 125

@@ -1,27 +1,5 @@
 # Does what the script was started for.
 
-# PID 1: lets the supervisor boot, then becomes the application's user, or the application.
-start_instance() {
-	raise_limits
-	mkdir -p $state
-	mount -t tmpfs -o nosuid,nodev,mode=711 lxdocker $state
-	cp "$0" $state/init
-	start_supervisor
-	trap 'stop_program TERM || exit 0' PWR TERM INT # /lxd-prelaunch gets its time
-	wait_for_line
-	[ -e $state/settings ] || exit 127
-	. $state/settings
-	cd "$workdir" || exit 127
-	open_streams
-	if [ "$supervised" = true ]; then
-		exec 4<$state/lines
-		exec_command "sh $state/init relay $supervisor $writer"
-	fi
-	while [ -d "/proc/$supervisor" ]; do (:); done # the application might not reap it
-	exec 3>&- 4>&-
-	exec_command "$application"
-}
-
 check_settings() {
 	case $restart in
 	no | always | on-failure) ;;
@@ -66,7 +44,26 @@ boot() {
 }
 
 case ${1-} in
-'') start_instance ;;
+'') # PID 1 lets the supervisor boot, then becomes the application's user, or the application
+	raise_limits
+	mkdir -p $state
+	mount -t tmpfs -o nosuid,nodev,mode=711 lxdocker $state
+	cp "$0" $state/init
+	start_supervisor
+	trap 'stop_program TERM || exit 0' PWR TERM INT # /lxd-prelaunch gets its time
+	wait_for_line
+	[ -e $state/settings ] || exit 127
+	. $state/settings
+	cd "$workdir" || exit 127
+	open_streams
+	if [ "$supervised" = true ]; then
+		exec 4<$state/lines
+		exec_command "sh $state/init relay $supervisor $writer"
+	fi
+	while [ -d "/proc/$supervisor" ]; do (:); done # the application might not reap it
+	exec 3>&- 4>&-
+	exec_command "$application"
+	;;
 supervise)
 	trap 'end_instance $?' EXIT
 	boot 3>&-
@@ -74,16 +71,8 @@ supervise)
 	echo >&5
 	if [ "$supervised" = true ]; then supervise; else start_health_watcher; fi
 	;;
-exec)
-	shift
-	run_beside "$@"
-	;;
+exec) run_beside "$@" ;;
 relay) end_with_supervisor "$2" "${3-}" ;;
 names) write_names ;;
-watch)
-	echo $$
-	exec >&2
-	. $state/settings
-	watch_health
-	;;
+watch) watch_health ;;
 esac

@@ -30,31 +30,20 @@ start_writer() {
 
 open_streams() { [ "$tty" = true ] || exec </dev/null >$state/output 2>&1 7>&-; }
 
-# write_output BYTES copies what it reads to the console as it comes and to the log, if there is one. One that is larger becomes LOG.1.
-# Some applications send a signal to all processes when they end.
+# write_output BYTES copies what it reads to the console as it comes, and to the log. One that is larger becomes LOG.1.
 write_output() {
 	exec 4>&1 7>&-
-	trap '' HUP INT QUIT PIPE TERM USR1 USR2
+	trap '' HUP INT QUIT PIPE TERM USR1 USR2 # some applications send one to all processes when they end
 	[ -n "$log" ] || exec cat
 	count=1 most=$(($1 / 16384)) said=
 	while
-		[ ! -f "$log" ] || [ "$(stat -L -c %s "$log")" -lt "$1" ] || as_owner mv -f "$log" "$log.1"
+		[ ! -f "$log" ] || [ "$(stat -L -c %s "$log")" -lt "$1" ] || nsenter $owner -- mv -f "$log" "$log.1"
 		if [ -f "$log" ] || [ ! -e "$log" ]; then file=$log; else file=/; fi
-		copied=$({ dd bs=16384 count=$count | as_owner tee -a "$file" 2>/dev/null >&4 || echo failed >&2; } 2>&1)
+		copied=$({ dd bs=16384 count=$count | nsenter $owner -- tee -a "$file" 2>/dev/null >&4 || echo failed >&2; } 2>&1)
 		case $copied$said in *failed) said=true && echo >&2 && log_line "log: cannot write to $log" ;; esac
 		copied=${copied%% *}
 		[ $((${copied%+*} + ${copied#*+})) = $count ]
 	do
 		count=$((count < 64 && count < most ? count * 2 : count))
 	done
-}
-
-# shellcheck disable=SC2086
-as_owner() { nsenter $owner -- "$@"; }
-
-# wait_for_writer PID. The last lines are still on their way, and something that the application has left behind may hold the pipe.
-wait_for_writer() {
-	exec >&- 2>&-
-	tries=200
-	while [ -d "/proc/${1:-none}" ] && [ $((tries -= 1)) -gt 0 ]; do usleep 10000; done
 }

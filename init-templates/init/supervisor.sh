@@ -1,8 +1,6 @@
 # Runs the application until it is to end, before that the prelaunch script.
-#
 # PID 1 writes its signals to the FIFO 3, from which a child of the supervisor passes them on. The supervisor writes a line to the FIFO
 # 5 → 4 when PID 1 may go on, and one when it ends; should it be killed, PID 1 reads the end of the FIFO. docs/init.md has a map.
-#
 # A process writes its id into a file before it looks whether it is to stop; who stops it does these in the other order.
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …
@@ -29,24 +27,21 @@ start_supervisor() {
 	exec 6<&-
 }
 
-# Until the supervisor writes one, or is gone. What `wait` returns may be a signal's number or a status, and nobody could tell. PID 1
-# reaps orphans meanwhile.
+# Until the supervisor writes one, or is gone; reaps orphans meanwhile. What `wait` returns may be a signal's number or a status.
 wait_for_line() {
 	(read -r _ <&4) &
-	while
-		wait $!
-		[ -d "/proc/$!" ]
-	do :; done
+	while [ -d "/proc/$!" ]; do wait $!; done
 }
 
-# end_with_supervisor PID WRITER. The application may kill the child that waits. Nothing here redirects a descriptor of PID 1, not even for a
-# moment, since the application may open it by way of /proc/1/fd.
+# end_with_supervisor PID WRITER. The application may kill the child that waits, and open PID 1's descriptors, which so never change.
 end_with_supervisor() {
 	(echo 0 >&3)
 	until [ -e $state/status ] || [ ! -d "/proc/$1" ]; do wait_for_line; done
 	status=137
 	read -r status <$state/status
-	wait_for_writer "$2"
+	exec >&- 2>&-
+	tries=200 # the last lines are on their way, and what the application has left behind may hold the pipe
+	while [ -d "/proc/${2:-none}" ] && [ $((tries -= 1)) -gt 0 ]; do usleep 10000; done
 	exit "$status"
 }
 
@@ -56,7 +51,7 @@ end_instance() {
 	echo >$state/lines
 }
 
-# run_program FILE COMMAND… runs a command that executes a program, whose id FILE gets, and sets status.
+# run_program FILE COMMAND… runs a command that executes a program, whose id FILE has until it ends. Sets status and session, its id.
 run_program() {
 	file=$1
 	shift
@@ -66,6 +61,8 @@ run_program() {
 		[ -e $state/stopping ] || "$@"
 	)
 	status=$?
+	read -r session <"$state/$file"
+	rm "$state/$file"
 }
 
 # Fails when there is no program; one that has just ended counts as one.
@@ -83,7 +80,6 @@ stop_program() {
 run_prelaunch_script() {
 	[ -s /lxd-prelaunch ] || return 0
 	run_program program exec setsid /lxd-prelaunch
-	rm $state/program
 	[ ! -e $state/stopping ] || exit 0
 	[ "$status" = 0 ] || log_line "/lxd-prelaunch ended with status $status"
 }
@@ -111,7 +107,7 @@ kill_later() {
 	signal_program KILL
 }
 
-# Runs the application once and sets status and session.
+# Runs the application once.
 run_application() {
 	start_health_watcher
 	run_program program exec_command "$application" setsid
@@ -122,8 +118,6 @@ run_application() {
 	case $status${application%%"' "*} in
 	100\'* | [1-9]*init) log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that' ;;
 	esac
-	read -r session <$state/program
-	rm $state/program
 	stop_health_watcher
 }
 
@@ -136,11 +130,9 @@ print_uptime_seconds() { cut -d . -f 1 /proc/uptime; }
 
 should_restart() {
 	[ ! -e $state/unhealthy ] || return 0
-	case $restart in
-	always) ;;
-	on-failure) [ "$status" != 0 ] ;;
-	on-failure:*) [ "$status" != 0 ] && [ $restarts -lt "${restart#*:}" ] ;;
-	*) return 1 ;;
+	case $restart/$status in
+	no/* | on-failure*/0) return 1 ;;
+	on-failure:*) [ $restarts -lt "${restart#*:}" ] ;;
 	esac
 }
 

@@ -24,6 +24,7 @@ const EXEC = '#!/busybox-lxd sh\nexec /busybox-lxd sh /dev/.lxdocker/init exec "
 
 /** Runs the udhcpc script with lxdocker's busybox as its shell, since the image may have none, then writes the own name. */
 const UDHCPC = `#!/busybox-lxd sh
+export PATH=/sbin:/usr/sbin:/bin:/usr/bin
 /busybox-lxd sh /lxd-udhcpc-default.script.real "$@"
 case $1 in bound | renew) exec /busybox-lxd sh /dev/.lxdocker/init names ;; esac
 `
