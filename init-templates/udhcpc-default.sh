@@ -1,6 +1,6 @@
 #!/busybox-lxd sh
 # Applies what udhcpc has learnt to an interface. udhcpc gives the event as $1 and the lease as environment variables.
-# shellcheck disable=SC2086,SC2154
+# shellcheck disable=SC2154
 
 state=/dev/.lxdocker
 
@@ -32,6 +32,7 @@ set_routes() {
 	[ "$routes" != "$old" ] || return 0
 	for word in $old; do ip -4 route del "$word" dev "$interface" metric "$metric" 2>/dev/null; done
 	echo "$routes" >"$state/routes.$interface"
+	# shellcheck disable=SC2086
 	set -- $routes
 	while [ $# -gt 1 ]; do
 		add_route "$1" "$2"
@@ -47,10 +48,7 @@ write_resolv_conf() {
 		for server in $dns; do echo "nameserver $server"; done
 	} >"$state/resolv.$(printf %06d "$metric")"
 	# Another interface may get its lease at this moment: whoever writes last has to have read both.
-	while
-		cat $state/resolv.* >/etc/resolv.conf &&
-			! cat $state/resolv.* | cmp -s - /etc/resolv.conf
-	do :; done
+	while cat $state/resolv.* >/etc/resolv.conf && ! cat $state/resolv.* | cmp -s - /etc/resolv.conf; do :; done
 }
 
 case $1 in

@@ -29,10 +29,7 @@ collect_variables() {
 		print_envfile_variables
 		print_instance_variables
 	) || exit 127
-	eval "set -- $variables"
-	for pair; do
-		case $pair in PATH=*) path=${pair#PATH=} ;; esac
-	done
+	path=$(eval "env -i $variables sh -c 'echo \"\$PATH\"'")
 }
 
 # Finds a program of the image that has the name of an applet, or busybox would run that. Sets program.

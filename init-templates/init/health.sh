@@ -1,13 +1,5 @@
 # Checks the application's health.
 
-# Sets health_file. Later the application could make a link of that name, which root would follow.
-create_health_directory() {
-	for directory in /run /dev/shm; do
-		[ -d $directory ] && mkdir -p $directory/lxdocker 2>/dev/null && break
-	done
-	health_file=$directory/lxdocker/health
-}
-
 # publish_health starting|healthy|unhealthy. A rename, since readers shall never see an empty file.
 publish_health() {
 	[ "$1" != "$health" ] || return 0

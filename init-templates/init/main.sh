@@ -1,15 +1,5 @@
 # Does what the script was started for.
 
-check_settings() {
-	case $restart in
-	no | always | on-failure) ;;
-	on-failure:[1-9]*) is_number "${restart#*:}" ;;
-	*) false ;;
-	esac || exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
-	case $log in '' | /*) ;; *) exit_with_error "LXDOCKER_LOG: not an absolute path: $log" ;; esac
-	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
-}
-
 boot() {
 	supervisor=$$ health_file='' check='' writer=''
 	mount_kernel_filesystems
@@ -19,10 +9,15 @@ boot() {
 	set_network_sysctls
 	configure_interfaces
 	run_prelaunch_script
-
 	workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user}
 	restart=${LXDOCKER_RESTART:-$restart} log=${LXDOCKER_LOG:-$log} stop_timeout=${LXDOCKER_STOP_TIMEOUT:-$stop_timeout}
-	check_settings
+	case $restart in
+	no | always | on-failure) ;;
+	on-failure:[1-9]*) is_number "${restart#*:}" ;;
+	*) false ;;
+	esac || exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
+	case $log in '' | /*) ;; *) exit_with_error "LXDOCKER_LOG: not an absolute path: $log" ;; esac
+	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
 	resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$image_stop_signal}"
 	resolve_user
 	mkdir -p "$workdir"
@@ -30,7 +25,9 @@ boot() {
 	collect_variables
 	application=$(print_command "$(print_application_words)") || exit 127
 	if [ -n "$health_test" ]; then
-		create_health_directory
+		health_file=/dev/shm/lxdocker/health
+		[ ! -d /run ] || health_file=/run/lxdocker/health
+		mkdir -p "${health_file%/*}" # later the application could make a link of that name, which root would follow
 		check=$(print_command "$health_test") || check=false # it fails each time
 	fi
 	choose_streams "$application"
@@ -41,6 +38,34 @@ boot() {
 		echo
 	done >$state/unfinished
 	mv $state/unfinished $state/settings
+}
+
+# run_beside exec [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [-it] [WORD…]. The terminal is the one that `lxc exec` gives.
+run_beside() {
+	shift
+	[ -e $state/settings ] || exit_with_error 'the instance is still starting'
+	. $state/settings
+	words=$(getopt -n /lxd-exec -o +u:w:e:it -l user:,workdir:,env:,interactive,tty -- "$@") || exit 125
+	eval "set -- $words"
+	[ ! -t 0 ] || variables="$variables $(print_quoted "TERM=${TERM:-xterm}")"
+	while [ "$1" != -- ]; do
+		case $1 in
+		-u | --user) user=$2 && resolve_user ;;
+		-w | --workdir) workdir=$2 ;;
+		-e | --env) variables="$variables $(print_quoted "$2")" ;;
+		*) set -- . "$@" ;; # it has no argument
+		esac
+		shift 2
+	done
+	shift
+	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
+	if [ $# = 0 ]; then
+		set -- /busybox-lxd sh
+		for shell in sh bash; do (resolve_program $shell) 2>/dev/null && set -- $shell; done
+	fi
+	words=$(print_command "$(print_quoted "$@")") || exit
+	for descriptor in 0 1 2; do [ ! -t $descriptor ] || chown "$uid" /proc/self/fd/$descriptor; done
+	exec_command "$words"
 }
 
 case ${1-} in

@@ -88,14 +88,14 @@ configure_interfaces() {
 write_names() {
 	hostname >/etc/hostname
 	! grep -q " $(readlink -f /etc/hosts) " /proc/mounts || return 0
-	[ -s /etc/hosts ] || printf '%s\t%s\n' 127.0.0.1 localhost ::1 'localhost ip6-localhost ip6-loopback' fe00:: ip6-localnet \
-		ff00:: ip6-mcastprefix ff02::1 ip6-allnodes ff02::2 ip6-allrouters >/etc/hosts
 	mark='# lxdocker writes the next line.'
 	address=$(
 		for card in eth0 "$interface"; do ip -o address show dev "$card" scope global; done |
 			sed 's|.* inet6* \([^/]*\)/.*|\1|' | head -n 1
 	)
 	{
+		grep -q localhost /etc/hosts || printf '%s\t%s\n' 127.0.0.1 localhost ::1 'localhost ip6-localhost ip6-loopback' \
+			fe00:: ip6-localnet ff00:: ip6-mcastprefix ff02::1 ip6-allnodes ff02::2 ip6-allrouters
 		sed "/^$mark/,+1d; /^127\.0\.1\.1[[:blank:]]/d" /etc/hosts
 		printf '%s\n%s\t%s\n' "$mark" "${address:-127.0.1.1}" "$(hostname)"
 	} >$state/hosts

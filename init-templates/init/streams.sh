@@ -30,6 +30,7 @@ start_writer() {
 
 open_streams() { [ "$tty" = true ] || exec </dev/null >$state/output 2>&1 7>&-; }
 
+# shellcheck disable=SC2086 # owner is several words
 # write_output BYTES copies what it reads to the console as it comes, and to the log. One that is larger becomes LOG.1.
 write_output() {
 	exec 4>&1 7>&-

@@ -14,9 +14,8 @@ resolve_stop_signal() {
 	case $stop_signal in [1-9] | [1-5][0-9] | 6[0-4]) ;; *) exit_with_error "$1: not a signal" ;; esac
 }
 
-# liblxc starts PID 1 with SIGPIPE ignored; no shell undoes that, but `tar --to-command` does for its child. Two setsid in a row: the
-# second has to fork, since the first made it a group leader, and what it starts is no background job, which would ignore SIGINT and
-# SIGQUIT for ever. Opened for reading and writing, a FIFO does not wait for its other end. 7 is a pipe that tar leaves open.
+# liblxc starts PID 1 with SIGPIPE ignored; no shell undoes that, but `tar --to-command` does for its child; it leaves pipe 7 open. The
+# second setsid forks, and what it starts is no background job, which would ignore SIGINT and SIGQUIT. FIFOs for both wait for nobody.
 start_supervisor() {
 	mkfifo -m 600 $state/signals $state/lines
 	exec 3<>$state/signals 4<>$state/lines 6<&0
@@ -33,7 +32,7 @@ wait_for_line() {
 	while [ -d "/proc/$!" ]; do wait $!; done
 }
 
-# end_with_supervisor PID WRITER. The application may kill the child that waits, and open PID 1's descriptors, which so never change.
+# end_with_supervisor PID WRITER. The application may kill the child that waits, and may open PID 1's descriptors: they stay as they are.
 end_with_supervisor() {
 	(echo 0 >&3)
 	until [ -e $state/status ] || [ ! -d "/proc/$1" ]; do wait_for_line; done

@@ -116,8 +116,9 @@ export const exec: Table = {
         start.descriptors.map(({ fd, uid, terminal }) => [fd, uid, terminal]),
         [0, 1, 2].map(fd => [fd, 1000, true]),
       )
+      const ends = rejects(shell)
       await it.inside('kill', '-s', 'KILL', String(start.pid))
-      await rejects(shell)
+      await ends
     },
   },
 }
