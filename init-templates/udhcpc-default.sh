@@ -4,12 +4,10 @@
 
 state=/dev/.lxdocker
 
-is_enabled() { [ "$1" = 1 ]; }
-
 # The new address is there before the old one goes: connections of the same address survive a renewal.
 set_address() {
 	set -- "$ip/$mask" ${broadcast:+broadcast "$broadcast"}
-	! is_enabled "$LXDOCKER_UDHCPC_NOPREFIXROUTE" || set -- "$@" noprefixroute
+	[ "$LXDOCKER_UDHCPC_NOPREFIXROUTE" != 1 ] || set -- "$@" noprefixroute
 	ip -4 address add "$@" dev "$interface" 2>/dev/null
 	ip -4 address show dev "$interface" | while read -r family address _; do
 		[ "$family" != inet ] || [ "$address" = "$ip/$mask" ] || ip -4 address del "$address" dev "$interface"
@@ -17,18 +15,12 @@ set_address() {
 	[ "${mtu:-0}" -lt 576 ] || ip link set dev "$interface" mtu "$mtu"
 }
 
-# The metric puts eth0's routes before eth1's, and these before those of a card with another name.
-set_metric() {
-	metric=${interface#eth}
-	case $metric in '' | *[!0-9]*) metric=$((1000 + $(cat "/sys/class/net/$interface/ifindex"))) ;; esac
-}
-
 # add_route DESTINATION GATEWAY: a gateway that no subnet route covers needs a route of its own first; 0.0.0.0 is none.
 add_route() {
-	[ "$1" != 0.0.0.0/0 ] || ! is_enabled "$UDHCPC_NO_DEFAULT_ROUTE" || return 0
+	[ "$1" != 0.0.0.0/0 ] || [ "$UDHCPC_NO_DEFAULT_ROUTE" != 1 ] || return 0
 	if [ "$2" = 0.0.0.0 ]; then
 		set -- "$1"
-	elif is_enabled "$LXDOCKER_UDHCPC_NOPREFIXROUTE" || [ "$mask" = 32 ]; then
+	elif [ "$LXDOCKER_UDHCPC_NOPREFIXROUTE" = 1 ] || [ "$mask" = 32 ]; then
 		add_route "$2" 0.0.0.0
 	fi
 	ip -4 route replace "$1" ${2:+via "$2"} dev "$interface" metric "$metric"
@@ -50,16 +42,13 @@ set_routes() {
 
 # Lists the servers of all interfaces in the order of their metrics. /etc/resolv.conf is written in place, since it may be a mount.
 write_resolv_conf() {
-	if is_enabled "$UDHCPC_NO_DNS" || [ -n "$LXDOCKER_DNS" ]; then return; fi
+	if [ "$UDHCPC_NO_DNS" = 1 ] || [ -n "$LXDOCKER_DNS" ]; then return; fi
 	{
 		[ -z "${search:-$domain}" ] || echo "search ${search:-$domain}"
 		for server in $dns; do echo "nameserver $server"; done
 	} >"$state/resolv.$(printf %06d "$metric")"
 	# Another interface may get its lease at this moment: whoever writes last has to have read both.
-	while
-		cat $state/resolv.* >/etc/resolv.conf &&
-			! cat $state/resolv.* | cmp -s - /etc/resolv.conf
-	do :; done
+	while cat $state/resolv.* >/etc/resolv.conf && ! cat $state/resolv.* | cmp -s - /etc/resolv.conf; do :; done
 }
 
 case $1 in
@@ -69,7 +58,9 @@ deconfig)
 	rm -f "$state/routes.$interface"
 	;;
 bound | renew)
-	set_metric
+	# eth0's routes come before eth1's, and these before those of a card with another name.
+	metric=${interface#eth}
+	case $metric in '' | *[!0-9]*) metric=$((1000 + $(cat "/sys/class/net/$interface/ifindex"))) ;; esac
 	set_address
 	set_routes
 	write_resolv_conf

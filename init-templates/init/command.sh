@@ -21,44 +21,32 @@ print_instance_variables() {
 	done </proc/1/environ
 }
 
-# Also sets path to the application's PATH.
-write_variables() {
-	# `env` takes the last of equal names.
-	{
-		printf 'set -- "$@" '
+# Sets variables, of which `env` takes the last of equal names, and path to the application's PATH.
+collect_variables() {
+	variables=$(
 		print_quoted "PATH=$default_path" "HOSTNAME=$(hostname)"
 		printf '%s ' "$image_variables"
 		print_envfile_variables
 		print_instance_variables
-	} >$state/variables
-	. $state/variables
-	for pair; do
-		case $pair in PATH=*) path=${pair#PATH=} ;; esac
-	done
+	) || exit 127
+	path=$(eval "env -i $variables sh -c 'echo \"\$PATH\"'")
 }
 
 # Finds a program of the image that has the name of an applet, or busybox would run that. Sets program.
 resolve_program() {
 	program=$1
 	case $program in */*) return ;; esac
-	IFS=:
-	for directory in $path; do
-		[ ! -f "${directory:-.}/$program" ] || [ ! -x "${directory:-.}/$program" ] || break
-		directory=
-	done
-	unset IFS
-	[ -n "$directory" ] || exit_with_error "$program: not found in PATH=$path"
-	! /busybox-lxd --list | grep -Fqx -e "$program" || program=$directory/$program
+	found=$(PATH=$path which -- "$program") || exit_with_error "$program: not found in PATH=$path"
+	! /busybox-lxd --list | grep -Fqx -e "$program" || program=$found
 }
 
-# write_command FILE TEXT
-write_command() {
-	command_file=$1
-	eval "set -- $2"
+# Prints a command line as exec_command takes it. The caller has to exit where this fails.
+print_command() {
+	eval "set -- $1"
 	[ $# -gt 0 ] || exit_with_error 'there is nothing to run'
 	resolve_program "$1"
 	shift
-	print_append "$(print_quoted "$program" "$@")" >"$command_file"
+	print_quoted "$program" "$@"
 }
 
 # Prints the words of a text. As in a shell, blanks separate words, and quotes and backslashes protect blanks; nothing is expanded.
@@ -66,22 +54,20 @@ split_words() {
 	text=$1 word='' in_word='' quote=''
 	while [ -n "$text" ]; do
 		char=${text%"${text#?}"} text=${text#?}
-		if [ "$char" = "\\" ] && [ "$quote" != "'" ]; then
+		case $quote$char in
+		\' | \") quote=$char in_word=true ;;
+		\'\' | \"\") quote='' ;;
+		\\ | \"\\)
 			char=${text%"${text#?}"} text=${text#?}
 			case $quote$char in \"[!\"\\\$\`]) word=$word\\ ;; esac
 			word=$word$char in_word=true
-		elif [ -n "$quote" ]; then
-			if [ "$char" = "$quote" ]; then quote=''; else word=$word$char; fi
-		else
-			case $char in
-			\' | \") quote=$char in_word=true ;;
-			[[:space:]])
-				[ -z "$in_word" ] || print_quoted "$word"
-				word='' in_word=''
-				;;
-			*) word=$word$char in_word=true ;;
-			esac
-		fi
+			;;
+		[[:space:]])
+			[ -z "$in_word" ] || print_quoted "$word"
+			word='' in_word=''
+			;;
+		*) word=$word$char in_word=true ;;
+		esac
 	done
 	[ -z "$in_word" ] || print_quoted "$word"
 }

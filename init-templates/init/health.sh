@@ -1,13 +1,5 @@
 # Checks the application's health.
 
-# Sets health_file. Later the application could make a link of that name, which root would follow.
-create_health_directory() {
-	for directory in /run /dev/shm; do
-		[ -d $directory ] && [ ! -L $directory/lxdocker ] && mkdir -p $directory/lxdocker 2>/dev/null && break
-	done
-	health_file=$directory/lxdocker/health
-}
-
 # publish_health starting|healthy|unhealthy. A rename, since readers shall never see an empty file.
 publish_health() {
 	[ "$1" != "$health" ] || return 0
@@ -16,11 +8,7 @@ publish_health() {
 	log_line "health: $health"
 }
 
-# The watcher says its process id as soon as it runs.
-start_health_watcher() {
-	watcher=$(setsid setsid sh $state/init watch)
-	echo "$watcher" >$state/watcher
-}
+start_health_watcher() { [ -z "$health_test" ] || setsid setsid sh $state/init watch 3>&- 5>&- | head -n 1 >$state/watcher; }
 
 # The watcher before its check: until that has its own session, it is in the watcher's.
 stop_health_watcher() {
@@ -32,35 +20,29 @@ stop_health_watcher() {
 
 # At its timeout only the check itself is killed, with status 137; its children have to follow.
 is_healthy() {
-	(
-		read -r pid _ </proc/self/stat
-		echo "$pid" >$state/checking
-		exec_command $state/check setsid timeout -s KILL "$health_timeout"
-	) >/dev/null 2>&1 </dev/null
-	check_status=$?
-	read -r group <$state/checking
-	[ $check_status != 137 ] || kill -s KILL "-$group" 2>/dev/null
-	rm $state/checking
-	[ $check_status = 0 ]
+	run_program checking exec_command "$check" setsid timeout -s KILL "$health_timeout" >/dev/null 2>&1 </dev/null
+	[ $status != 137 ] || kill -s KILL "-$session" 2>/dev/null
+	[ $status = 0 ]
 }
 
-# Runs until it is killed.
+# Says its process id, then runs until it is killed.
 watch_health() {
+	echo $$
+	exec >&2
+	. $state/settings
 	watch_started=$(print_uptime_seconds) failures=0 health=''
 	publish_health starting
 	while :; do
+		interval=$health_interval counting=1
 		if [ "$health" = starting ] && [ $(($(print_uptime_seconds) - watch_started)) -lt "$health_start_period" ]; then
-			failure_counts=false
-			sleep "$health_start_interval"
-		else
-			failure_counts=true
-			sleep "$health_interval"
+			interval=$health_start_interval counting=0
 		fi
+		sleep "$interval"
 		if is_healthy; then
 			failures=0
 			publish_health healthy
-		elif [ $failure_counts = true ]; then
-			failures=$((failures + 1))
+		else
+			failures=$((failures + counting))
 			[ $failures -lt "$health_retries" ] || publish_health unhealthy
 		fi
 		if [ "$health" = unhealthy ] && [ "$restart_unhealthy" = true ]; then

@@ -1,48 +1,7 @@
 # Does what the script was started for.
 
-# PID 1: lets the supervisor boot, then becomes the application's user, or the application.
-start_instance() {
-	raise_limits
-	mkdir -p $state
-	mount -t tmpfs -o nosuid,nodev,mode=711 lxdocker $state
-	cp "$0" $state/init
-	start_supervisor
-	trap 'stop_program TERM || exit 0' PWR TERM INT # /lxd-prelaunch gets its time
-	wait_for_line
-	[ -e $state/booted ] || exit 127
-	. $state/settings
-	cd "$workdir" || exit 127
-	open_streams
-	if [ "$supervised" = true ]; then
-		print_append sh $state/init relay "$supervisor" >$state/relay
-		exec 4<$state/lines
-		exec_command $state/relay
-	fi
-	[ -n "$health_test" ] || while [ -d "/proc/$supervisor" ]; do (:); done # the application might not reap it
-	exec 3>&- 4>&-
-	exec_command $state/application
-}
-
-check_settings() {
-	case $restart in
-	no | always | on-failure) ;;
-	on-failure:[1-9]*) is_number "${restart#*:}" ;;
-	*) false ;;
-	esac || exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
-	case $log in '' | /*) ;; *) exit_with_error "LXDOCKER_LOG: not an absolute path: $log" ;; esac
-	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
-}
-
-write_settings() {
-	for name in supervisor uid gid groups home path workdir stop_signal health_file tty writer; do
-		printf %s "$name="
-		eval "print_quoted \"\$$name\""
-		echo
-	done >$state/settings
-}
-
 boot() {
-	supervisor=$$ health_file='' writer=''
+	supervisor=$$ health_file='' check='' writer=''
 	mount_kernel_filesystems
 	fill_volumes
 	mount_tmpfs
@@ -50,49 +9,110 @@ boot() {
 	set_network_sysctls
 	configure_interfaces
 	run_prelaunch_script
-
 	workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user}
 	restart=${LXDOCKER_RESTART:-$restart} log=${LXDOCKER_LOG:-$log} stop_timeout=${LXDOCKER_STOP_TIMEOUT:-$stop_timeout}
-	check_settings
+	case $restart in
+	no | always | on-failure) ;;
+	on-failure:[1-9]*) is_number "${restart#*:}" ;;
+	*) false ;;
+	esac || exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
+	case $log in '' | /*) ;; *) exit_with_error "LXDOCKER_LOG: not an absolute path: $log" ;; esac
+	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
 	resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$image_stop_signal}"
 	resolve_user
 	mkdir -p "$workdir"
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
-	(umask 077 && touch $state/variables $state/application $state/check)
-	write_variables
-	text=$(print_application_words)
-	write_command $state/application "$text"
+	collect_variables
+	application=$(print_command "$(print_application_words)") || exit 127
 	if [ -n "$health_test" ]; then
-		create_health_directory
-		# A check whose program is not there fails each time.
-		(write_command $state/check "$health_test") || print_append false >$state/check
+		health_file=/dev/shm/lxdocker/health
+		[ ! -d /run ] || [ -L /run/lxdocker ] || health_file=/run/lxdocker/health
+		mkdir -p "${health_file%/*}" # later the application could make a link of that name, which root would follow
+		check=$(print_command "$health_test") || check=false # it fails each time
 	fi
-	choose_streams "$text"
-	write_settings
-	: >$state/booted
+	choose_streams "$application"
+	(umask 077 && : >$state/unfinished)
+	for name in supervisor uid gid groups home path workdir variables application check stop_signal health_file tty writer; do
+		printf %s "$name="
+		eval "print_quoted \"\$$name\""
+		echo
+	done >$state/unfinished
+	mv $state/unfinished $state/settings
+}
+
+# open_pipe FIFO DESCRIPTOR puts a pipe of the user before one that LXD has made, which nobody inside can open as /dev/stdout.
+open_pipe() {
+	mkfifo -m 600 "$1"
+	chown "$uid" "$1"
+	(eval "exec cat <$1 >&$2" &)
+	eval "exec $2>$1"
+	rm "$1"
+}
+
+# run_beside exec [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [-it] [WORD…]. The terminal is the one that `lxc exec` gives.
+run_beside() {
+	shift
+	[ -e $state/settings ] || exit_with_error 'the instance is still starting'
+	. $state/settings
+	words=$(getopt -n /lxd-exec -o +u:w:e:it -l user:,workdir:,env:,interactive,tty -- "$@") || exit 125
+	eval "set -- $words"
+	[ ! -t 0 ] || variables="$variables $(print_quoted "TERM=${TERM:-xterm}")"
+	while [ "$1" != -- ]; do
+		case $1 in
+		-u | --user) user=$2 && resolve_user ;;
+		-w | --workdir) workdir=$2 ;;
+		-e | --env) variables="$variables $(print_quoted "$2")" ;;
+		*) set -- . "$@" ;; # it has no argument
+		esac
+		shift 2
+	done
+	shift
+	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
+	if [ $# = 0 ]; then
+		set -- /busybox-lxd sh
+		for shell in sh bash; do (resolve_program $shell) 2>/dev/null && set -- $shell; done
+	fi
+	words=$(print_command "$(print_quoted "$@")") || exit
+	for descriptor in 0 1 2; do
+		if [ -t $descriptor ]; then
+			chown "$uid" /proc/self/fd/$descriptor
+		elif [ $descriptor != 0 ]; then
+			open_pipe $state/pipe.$$ $descriptor
+		fi
+	done
+	exec_command "$words"
 }
 
 case ${1-} in
-'') start_instance ;;
+'') # PID 1 lets the supervisor boot, then becomes the application's user, or the application
+	raise_limits
+	mkdir -p $state
+	mount -t tmpfs -o nosuid,nodev,mode=711 lxdocker $state
+	cp "$0" $state/init
+	start_supervisor
+	trap 'stop_program TERM || exit 0' PWR TERM INT # /lxd-prelaunch gets its time
+	wait_for_line
+	[ -e $state/settings ] || exit 127
+	. $state/settings
+	cd "$workdir" || exit 127
+	open_streams
+	if [ "$supervised" = true ]; then
+		exec 4<$state/lines
+		exec_command "sh $state/init relay $supervisor $writer"
+	fi
+	while [ -d "/proc/$supervisor" ]; do (:); done # the application might not reap it
+	exec 3>&- 4>&-
+	exec_command "$application"
+	;;
 supervise)
 	trap 'end_instance $?' EXIT
 	boot 3>&-
 	exec 5>$state/lines
 	echo >&5
-	if [ "$supervised" = true ]; then
-		supervise
-	elif [ -n "$health_test" ]; then
-		exec 3>&- 5>&-
-		watch_health
-	fi
+	if [ "$supervised" = true ]; then supervise; else start_health_watcher; fi
 	;;
-exec) shift && run_beside "$@" ;;
-relay) end_with_supervisor "$2" ;;
-watch_cards) watch_cards ;;
-watch)
-	echo $$
-	exec >&2
-	. $state/settings
-	watch_health
-	;;
+exec) run_beside "$@" ;;
+relay) end_with_supervisor "$2" "${3-}" ;;
+names) write_names ;;
+watch) watch_health ;;
 esac

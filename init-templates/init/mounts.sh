@@ -30,8 +30,7 @@ mount_tmpfs() {
 	done
 }
 
-# Gives the image's own /sbin/init back, for programs that look at it: over this script, or by hiding the script, which /sbin/init
-# then leads to.
+# Gives the image's own /sbin/init back, for programs that look at it: over this script, or by hiding where /sbin/init leads to.
 restore_init() {
 	if [ -d /lxd-realinit ]; then
 		mount --bind /lxd-realinit/given /lxd-realinit
@@ -52,8 +51,7 @@ is_empty_volume() {
 	done
 }
 
-# Bind mounts of / and of the volume show what other mounts hide. The files are copied beside and then moved: a copy that a stop or
-# a crash interrupts starts anew, and nobody sees half of it.
+# Bind mounts show what other mounts hide. The files are copied, then moved: what a stop interrupts starts anew, and nobody sees half.
 fill_volume() {
 	! grep -Fqsx -e "$(print_volume_identity "$1")" /lxd-volumes || return 0
 	image=$state/image$1 copy=$state/volume/.lxdocker-$(hostname)
@@ -64,8 +62,7 @@ fill_volume() {
 		[ -z "$(ls -A "$image")" ] || log_line "$1: a new volume gets the image's files"
 		rm -rf "$copy"
 		mkdir "$copy"
-		cp -a "$image/." "$copy/" & # a stop interrupts it
-		wait $! || exit_with_error "$1: cannot copy the image's files to the new volume$(rm -rf "$copy")"
+		cp -a "$image/." "$copy/" || exit_with_error "$1: cannot copy the image's files to the new volume$(rm -rf "$copy")"
 		if is_empty_volume "$1"; then mv "$copy" "$copy.whole"; else rm -rf "$copy"; fi
 	fi
 	if [ -d "$copy.whole" ]; then

@@ -1,7 +1,6 @@
 # Configures the network.
 
-# Forwarding off: an application is no router and has no firewall. As in Docker, low ports for every user, and ping for every group
-# that the kernel takes here: a mapped one.
+# Forwarding off: an application has no firewall. As in Docker, low ports for every user, and ping for every group that is mapped.
 set_network_sysctls() {
 	for name in ipv4/ip_forward ipv6/conf/all/forwarding ipv4/ip_unprivileged_port_start; do
 		[ ! -w /proc/sys/net/$name ] || echo 0 >/proc/sys/net/$name
@@ -10,8 +9,7 @@ set_network_sysctls() {
 		>/proc/sys/net/ipv4/ping_group_range
 } 2>/dev/null
 
-# is_card INTERFACE: no loopback, no tunnel, which the kernel may make by itself, nothing that stands on another interface, and not
-# what LXD has configured, which it does for its routed ones.
+# is_card INTERFACE: no loopback, no tunnel, nothing that stands on another interface, and not what LXD has configured: a routed one.
 is_card() {
 	read -r kind <"/sys/class/net/$1/type" && read -r mac <"/sys/class/net/$1/address" || return 1
 	case $kind/$mac in */00:00:00:00:00:00) return 1 ;; 1/* | 32/*) ;; *) return 1 ;; esac
@@ -19,25 +17,24 @@ is_card() {
 	[ -z "$(ip -4 -o address show dev "$1")" ]
 } 2>/dev/null
 
-# add_static_address -4|-6 ADDRESS/PREFIX[,GATEWAY]
+# add_static_address -4|-6 [ADDRESS/PREFIX[,GATEWAY]] fails when there is none.
 add_static_address() {
+	[ -n "$2" ] || return
 	ip link set dev "$first" up
 	ip "$1" address add "${2%%,*}" dev "$first"
 	case $2 in *,?*) ip "$1" route replace "${2#*,}" dev "$first" && ip "$1" route replace default via "${2#*,}" dev "$first" ;; esac
+	return 0
 }
 
-# Asks five times, two seconds apart, then goes on in the background. To its script, variables of the application with these
-# names would look like parts of the lease.
+# Asks five times, two seconds apart, then in the background. Variables of the instance would look like parts of the lease.
 start_udhcpc() {
 	unset broadcast dns domain message mtu router search staticroutes
 	udhcpc -i "$1" -b -p "$state/udhcpc.$1" -t 5 -T 2 -O mtu -O search -O staticroutes -O ntpsrv -x "hostname:$(hostname)" \
 		-s /lxd-udhcpc-default.script
 }
 
-# Cards that are added later get their addresses, too: those with a name or a MAC address that LXD or Incus gives. Any others are the
-# application's.
+# Cards that are added later get their addresses, too: those with a name or a MAC address that LXD or Incus gives.
 watch_cards() {
-	# shellcheck disable=SC2016
 	uevent sh -c '[ "$SUBSYSTEM" != net ] || echo "$INTERFACE"' | while read -r interface; do
 		[ ! -s "$state/udhcpc.$interface" ] || kill "$(cat "$state/udhcpc.$interface")"
 		(
@@ -61,38 +58,47 @@ find_name_server() {
 	[ -z "$server" ] || echo "nameserver $server" >/etc/resolv.conf
 }
 
-# Waits until each card has its lease, or udhcpc has gone to the background after ten seconds. After four, IPv6 is enough: a DHCP
-# server may take three for its answer.
+# Waits for each card's lease, at most ten seconds. After four, IPv6 is enough: a DHCP server may take three for its answer.
 configure_interfaces() {
 	ip link set dev lo up
 	[ -z "$LXDOCKER_DNS" ] || echo "$LXDOCKER_DNS" | tr , '\n' | sed 's/^/nameserver /' >/etc/resolv.conf
-	mkfifo $state/network
-	exec 9<>$state/network
-	first='' waiting=0
+	first='' asking='' tries=0
 	for interface in /sys/class/net/eth0 /sys/class/net/*; do
 		interface=${interface##*/}
 		if [ "$interface" = "$first" ] || ! is_card "$interface"; then continue; fi
 		if [ -z "$first" ]; then
 			first=$interface
-			[ -z "$LXDOCKER_IPV6" ] || add_static_address -6 "$LXDOCKER_IPV6"
-			if [ -n "$LXDOCKER_IPV4" ]; then
-				add_static_address -4 "$LXDOCKER_IPV4"
-				continue
-			fi
+			add_static_address -6 "$LXDOCKER_IPV6"
+			! add_static_address -4 "$LXDOCKER_IPV4" || continue
 		fi
-		waiting=$((waiting + 1))
-		(start_udhcpc "$interface" 9>&-; echo >&9) &
+		start_udhcpc "$interface" &
+		asking="$asking $!"
 	done
-	sh $state/init watch_cards 9>&- & # started anew, it holds no pipe of the supervisor
-	seconds=0
-	while [ $waiting -gt 0 ]; do
-		if read -r -t 1 _ <&9; then
-			waiting=$((waiting - 1))
-		elif [ $((seconds += 1)) -ge 4 ] && has_ipv6; then
-			break
-		fi
+	watch_cards &
+	for process in $asking; do
+		while [ -d "/proc/$process" ]; do
+			usleep 20000
+			[ $((tries += 1)) -lt 200 ] || ! has_ipv6 || break 2
+		done
 	done
-	exec 9>&-
-	[ $seconds -lt 4 ] || ! has_ipv6 || grep -qs ^nameserver $state/resolv.* || find_name_server
-	[ -e $state/hosts ] || interface=$first /lxd-udhcpc-default.script names 2>/dev/null # which a lease has done already
+	[ $tries -lt 200 ] || ! has_ipv6 || grep -qs ^nameserver $state/resolv.* || find_name_server
+	[ -e $state/hosts ] || interface=$first write_names # which a lease has done already
 }
+
+# Gives the instance's name the address of eth0, or of the interface, as Docker does.
+write_names() {
+	hostname >/etc/hostname
+	! grep -q " $(readlink -f /etc/hosts) " /proc/mounts || return 0
+	mark='# lxdocker writes the next line.'
+	address=$(
+		for card in eth0 "$interface"; do ip -o address show dev "$card" scope global; done |
+			sed 's|.* inet6* \([^/]*\)/.*|\1|' | head -n 1
+	)
+	{
+		grep -q localhost /etc/hosts || printf '%s\t%s\n' 127.0.0.1 localhost ::1 'localhost ip6-localhost ip6-loopback' \
+			fe00:: ip6-localnet ff00:: ip6-mcastprefix ff02::1 ip6-allnodes ff02::2 ip6-allrouters
+		sed "/^$mark/,+1d; /^127\.0\.1\.1[[:blank:]]/d" /etc/hosts
+		printf '%s\n%s\t%s\n' "$mark" "${address:-127.0.1.1}" "$(hostname)"
+	} >$state/hosts
+	cmp -s $state/hosts /etc/hosts || cat $state/hosts >/etc/hosts
+} 2>/dev/null

@@ -1,7 +1,7 @@
 # Gives the application its standard streams.
 
 # Those of `docker run -d` are nothing to read, and a pipe. A shell alone keeps the console, or it would end at once, and it ends on
-# SIGHUP alone. An application that is PID 1 keeps it, too: nobody would be left to copy its last lines. Takes the command line.
+# SIGHUP alone. An application that is PID 1 keeps it, too: nobody would be left to copy its last lines. Takes the command.
 choose_streams() {
 	eval "set -- $1"
 	case $#${1##*/} in 1sh | 1ash | 1bash | 1dash | 1ksh | 1mksh | 1zsh | 1fish | 1csh | 1tcsh) shell=true ;; *) shell=false ;; esac
@@ -39,27 +39,18 @@ write_output() {
 	exec cat
 }
 
+# shellcheck disable=SC2086 # owner is several words
 # A log that is larger than BYTES becomes LOG.1.
 write_log() {
 	count=1 most=$(($1 / 16384)) said=
 	while
-		[ ! -f "$log" ] || [ "$(stat -L -c %s "$log")" -lt "$1" ] || as_owner mv -f "$log" "$log.1"
+		[ ! -f "$log" ] || [ "$(stat -L -c %s "$log")" -lt "$1" ] || nsenter $owner -- mv -f "$log" "$log.1"
 		if [ -f "$log" ] || [ ! -e "$log" ]; then file=$log; else file=/; fi
-		copied=$({ dd bs=16384 count=$count | as_owner tee -a "$file" 2>/dev/null >&4 || echo failed >&2; } 2>&1)
+		copied=$({ dd bs=16384 count=$count | nsenter $owner -- tee -a "$file" 2>/dev/null >&4 || echo failed >&2; } 2>&1)
 		case $copied$said in *failed) said=true && echo >&2 && log_line "log: cannot write to $log" ;; esac
 		copied=${copied%% *}
 		[ $((${copied%+*} + ${copied#*+})) = $count ]
 	do
 		count=$((count < 64 && count < most ? count * 2 : count))
 	done
-}
-
-# shellcheck disable=SC2086
-as_owner() { nsenter $owner -- "$@"; }
-
-# For PID 1: the last lines are still on their way, and something that the application has left behind may hold the pipe.
-wait_for_writer() {
-	exec >&- 2>&-
-	tries=500
-	while [ -d "/proc/${writer:-none}" ] && [ $((tries -= 1)) -gt 0 ]; do usleep 10000; done
 }

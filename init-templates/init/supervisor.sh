@@ -1,8 +1,6 @@
 # Runs the application until it is to end, before that the prelaunch script.
-#
 # PID 1 writes its signals to the FIFO 3, from which a child of the supervisor passes them on. The supervisor writes a line to the FIFO
 # 5 → 4 when PID 1 may go on, and one when it ends; should it be killed, PID 1 reads the end of the FIFO. docs/init.md has a map.
-#
 # A process writes its id into a file before it looks whether it is to stop; who stops it does these in the other order.
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …
@@ -16,9 +14,8 @@ resolve_stop_signal() {
 	case $stop_signal in [1-9] | [1-5][0-9] | 6[0-4]) ;; *) exit_with_error "$1: not a signal" ;; esac
 }
 
-# liblxc starts PID 1 with SIGPIPE ignored; no shell undoes that, but `tar --to-command` does for its child. Two setsid in a row: the
-# second has to fork, since the first made it a group leader, and what it starts is no background job, which would ignore SIGINT and
-# SIGQUIT for ever. Opened for reading and writing, a FIFO does not wait for its other end. 7 is a pipe that tar leaves open.
+# liblxc starts PID 1 with SIGPIPE ignored; no shell undoes that, but `tar --to-command` does for its child; it leaves pipe 7 open. The
+# second setsid forks, and what it starts is no background job, which would ignore SIGINT and SIGQUIT. FIFOs for both wait for nobody.
 start_supervisor() {
 	mkfifo -m 600 $state/signals $state/lines
 	exec 3<>$state/signals 4<>$state/lines 6<&0
@@ -29,25 +26,21 @@ start_supervisor() {
 	exec 6<&-
 }
 
-# Until the supervisor writes one, or is gone. What `wait` returns may be a signal's number or a status, and nobody could tell. PID 1
-# reaps orphans meanwhile.
+# Until the supervisor writes one, or is gone; reaps orphans meanwhile. What `wait` returns may be a signal's number or a status.
 wait_for_line() {
 	(read -r _ <&4) &
-	while
-		wait $!
-		[ -d "/proc/$!" ]
-	do :; done
+	while [ -d "/proc/$!" ]; do wait $!; done
 }
 
-# end_with_supervisor PID. The application may kill the child that waits. Nothing here redirects a descriptor of PID 1, not even for a
-# moment, since the application may open it by way of /proc/1/fd.
+# end_with_supervisor PID WRITER. The application may kill the child that waits, and may open PID 1's descriptors: they stay as they are.
 end_with_supervisor() {
 	(echo 0 >&3)
 	until [ -e $state/status ] || [ ! -d "/proc/$1" ]; do wait_for_line; done
 	status=137
 	read -r status <$state/status
-	. $state/settings
-	wait_for_writer
+	exec >&- 2>&-
+	tries=500 # the last lines are on their way, and what the application has left behind may hold the pipe
+	while [ -d "/proc/${2:-none}" ] && [ $((tries -= 1)) -gt 0 ]; do usleep 10000; done
 	exit "$status"
 }
 
@@ -57,14 +50,18 @@ end_instance() {
 	echo >$state/lines
 }
 
-# run_program COMMAND… runs a command that executes a program, and sets status.
+# run_program FILE COMMAND… runs a command that executes a program, whose id FILE has until it ends. Sets status and session, its id.
 run_program() {
+	file=$1
+	shift
 	(
 		read -r pid _ </proc/self/stat
-		echo "$pid" >$state/program
+		echo "$pid" >"$state/$file"
 		[ -e $state/stopping ] || "$@"
 	)
 	status=$?
+	read -r session <"$state/$file"
+	rm "$state/$file"
 }
 
 # Fails when there is no program; one that has just ended counts as one.
@@ -81,8 +78,7 @@ stop_program() {
 # A stop ends the script, then the instance.
 run_prelaunch_script() {
 	[ -s /lxd-prelaunch ] || return 0
-	run_program exec setsid /lxd-prelaunch
-	rm $state/program
+	run_program program exec setsid /lxd-prelaunch
 	[ ! -e $state/stopping ] || exit 0
 	[ "$status" = 0 ] || log_line "/lxd-prelaunch ended with status $status"
 }
@@ -110,37 +106,32 @@ kill_later() {
 	signal_program KILL
 }
 
-# Runs the application once and sets status and session.
+# Runs the application once.
 run_application() {
-	[ -z "$health_test" ] || start_health_watcher
-	run_program exec_command $state/application setsid
+	start_health_watcher
+	run_program program exec_command "$application" setsid
 	# A shell cannot tell a signal from an exit status above 128.
 	if [ "$status" -gt 128 ]; then signal=", as by signal $((status - 128))"; else signal=''; fi
 	log_line "the application ended with status $status$signal"
-	if [ "$status" = 100 ] || { [ "$status" != 0 ] && grep -Eq "^[^']*'[^']*init'" $state/application; }; then
-		log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that' # s6 and runit end with 100
-	fi
-	read -r session <$state/program
-	rm $state/program
+	# s6-overlay and runit end with 100 then.
+	case $status${application%%"' "*} in
+	100\'* | [1-9]*init) log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that' ;;
+	esac
 	stop_health_watcher
 }
 
 # What the last run left behind may hold a port or a lock that the next one needs.
 kill_session() {
-	ps -o pid,sid | while read -r pid sid; do
-		[ "$sid" != "$session" ] || kill -s KILL "$pid" 2>/dev/null
-	done
+	ps -o pid,sid | awk -v session="$session" '$2 == session { print $1 }' | xargs kill -s KILL 2>/dev/null
 }
 
 print_uptime_seconds() { cut -d . -f 1 /proc/uptime; }
 
 should_restart() {
 	[ ! -e $state/unhealthy ] || return 0
-	case $restart in
-	always) ;;
-	on-failure) [ "$status" != 0 ] ;;
-	on-failure:*) [ "$status" != 0 ] && [ $restarts -lt "${restart#*:}" ] ;;
-	*) return 1 ;;
+	case $restart/$status in
+	no/* | on-failure*/0) return 1 ;;
+	on-failure:*) [ $restarts -lt "${restart#*:}" ] ;;
 	esac
 }
 

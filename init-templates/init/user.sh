@@ -3,8 +3,7 @@
 # Blanks around a line are nothing; a file that is not there has no lines.
 print_accounts() { sed 's/^[[:space:]]*//; s/[[:space:]]*$//; /^$/d' "/etc/$1" 2>/dev/null; }
 
-# find_account passwd|group NAME: sets account to ID:GROUP:HOME:NAME of the first line that has the name, or the number as its id. A
-# number needs no line. An id that is no number is 0.
+# find_account passwd|group NAME|ID: sets account to ID:GROUP:HOME:NAME of the first line. A number needs no line. Odd ids are 0.
 find_account() {
 	account=$(print_accounts "$1" | NAME=$2 awk -F : -v comments="${1#passwd}" '
 		function id(text) { return text ~ /^[-+]?[0-9]+$/ ? text + 0 : 0 }
@@ -17,9 +16,7 @@ find_account() {
 
 # Sets uid, gid, groups, which are the supplementary ones, and home.
 resolve_user() {
-	name=${user%%:*} group=${user#"${user%%:*}"} groups=''
-	group=${group#:}
-	group=${group%%:*}
+	name=${user%%:*} group=$(printf '%s\n' "$user" | cut -s -d : -f 2) groups=''
 	find_account passwd "${name:-0}" || exit_with_error "user $name: not in /etc/passwd"
 	IFS=: read -r uid gid home login <<-end
 		$account
@@ -35,8 +32,7 @@ resolve_user() {
 	fi
 	# As runc does: that of the first user with this number.
 	find_account passwd "$uid" || exit_with_error "user $uid: not a number from 0 to 2147483647"
-	home=${account#*:*:}
-	home=${home%%:*}
+	home=$(echo "$account" | cut -d : -f 3)
 }
 
 # Of busybox's applets only su sets supplementary groups, and it reads /etc/group with rules of its own. So it gets an /etc that says

@@ -18,7 +18,7 @@ export interface Payload {
 const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh.hbs', 'hostname.tpl', 'hosts.tpl', 'prelaunch.tpl'] as const
 
 /** What init.sh.hbs goes on with, in this order. */
-const INIT = ['mounts', 'network', 'user', 'command', 'streams', 'exec', 'health', 'supervisor', 'main']
+const INIT = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supervisor', 'main']
 
 /**
  * The payloads of one run, each read once: a busybox weighs 2 MB, and every image of an architecture has the same one.

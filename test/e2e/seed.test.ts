@@ -205,7 +205,7 @@ seen('an application that ends by itself ends the instance, orphans are reaped b
 seen('lxdocker’s own files; /sbin/init is the image’s own again', needed, async () => {
   const none = await running('web')
   match(await inside(none, '/busybox-lxd | head -n 1'), /^BusyBox v/)
-  match(await pull(none, '/lxd-udhcpc-default.script'), /\/busybox-lxd sh '\/lxd-udhcpc-default\.script\.real'/)
+  match(await pull(none, '/lxd-udhcpc-default.script'), /\/busybox-lxd sh \/lxd-udhcpc-default\.script\.real /)
   const template = readFileSync(new URL('../../init-templates/udhcpc-default.sh', import.meta.url), 'utf8')
   equal(`${await pull(none, '/lxd-udhcpc-default.script.real')}\n`, template)
   equal(await inside(none, 'ls /lxd-realinit 2>/dev/null || echo none'), 'none')

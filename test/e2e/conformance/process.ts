@@ -166,7 +166,7 @@ export const process: Table = {
         lines.split('\n').filter(line => line.length > 100),
         [],
       )
-      match(lines, /^sh \/dev\/\.lxdocker\/init relay \d+ $/m)
+      match(lines, /^sh \/dev\/\.lxdocker\/init relay \d+ \d+ $/m)
     },
   },
   'start: a writer whose reader has ended ends, too': {
