@@ -15,6 +15,7 @@ mount_once() {
 
 # LXD 5.0 leaves /sys/fs/cgroup empty. It is writable as under Incus, since a systemd of the image needs that.
 mount_kernel_filesystems() {
+	[ -e /etc/mtab ] || [ -L /etc/mtab ] || ln -s /proc/mounts /etc/mtab # as Docker does
 	mount_once shm /dev/shm tmpfs ,mode=1777
 	mount_once mqueue /dev/mqueue mqueue
 	[ ! -d /sys/fs/cgroup ] || [ -n "$(ls -A /sys/fs/cgroup)" ] || mount_once cgroup /sys/fs/cgroup cgroup2

@@ -28,7 +28,7 @@ start_writer() {
 	writer=$!
 }
 
-open_streams() { [ "$tty" = true ] || exec </dev/null >$state/output 2>&1 7>&-; }
+open_streams() { [ "$tty" = true ] || exec 0<>/dev/null >$state/output 2>&1 7>&-; }
 
 # write_output BYTES copies what it reads to the console, and to the log for as long as there are processes to be had. Some applications
 # send a signal to all processes when they end.

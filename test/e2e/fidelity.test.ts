@@ -12,7 +12,7 @@ import { lxdocker, PROJECT } from '../world/lxdocker.ts'
 import { FACTS, type Facts } from '../world/observe.ts'
 import { needs } from '../world/tools.ts'
 import { DIFFERENCES, SYSCTL_FAMILIES } from './fidelity/differences.ts'
-import { config, facts, layer } from './fidelity/image.ts'
+import { config, EXECUTED, facts, type Instance, layer } from './fidelity/image.ts'
 import { limit, sysctls } from './fidelity/observables.ts'
 import { differing, page, type Seen, table } from './fidelity/page.ts'
 
@@ -44,6 +44,8 @@ describe('fidelity', needed, () => {
     for (const [name, layout] of layouts) {
       const container = await engine.run(layout)
       seen.Docker[name] = JSON.parse(await container.read(FACTS))
+      await container.exec('/probe/observe', EXECUTED)
+      seen.Docker[`${name} exec`] = JSON.parse(await container.read(EXECUTED))
     }
     await engine.shutdown()
     const server = await house.serve()
@@ -54,7 +56,11 @@ describe('fidelity', needed, () => {
       const host = await start({ ca: server.cert })
       versions[title] = await version(host)
       await host.remote('ours', server.url)
-      for (const [name] of layouts) seen[title][name] = (await facts(host, `ours:${name}`, name)) as Facts
+      for (const [name] of layouts) {
+        const instance = (await facts(host, `ours:${name}`, name, '/lxd-exec')) as Instance
+        seen[title][name] = instance.facts
+        seen[title][`${name} exec`] = instance.executed as Facts
+      }
       await host.shutdown()
     }
     await server.stop()

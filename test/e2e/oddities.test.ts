@@ -78,7 +78,7 @@ describe(`${rows.length} of ${Object.keys(ODDITIES).length} odd images`, needed,
       for (const [name, { starts, but = {} }] of rows) {
         test(name, async () => {
           const docker = compared(theirs.get(name))
-          const ours = built.has(name) ? compared(await facts(host, `ours:${name}`, name)) : undefined
+          const ours = built.has(name) ? compared((await facts(host, `ours:${name}`, name))?.facts) : undefined
           equal(Boolean(ours), starts ?? Boolean(docker), 'it starts')
           if (ours && docker) deepEqual(ours, { ...docker, ...but })
         })

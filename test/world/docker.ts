@@ -26,6 +26,8 @@ export interface Container {
   name: string
   /** The content of a file, once it is there. */
   read(path: string, seconds?: number): Promise<string>
+  /** What `docker exec --detach` does. */
+  exec(...argv: string[]): Promise<void>
   /** Its IPv4 address. */
   address: string
   gateway: string
@@ -83,6 +85,10 @@ export async function docker(): Promise<Docker> {
         name: Config.Hostname,
         address: NetworkSettings.IPAddress,
         gateway: NetworkSettings.Gateway,
+        async exec(...Cmd) {
+          const { Id: id } = await call('POST', `/containers/${Id}/exec`, { Cmd })
+          await call('POST', `/exec/${id}/start`, { Detach: true })
+        },
         read: (path, seconds) => {
           const file = `/proc/${State.Pid}/root${path}`
           return waitFor(`${path} of ${image}`, () => existsSync(file) && readFileSync(file, 'utf8'), seconds)

@@ -45,7 +45,6 @@ const DAEMON_MOUNTS = 'Part of what LXD and Incus give every container.'
 const NOT_MASKED = 'LXD and Incus mask nothing below /proc and /sys; the user namespace protects what is the machine’s.'
 const SUPERVISOR =
   'PID 1 is lxdocker’s supervisor; the application is its child. `disable_supervisor: true` gives PID 1 away.'
-const TERMINAL = 'The application has the instance’s console.'
 const OWN_CGROUP = 'An instance may divide what it has: its part of the tree is its own.'
 const NO_IPV6 = 'Docker’s default network has no IPv6; an instance takes what its network offers.'
 const PLAIN_FILE = 'A plain file of the instance: it is there for `lxc file edit`, too.'
@@ -209,25 +208,21 @@ export const DIFFERENCES: Difference[] = [
     why: 'Larger: databases and browsers need more than Docker’s default.',
     where: ['Mounts: /dev/shm', 'Devices: size of /dev/shm'],
   },
-  { why: 'liblxc sets it; programs know a container by it. Podman sets one, too.', where: ['Environment: container'] },
   {
-    why: TERMINAL,
-    where: [
-      'Descriptors: descriptor 0',
-      'Descriptors: descriptor 1',
-      'Descriptors: descriptor 1, flags',
-      'Descriptors: descriptor 2',
-      'Descriptors: descriptor 2, flags',
-      'Descriptors: reading standard input',
-      'Descriptors: size of the terminal',
-    ],
+    why: 'liblxc sets it; programs know a container by it. Podman sets one, too.',
+    where: ['Environment: container', 'Exec: container'],
+  },
+  { why: USER_NAMESPACE, where: ['Descriptors: descriptor 0', 'Exec: uid_map', 'Exec: gid_map'] },
+  { why: ROOT_OF_ITS_OWN, where: ['Exec: CapPrm', 'Exec: CapEff', 'Exec: CapBnd'] },
+  {
+    why: 'Without a terminal, LXD and Incus start a command in a session of the daemon.',
+    where: ['Exec: leads its session', 'Exec: leads its process group'],
   },
   { why: VOLUME, where: ['Mounts: /data', 'Mounts: /fresh'] },
   { why: PLAIN_FILE, where: ['Mounts: /etc/hosts', 'Mounts: /etc/hostname', 'Mounts: /etc/resolv.conf'] },
   { why: 'Over it lay lxdocker’s own; programs see the image’s.', where: ['Mounts: /sbin/init'] },
   { why: 'lxdocker’s own files have names of their own.', where: ['Files: names in /'] },
   { why: 'It would say that Docker runs here.', where: ['Files: /.dockerenv'] },
-  { why: 'Docker makes it where the image has none.', where: ['Files: /etc/mtab', 'Files: names in /etc'] },
   { why: 'lxdocker marks the line that it writes.', where: ['Files: content of /etc/hosts'] },
   {
     why: 'The network’s DHCP server says in which domain names are searched.',

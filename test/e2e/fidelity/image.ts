@@ -40,21 +40,35 @@ export const config = (User: string): Config => ({
   Volumes: { '/data': {}, '/fresh': {} },
 })
 
-/** @returns what its application has seen, or undefined when the instance has ended without */
-export async function facts(host: Lxd, image: string, name: string): Promise<Facts | undefined> {
+/** Where a program writes that is started beside the application. */
+export const EXECUTED = '/probe/executed'
+
+export interface Instance {
+  facts: Facts
+  /** Of a program beside the application. */
+  executed?: Facts
+}
+
+/**
+ * @param exec what starts a program beside the application
+ * @returns what was seen, or undefined when the instance has ended before
+ */
+export async function facts(host: Lxd, image: string, name: string, exec?: string): Promise<Instance | undefined> {
   const real = await host.launch(image, name)
-  const read = () => ({ facts: JSON.parse(host.read(real, FACTS)) as Facts })
+  const read = (path: string): Facts => JSON.parse(host.read(real, path))
   const ended = async () => (await host.status(real)) === 'Stopped'
   try {
     const seen = await waitFor(`${FACTS} of ${name}`, async () => {
       const late = await ended()
       try {
-        return read()
+        return { facts: read(FACTS) }
       } catch {
-        return late && {}
+        return late && { facts: undefined }
       }
     })
-    return 'facts' in seen ? (seen.facts as Facts) : undefined
+    if (!seen.facts || !exec) return seen.facts && { facts: seen.facts }
+    await host.exec(real, exec, '/probe/observe', EXECUTED)
+    return { facts: seen.facts, executed: read(EXECUTED) }
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${await host.console(real)}`)
   } finally {

@@ -132,11 +132,24 @@ export function observables(facts: Facts): Observables {
   return found
 }
 
+/** Of a program beside the application only what its start decides: the rest is the container's. */
+const STARTED = /^(process|status|env|ids|limits|signals)\/(?!number of words|word )/
+
+/** @param facts as a program has written them that `docker exec` or `/lxd-exec` started */
+export function executed(facts: Facts): Observables {
+  const own = Object.entries(facts).filter(([key]) => STARTED.test(key) || SOURCES.includes(key))
+  const found = [...observables(Object.fromEntries(own))].filter(([title]) => !/^(Network|PID 1): /.test(title))
+  return new Map(found.map(([title, value]) => [`Exec: ${title.slice(title.indexOf(': ') + 2)}`, value]))
+}
+
 /** `sysctl` → value, of all that a namespace has for itself. */
 export function sysctls(facts: Facts): Observables {
   const own = Object.entries(facts).filter(([key]) => key.startsWith('sysctl/') && NAMESPACED.test(key.slice(7)))
   return new Map(own.map(([key, value]) => [key.slice(7), named(value.trim(), facts)]))
 }
+
+/** What the words of others are made of. */
+const SOURCES = ['network/host name', 'network/eth0, IPv4 address']
 
 /** In the page's order. */
 export const GROUPS: Record<string, string> = {
@@ -158,6 +171,7 @@ export const GROUPS: Record<string, string> = {
   network: 'Network',
   sysctl: 'Sysctls',
   'system calls': 'System calls',
+  exec: 'Exec',
 }
 
 function plain(title: string, value: string, saw: Sight): string {

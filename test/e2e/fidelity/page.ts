@@ -2,11 +2,11 @@
 
 import type { Facts } from '../../world/observe.ts'
 import { DIFFERENCES, PROSE, SYSCTL_FAMILIES } from './differences.ts'
-import { GROUPS, type Observables, observables } from './observables.ts'
+import { executed, GROUPS, type Observables, observables } from './observables.ts'
 
 export type Daemon = 'LXD' | 'Incus'
 
-/** Who ran it → the image, by its user → what its application saw. */
+/** Who ran it → the image, by its user → what its application saw; `USER exec` → what a program beside it saw. */
 export type Seen = Record<'Docker' | Daemon, Record<string, Facts>>
 
 /** An observable, in an image or in several that see the same. */
@@ -24,8 +24,9 @@ const END = '<!-- end -->'
 /** In the order of the groups, then of the titles. */
 export function table(seen: Seen): Row[] {
   const rows: Row[] = []
-  for (const user of Object.keys(seen.Docker)) {
-    const of = (who: keyof Seen): Observables => observables(seen[who][user] as Facts)
+  for (const key of Object.keys(seen.Docker)) {
+    const [user = '', exec] = key.split(' ')
+    const of = (who: keyof Seen): Observables => (exec ? executed : observables)(seen[who][key] as Facts)
     const [docker, lxd, incus] = [of('Docker'), of('LXD'), of('Incus')]
     for (const title of new Set([...docker.keys(), ...lxd.keys(), ...incus.keys()])) {
       const row = { Docker: docker.get(title), LXD: lxd.get(title), Incus: incus.get(title) }
@@ -51,8 +52,8 @@ export function page(seen: Seen, versions: Record<string, string>): string {
   const all = new Set(rows.map(({ title }) => title)).size
   const [lxd, incus] = [differing(rows, 'LXD'), differing(rows, 'Incus')]
   const different = new Set([...lxd, ...incus])
-  const users = Object.keys(seen.Docker)
-  const as = (row: Row) => (row.users.length === users.length ? '' : ` (${row.users.join(', ')})`)
+  const users = new Set(rows.flatMap(({ users }) => users))
+  const as = (row: Row) => (row.users.length === users.size ? '' : ` (${row.users.join(', ')})`)
   const shown = (title: string) => title.slice(title.indexOf(': ') + 2)
   const groups = [...new Set(Object.values(GROUPS))]
   const inGroup = (group: string, wanted: (row: Row) => boolean) =>
