@@ -76,10 +76,9 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, level, log, int
   return EXIT.ok
 })
 
-/** `login` is the part of the URL before the host. */
 type Instructions = { pair: Pair; address: ListenAddress; login: string }
 
-/** Prints the server's URL, then how LXD hosts trust its certificate and add it as a remote. */
+/** Prints the server's URL, `login` before its host, then how LXD hosts trust its certificate and add it as a remote. */
 function printInstructions(log: Log, { pair, address, login }: Instructions): void {
   const hosts = address.host ? [address.host] : [...localAddresses(), hostname(), ...pair.hosts]
   const host = hosts.find(pair.covers) ?? String(hosts[0])

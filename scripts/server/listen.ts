@@ -69,7 +69,6 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
   const requestMilliseconds = timeoutSeconds.request * 1000
   const timeouts = {
     handshakeTimeout: requestMilliseconds,
-    headersTimeout: requestMilliseconds,
     requestTimeout: requestMilliseconds,
     connectionsCheckingInterval: requestMilliseconds,
     keepAliveTimeout: timeoutSeconds.idle * 1000,

@@ -81,10 +81,8 @@ export function certificateHosts(listenHost: string, machine = { name: hostname(
 
 /** The addresses at which other machines reach this one. */
 export function localAddresses(interfaces = networkInterfaces()): string[] {
-  const all = Object.values(interfaces).flatMap(list => list ?? [])
-  return all
-    .filter(({ internal, address }) => !internal && !/^(fe80:|169\.254\.)/i.test(address))
-    .map(({ address }) => address)
+  const all = Object.values(interfaces).flatMap(list => list?.filter(({ internal }) => !internal) ?? [])
+  return all.map(({ address }) => address).filter(address => !/^(fe80:|169\.254\.)/i.test(address))
 }
 
 /** One rename publishes both files, so that a crash leaves no half of a pair. */

@@ -32,7 +32,7 @@ export async function read(path: string): Promise<string | undefined> {
   }
 }
 
-/** Makes a directory, with those above it, where there is none; `mode` is that of all it makes. */
+/** Makes a directory, with those above it, where nothing has its name; `mode` is that of all it makes. */
 export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
   if (await stat(path).catch(() => undefined)) return
   await makeDirectory(dirname(path), mode)
@@ -47,11 +47,9 @@ export async function makeDirectoriesBelow(root: string, path: string): Promise<
   let directory = root
   for (const name of relative(root, below(root, path)).split('/')) {
     directory = join(directory, name)
-    const found = await lstat(directory).catch(() => undefined)
-    if (!found) await makeDirectory(directory)
-    else if (!found.isDirectory()) {
+    await makeDirectory(directory)
+    if (!(await lstat(directory)).isDirectory())
       throw new Failure(directory, 'is not a directory', { hint: 'remove it, then run again' })
-    }
   }
 }
 

@@ -136,17 +136,14 @@ function failure(program: string, result: Omit<Result, 'stdout'>, details: Detai
     return new ToolFailure(tool, missing === tool ? 'not found' : `${missing} not found`, { ...details, hint })
   }
   // The sandbox tells of a signal as shells do.
-  const signal = result.signal ?? signalName((result.exitCode ?? 0) - 128)
+  const number = (result.exitCode ?? 0) - 128
+  const signal = result.signal ?? Object.entries(constants.signals).find(([, value]) => value === number)?.[0]
   if (signal) return new ToolFailure(tool, `killed by ${signal}`, details)
   // A cause is what broke on our side, e.g. of a file that the output goes to.
   const cause = result.cause instanceof Error ? result.cause.message : ''
   const reason = cause || lastLines(stderr) || result.originalMessage || `exit code ${result.exitCode}`
   const full = /no space left on device/i.test(cause + stderr)
   return new ToolFailure(tool, reason, full ? { ...details, hint: 'free some disk space, then run again' } : details)
-}
-
-function signalName(number: number): string | undefined {
-  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0]
 }
 
 /** A tool repeats what strangers wrote, e.g. names of files. */

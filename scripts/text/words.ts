@@ -10,12 +10,9 @@ const PIECE = /\\([\s\S])|'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|[^\s'"\\]+/g
  */
 export function words(text: string): string[] | undefined {
   if (text.replace(WORD, '').trim() !== '') return undefined
-  return [...text.matchAll(WORD)].map(([word]) =>
-    word.replace(
-      PIECE,
-      (plain, escaped, single, double) => escaped ?? single ?? double?.replace(/\\(["\\$`])/g, '$1') ?? plain,
-    ),
-  )
+  const meaning = (plain: string, escaped?: string, single?: string, double?: string) =>
+    escaped ?? single ?? double?.replace(/\\(["\\$`])/g, '$1') ?? plain
+  return [...text.matchAll(WORD)].map(([word]) => word.replace(PIECE, meaning))
 }
 
 /** One word of POSIX shell that stands for exactly this text. */
