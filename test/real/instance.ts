@@ -33,11 +33,7 @@ export function instance(host: Host, name: string): Instance {
   return {
     name,
     host,
-    exec: (...words) =>
-      host.exec(name, '/lxd-exec', ...words).catch(e => {
-        if (/not found/.test(e.message)) return host.exec(name, ...words)
-        throw e
-      }),
+    exec: (...words) => host.exec(name, '/lxd-exec', ...words),
     root: (...words) => host.exec(name, ...words),
     address,
     async http(port, path, init = {}) {

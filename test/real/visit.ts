@@ -52,7 +52,7 @@ export function visit(host: Host, name: string, server: Server): Visit {
     work: () => server.work(it),
     logs: () => it.says(server.logs),
     exec: () => server.exec(it),
-    health: () => it.says(/health: healthy|healthy/),
+    health: () => host.says(it.name, /health: healthy/),
     stop,
     async start() {
       const before = (await host.console(it.name)).length
