@@ -6,6 +6,9 @@ import { quote } from '../text/words.ts'
 /** What a hole may hold: one word, or several. */
 export type Hole = string | number | boolean | readonly string[]
 
+/** Handlebars has some of its own, e.g. `log`, that would take the place of a hole of their name. */
+const NO_HELPERS = Object.fromEntries(Object.keys(Handlebars.helpers).map(name => [name, false]))
+
 /**
  * Renders a script. The template sees quoted values alone.
  *
@@ -25,5 +28,6 @@ export function renderShell(template: string, holes: Record<string, Hole>): stri
     const list = typeof hole === 'object' ? hole : [String(hole)]
     return [name, list.map(quote).join(' ')]
   })
-  return Handlebars.compile(syntax, { noEscape: true, strict: true })(Object.fromEntries(words))
+  const options = { noEscape: true, strict: true, knownHelpers: NO_HELPERS, knownHelpersOnly: true }
+  return Handlebars.compile(syntax, options)(Object.fromEntries(words))
 }

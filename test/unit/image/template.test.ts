@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import Handlebars from 'handlebars'
 import { renderShell } from '../../../scripts/image/template.ts'
 import { run } from '../../world/run.ts'
 
@@ -29,6 +30,11 @@ test('a hole is one word, a list several, byte for byte', async () => {
   })
   const words = (await run(['sh', '-c', script])).split('\0')
   assert.deepEqual(words, [String(NASTY.length + 1), NASTY.join(''), ...NASTY, ''])
+})
+
+test('a hole may have the name of a helper of Handlebars', () => {
+  for (const name of Object.keys(Handlebars.helpers))
+    assert.equal(renderShell(`{{${name}}}`, { [name]: 'a b' }), "'a b'")
 })
 
 test('an empty list is no word', async () => {
