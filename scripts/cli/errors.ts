@@ -62,8 +62,7 @@ const WITHOUT_HINT = ['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOO
 export function explain(error: unknown): string {
   if (error instanceof Failure) return error.message
   const { code = '', path = 'disk', message } = Object(error) as NodeJS.ErrnoException
-  if (code in FILE_SYSTEM || WITHOUT_HINT.includes(code))
-    return new Failure(path, message, { hint: FILE_SYSTEM[code] }).message
+  if (code in FILE_SYSTEM || WITHOUT_HINT.includes(code)) return new Failure(path, message, { hint: FILE_SYSTEM[code] }).message
   return `bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 

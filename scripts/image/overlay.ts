@@ -29,16 +29,14 @@ const UDHCPC_SCRIPT = '/lxd-udhcpc-default.script.real'
 export async function overlay(run: Run, root: string, { runtime, supervised, payload, time }: Overlay): Promise<void> {
   const { busybox, templates, udhcpcScript } = payload
   const image = rootfs(run, root, time)
-  for (const path of ['/dev', '/proc', '/sys', '/etc', runtime.workdir, ...runtime.volumes])
-    await image.makeDirectory(path)
+  for (const path of ['/dev', '/proc', '/sys', '/etc', runtime.workdir, ...runtime.volumes]) await image.makeDirectory(path)
   await image.place({ path: '/busybox-lxd', content: busybox, mode: 0o755 })
   const script = init(templates['init.sh.hbs'], runtime, supervised)
   await placeInit(image, script, await follow(root, INIT).catch(() => undefined))
   const udhcpc = renderShell(templates['udhcpc.sh.hbs'], { script: UDHCPC_SCRIPT })
   await image.place({ path: '/lxd-udhcpc-default.script', content: udhcpc, mode: 0o755 })
   await image.place({ path: UDHCPC_SCRIPT, content: udhcpcScript, mode: 0o755 })
-  for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'])
-    await image.place({ path, content: '', mode: 0o644 })
+  for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']) await image.place({ path, content: '', mode: 0o644 })
   await image.place({ path: '/lxd-exec', content: EXEC, mode: 0o755 })
   // A template's target keeps its mode. Behind a link it would keep the instance from starting.
   await image.place({ path: '/lxd-prelaunch', content: '', mode: 0o755 })

@@ -50,8 +50,7 @@ export async function choosePid1(root: string, runtime: RuntimeConfig, asked: bo
   const supervised = !(asked ?? init?.insists)
   const reasons = [
     asked !== undefined && `disable_supervisor is ${asked}`,
-    init &&
-      `${init.name} ${init.insists ? 'insists on it' : supervised && option ? `gets ${option}` : 'can do without'}`,
+    init && `${init.name} ${init.insists ? 'insists on it' : supervised && option ? `gets ${option}` : 'can do without'}`,
     !supervised && runtime.restart !== 'no' && 'so nothing restarts it',
   ].filter(Boolean)
   const why = reasons.length > 0 ? `${supervised ? 'lxdocker' : 'the application'}: ${reasons.join(', ')}` : undefined

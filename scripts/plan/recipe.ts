@@ -36,9 +36,7 @@ export function decide({ spec, format }: Product, { source, payload, newest, for
 /** What differs, in words: `source 1f3a5c… → 9c20d1…`; empty when the recipes are equal. */
 export function changes(before: Recipe, after: Recipe): string[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
-  return names
-    .filter(name => before[name] !== after[name])
-    .map(name => `${name} ${short(before[name])} → ${short(after[name])}`)
+  return names.filter(name => before[name] !== after[name]).map(name => `${name} ${short(before[name])} → ${short(after[name])}`)
 }
 
 function short(value = 'none'): string {

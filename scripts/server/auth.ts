@@ -87,8 +87,7 @@ function passwordCheck({ run, file: name, known, limits = LIMITS }: Omit<Passwor
     const hash = createHmac('sha256', known.secret).update(text).digest('base64')
     if (known.hashes.has(hash)) return true
     const check =
-      pending.get(hash) ??
-      enqueue(address, login.user, () => verify(run, file, login)).finally(() => pending.delete(hash))
+      pending.get(hash) ?? enqueue(address, login.user, () => verify(run, file, login)).finally(() => pending.delete(hash))
     pending.set(hash, check)
     const right = await check
     if (right && !known.hashes.has(hash)) {

@@ -29,8 +29,7 @@ export function fairQueue(limits: QueueLimits) {
     const lane = lanes.get(name) ?? { owner, jobs: [] }
     const all = [...lanes.values()].flatMap(({ owner, jobs }) => jobs.map(() => owner))
     const own = all.filter(one => one === owner)
-    if (lane.jobs.length >= limits.lane || own.length >= limits.owner || all.length >= limits.total)
-      throw new QueueFull()
+    if (lane.jobs.length >= limits.lane || own.length >= limits.owner || all.length >= limits.total) throw new QueueFull()
     return new Promise<T>((done, failed) => {
       lane.jobs.push(() => job().then(done, failed))
       lanes.set(name, lane)

@@ -32,8 +32,7 @@ export function imageCache(run: Run, directory: string) {
     const found = await lstat(file).catch(() => undefined)
     if (!found?.isFile()) return false
     const state = [digest, found.ino, found.size, found.ctimeMs].join()
-    if (!checked.has(state) && found.ctimeMs < since && (await sha256sumFiles(run, file)) !== digest.slice(7))
-      return false
+    if (!checked.has(state) && found.ctimeMs < since && (await sha256sumFiles(run, file)) !== digest.slice(7)) return false
     checked.add(state)
     return true
   }
@@ -85,12 +84,10 @@ export function imageCache(run: Run, directory: string) {
     async prune(digests: ReadonlySet<Digest>): Promise<void> {
       const layouts = new Set([...digests].map(layoutName))
       const found = await readdir(join(directory, 'layouts')).catch(() => [])
-      for (const name of found.map(name => join('layouts', name)))
-        if (!layouts.has(name)) await remove(run, directory, name)
+      for (const name of found.map(name => join('layouts', name))) if (!layouts.has(name)) await remove(run, directory, name)
       const needed = new Set<string>()
       for (const layout of layouts)
-        for (const { digest } of await layoutBlobs(join(directory, layout)).catch(() => []))
-          needed.add(blobPath(digest))
+        for (const { digest } of await layoutBlobs(join(directory, layout)).catch(() => [])) needed.add(blobPath(digest))
       for (const blob of await glob('blobs/*/*', directory)) if (!needed.has(blob)) await remove(run, directory, blob)
     },
   }

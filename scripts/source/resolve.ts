@@ -54,13 +54,10 @@ export function registries(run: Run) {
 }
 
 function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
-  const fitting = manifests.filter(
-    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
-  )
+  const fitting = manifests.filter(({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture)
   const { variant = '', architecture } = wanted
   // An older one of ARM runs as well. containerd, too, takes what says nothing last, and goes by its config.
-  const others =
-    architecture === 'arm' ? ['v6', 'v5'].filter(other => other < variant) : [fitting[0]?.platform?.variant]
+  const others = architecture === 'arm' ? ['v6', 'v5'].filter(other => other < variant) : [fitting[0]?.platform?.variant]
   const [found = manifests.find(({ platform }) => !platform)] = [variant, '', ...others].flatMap(
     one => fitting.find(({ platform }) => platform?.variant === one) ?? [],
   )

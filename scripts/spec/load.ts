@@ -32,8 +32,7 @@ export async function loadSpecs(directory: string): Promise<Spec[]> {
     const name = basename(file, extname(file))
     const first = specs.get(name)
     if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${name}" already`)
-    else if (!/^[A-Za-z0-9][\w.-]{0,99}$/.test(name))
-      complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
+    else if (!/^[A-Za-z0-9][\w.-]{0,99}$/.test(name)) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
     else {
       const { keys, wrong } = await loadKeys(file)
       complaints.push(...wrong.map(complaint => `${file}:${complaint}`))
@@ -72,13 +71,10 @@ type Issue = ReturnType<typeof schema.safeParse> extends { error?: infer E } ? N
 function complaint(issue: Issue['issues'][number], yaml: Yaml): string[] {
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(schema.shape).join(', ')
-    return issue.keys.map(
-      key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: the keys are ${known}`,
-    )
+    return issue.keys.map(key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: the keys are ${known}`)
   }
   const key = issue.path.join('.')
-  if (issue.path.length === 0)
-    return [`1:1: not a spec\n  hint: a spec is "key: value" lines, at the least "image: nginx"`]
+  if (issue.path.length === 0) return [`1:1: not a spec\n  hint: a spec is "key: value" lines, at the least "image: nginx"`]
   const missing = issue.code === 'invalid_type' && !(key in Object(yaml.value))
   if (missing) return [`1:1: the key "${key}" is missing\n  hint: add a line such as "image: library/nginx:latest"`]
   return [`${yaml.at(issue.path)}: ${key}: ${issue.message.replace(/^Invalid input: /, '')}`]

@@ -55,10 +55,7 @@ const optional = z
       .array(z.string().regex(/^\/[^:\0]*(:[\w=%,.-]+)?$/, 'expected an absolute path, or PATH:OPTIONS'))
       .describe('Directories in memory, empty at each start: /run, /cache:size=64m,mode=700'),
     stop_signal: stopSignal.describe('The signal that asks the application to end'),
-    stop_timeout: z
-      .int()
-      .min(-1)
-      .describe('Seconds until an application that does not end is killed; -1: never; 300 by default'),
+    stop_timeout: z.int().min(-1).describe('Seconds until an application that does not end is killed; -1: never; 300 by default'),
     restart: z
       .string()
       .regex(/^(no|always|on-failure(:[1-9]\d*)?)$/, 'expected no, always, on-failure or on-failure:N')
@@ -77,9 +74,7 @@ const SUPERVISED = ['restart', 'restart_unhealthy', 'log'] as const
 
 export const schema = z
   .strictObject({
-    image: reference.describe(
-      'Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…',
-    ),
+    image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
     ...optional.shape,
   })
   .superRefine((keys, context) => {

@@ -26,8 +26,7 @@ export function parseYaml(bytes: Uint8Array): Yaml {
     const { line, col } = lines.linePos(offset)
     return `${line}:${col}`
   }
-  const node = (path: readonly PropertyKey[]) =>
-    document.getIn(path, true) as { range?: [number, number, number] } | undefined
+  const node = (path: readonly PropertyKey[]) => document.getIn(path, true) as { range?: [number, number, number] } | undefined
   const errors: Yaml['errors'] = []
   const complain = (message: string, offset = 0) => errors.push({ at: position(offset), message })
   for (const { message, pos } of [...document.errors, ...document.warnings]) complain(message, pos[0])

@@ -36,8 +36,7 @@ const HINTS: Record<string, RegExp> = {
   'the registry cannot be reached':
     /connection refused|no such host|i\/o timeout|no route to host|network is unreachable|deadline exceeded/i,
   'the registry broke off: the next run fetches only what is missing': /unexpected EOF|connection reset/i,
-  'the registry speaks plain HTTP: mark it "insecure = true" in registries.conf':
-    /server gave HTTP response to HTTPS client/i,
+  'the registry speaks plain HTTP: mark it "insecure = true" in registries.conf': /server gave HTTP response to HTTPS client/i,
   "install the registry's CA certificate, or see containers-certs.d(5)": /certificate signed by unknown authority/i,
   '--max-size, or max_size in the spec, raises the limit of a layer, too': /file too large/i,
   'install containers-common, or write a policy.json: see containers-policy.json(5)': /policy\.json/,

@@ -56,8 +56,7 @@ function entries(version: Version, item: Item): [string, object][] {
   const entry = (name: string, more = {}): [string, object] => [name, { ftype: name, path, size, sha256, ...more }]
   // LXD reads the first name, Incus the second: the same file.
   if (ftype === 'lxd_combined.tar.gz') return [entry(ftype), entry('incus_combined.tar.gz')]
-  if (ftype === 'lxd.tar.xz')
-    return [entry(ftype, combined(version, 'LXD')), entry('incus.tar.xz', combined(version, 'Incus'))]
+  if (ftype === 'lxd.tar.xz') return [entry(ftype, combined(version, 'LXD')), entry('incus.tar.xz', combined(version, 'Incus'))]
   if (ftype === 'squashfs.vcdiff') return [[`${base}.vcdiff`, { ftype, path, size, sha256, delta_base: base }]]
   return [entry(ftype)]
 }

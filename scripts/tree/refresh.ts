@@ -41,7 +41,6 @@ export async function expire(run: Run, tree: string, { all, listed, now }: Leavi
     if (listed.has(version)) {
       if (since !== undefined) await remove(run, tree, mark)
     } else if (since === undefined) await write(join(tree, mark), `${now.toISOString()}\n`)
-    else if (now.getTime() - Date.parse(since.trim()) > GRACE_HOURS * 3_600_000)
-      await remove(run, tree, versionPath(version))
+    else if (now.getTime() - Date.parse(since.trim()) > GRACE_HOURS * 3_600_000) await remove(run, tree, versionPath(version))
   }
 }

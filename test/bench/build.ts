@@ -167,9 +167,7 @@ test('a run with nothing to do', { skip: !wanted.test('idle') }, async () => {
     await idle.build()
     const times = []
     for (let round = 0; round < 5; round++) times.push(await seconds(() => idle.build()))
-    console.log(
-      `nothing to do, ${count} specs: ${median(times).toFixed(2)} s (node with tsx alone: ${node.toFixed(2)} s)`,
-    )
+    console.log(`nothing to do, ${count} specs: ${median(times).toFixed(2)} s (node with tsx alone: ${node.toFixed(2)} s)`)
     rmSync(idle.dir, { recursive: true })
   }
 })

@@ -45,9 +45,7 @@ const servers = [await startServe(), await startNginx()] as const
 process.on('exit', () => rmSync(tmpdir(), { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
-console.log(
-  `${CORES} cores, as many workers each; TLS 1.3, AES-256-GCM, P-256; median of the rounds, which take turns\n`,
-)
+console.log(`${CORES} cores, as many workers each; TLS 1.3, AES-256-GCM, P-256; median of the rounds, which take turns\n`)
 console.log('| | serve.ts | nginx | serve.ts ÷ nginx, median of the rounds |\n|---|---|---|---|')
 for (const { clients, bytes, rounds } of ROWS) {
   const what = `${clients} × ${bytes / MB} MB, MB/s`

@@ -66,9 +66,7 @@ test('nginx', needed, async t => {
     ' 443': ` 127.0.0.1:${port}`,
     'images.example.org': '_',
   })
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    name => `${name}_temp_path ${dir}/${name};`,
-  )
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${dir}/${name};`)
   const http = `access_log ${dir}/access.log; ${temporary.join(' ')}\n${site}`
   writeFileSync(join(dir, 'conf'), `daemon off; user root; pid ${dir}/pid; events {}\nhttp { ${http} }\n`)
   await equals(t, port, await daemon(['nginx', '-c', join(dir, 'conf'), '-e', 'stderr'], up(port)))
@@ -115,14 +113,7 @@ async function equals(t: { after(end: () => Promise<void>): void }, port: number
   }
   for (const path of ['', 'streams/v1/index.json', 'streams/v1/images.json', build, ...paths]) await same(path, 200)
   for (const path of paths) await same(path, 206, { Range: 'bytes=10-19' })
-  const hidden = [
-    '.work/web/half',
-    '.work/',
-    '%2ework/web/half',
-    'images/.new/half',
-    'images/../.work/web/half',
-    'none',
-  ]
+  const hidden = ['.work/web/half', '.work/', '%2ework/web/half', 'images/.new/half', 'images/../.work/web/half', 'none']
   for (const path of hidden) {
     deepEqual([path, (await our(`/${path}`)).status, (await theirs(`/${path}`)).status], [path, 404, 404])
   }

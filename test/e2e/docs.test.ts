@@ -1,16 +1,7 @@
 // Runs the shell examples of the documentation, page by page, as a reader would.
 
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
-import {
-  appendFileSync,
-  chmodSync,
-  cpSync,
-  mkdtempSync,
-  readFileSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, chmodSync, cpSync, mkdtempSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, relative } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -249,8 +240,7 @@ describe('the documentation', needed, () => {
   async function lives({ read, sh }: Reader, it: Host, client: string, version: number): Promise<void> {
     const chapter = (heading: string, options?: Reading) => read('docs/instances.md', heading, options)
     // A console's line is shown once: only the page's own example reads it.
-    const runs = (words: string) =>
-      waitFor(words, async () => (await it.exec('web', 'ps', '-o', 'args')).includes(words))
+    const runs = (words: string) => waitFor(words, async () => (await it.exec('web', 'ps', '-o', 'args')).includes(words))
     const inside = (file: string) => it.exec('web', 'cat', file)
     const kept = async () => {
       const { config, devices } = JSON.parse(await it.lxc('list', 'web', '--format', 'json'))[0]

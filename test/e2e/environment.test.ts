@@ -64,14 +64,7 @@ test('every format has the same fingerprint under a hostile environment', needed
     LD_BIND_NOW: '1',
   }
   const build = async (out: string, env: Record<string, string>, umask: string) => {
-    const places = [
-      '--specs',
-      join(house.dir, 'specs'),
-      '--out',
-      join(house.dir, out),
-      '--cache',
-      join(house.dir, out, 'c'),
-    ]
+    const places = ['--specs', join(house.dir, 'specs'), '--out', join(house.dir, out), '--cache', join(house.dir, out, 'c')]
     const argv = ['-c', `umask ${umask}; exec node --import=tsx build.ts "$@"`, 'sh', ...places, '--json']
     const { stdout, exitCode, stderr } = await execa('sh', argv, {
       cwd: PROJECT,

@@ -3,16 +3,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -104,10 +95,7 @@ test('no such tag, no registry: named with a hint, the others are published', ne
   house.spec('no-host', 'image: 127.0.0.1:1/a/b\n')
   const { exitCode, stdout, stderr } = await house.build('--json')
   equal(exitCode, 1)
-  match(
-    stderr,
-    /failed +no-tag\/amd64: \S*specs\/no-tag\.yaml: skopeo: .*manifest unknown.*\n {2}hint: no such image or tag/,
-  )
+  match(stderr, /failed +no-tag\/amd64: \S*specs\/no-tag\.yaml: skopeo: .*manifest unknown.*\n {2}hint: no such image or tag/)
   match(
     stderr,
     /failed +no-host\/amd64: \S*specs\/no-host\.yaml: skopeo: .*connection refused.*\n {2}hint: the registry cannot be reached/,
@@ -174,34 +162,30 @@ test('a tree that cannot be written: named, nothing lost', needed, async () => {
   equal(published(house).length, 2)
 })
 
-test(
-  'a registry that dies in the middle of a layer: the next run fetches what is missing, no more',
-  needed,
-  async t => {
-    const house = lxdocker(hub.env)
-    const repository = `t${++count}`
-    const layers: Entries[] = [busyboxLayer(), { big: randomBytes(3_000_000) }, { last: randomBytes(20_000_000) }]
-    await hub.push(image(join(house.dir, 'image'), { config: { Cmd: ['sh'] }, layers }), `library/${repository}:latest`)
-    const weak = await frail(hub.host, 10_000_000)
-    t.after(() => weak.close())
-    mkdirSync(join(house.dir, '.config/containers'), { recursive: true })
-    const registries = `[[registry]]\nlocation = "${weak.host}"\ninsecure = true\n`
-    writeFileSync(join(house.dir, '.config/containers/registries.conf'), registries)
-    const mine = lxdocker({ HOME: house.dir })
-    mine.spec('web', `image: ${weak.host}/library/${repository}\n`)
-    const { exitCode, stderr } = await mine.build()
-    equal(exitCode, 1)
-    match(stderr, /web\.yaml: skopeo: [\s\S]*nothing of it is published/)
-    deepEqual(published(mine), [])
+test('a registry that dies in the middle of a layer: the next run fetches what is missing, no more', needed, async t => {
+  const house = lxdocker(hub.env)
+  const repository = `t${++count}`
+  const layers: Entries[] = [busyboxLayer(), { big: randomBytes(3_000_000) }, { last: randomBytes(20_000_000) }]
+  await hub.push(image(join(house.dir, 'image'), { config: { Cmd: ['sh'] }, layers }), `library/${repository}:latest`)
+  const weak = await frail(hub.host, 10_000_000)
+  t.after(() => weak.close())
+  mkdirSync(join(house.dir, '.config/containers'), { recursive: true })
+  const registries = `[[registry]]\nlocation = "${weak.host}"\ninsecure = true\n`
+  writeFileSync(join(house.dir, '.config/containers/registries.conf'), registries)
+  const mine = lxdocker({ HOME: house.dir })
+  mine.spec('web', `image: ${weak.host}/library/${repository}\n`)
+  const { exitCode, stderr } = await mine.build()
+  equal(exitCode, 1)
+  match(stderr, /web\.yaml: skopeo: [\s\S]*nothing of it is published/)
+  deepEqual(published(mine), [])
 
-    const before = weak.heal()
-    const again = await mine.build()
-    equal(again.exitCode, 0, stderr + again.stderr)
-    equal(published(mine).length, 1)
-    const fetched = weak.passed() - before
-    ok(fetched > 20_000_000 && fetched < 22_000_000, `${fetched} bytes`)
-  },
-)
+  const before = weak.heal()
+  const again = await mine.build()
+  equal(again.exitCode, 0, stderr + again.stderr)
+  equal(published(mine).length, 1)
+  const fetched = weak.passed() - before
+  ok(fetched > 20_000_000 && fetched < 22_000_000, `${fetched} bytes`)
+})
 
 /** A way to a registry that breaks off every answer after `limit` bytes, until it is healed. */
 async function frail(host: string, limit: number) {

@@ -53,28 +53,21 @@ test('an arm64 image on another machine', needed, async t => {
   mkdirSync(rootfs)
   const version = join(house.dir, 'public/images/web/arm64', serial)
   await execa('tar', ['-xpf', join(version, 'rootfs.tar.zst'), '-C', rootfs])
-  match(
-    (await execa('tar', ['-xOf', join(version, 'metadata.tar.xz'), 'metadata.yaml'])).stdout,
-    /^architecture: arm64$/m,
-  )
+  match((await execa('tar', ['-xOf', join(version, 'metadata.tar.xz'), 'metadata.yaml'])).stdout, /^architecture: arm64$/m)
 
   const namespaces = ['--user', '--mount', '--pid', '--net', '--uts', '--ipc', '--fork', '--kill-child']
   // The shell has no rights before its ids are mapped; another exec gives them to it.
   const argv = [...namespaces, 'sh', '-c', 'read -r _ && exec sh -c "$0" "$1"', SYSTEM, rootfs]
   const running = execa('unshare', argv, { reject: false, all: true, stdin: 'pipe' })
   t.after(() => running.kill('SIGKILL'))
-  await waitFor(
-    'a user namespace',
-    () => readlinkSync(`/proc/${running.pid}/ns/user`) !== readlinkSync('/proc/self/ns/user'),
-  )
+  await waitFor('a user namespace', () => readlinkSync(`/proc/${running.pid}/ns/user`) !== readlinkSync('/proc/self/ns/user'))
   for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${running.pid}/${map}`, '0 0 65536')
   running.stdin.write('mapped\n')
   const ended = running.then(({ all }) => {
     throw new Error(all)
   })
   ended.catch(() => {})
-  const said = (file: string) =>
-    Promise.race([ended, waitFor(file, () => readFileSync(join(rootfs, file), 'utf8').trim())])
+  const said = (file: string) => Promise.race([ended, waitFor(file, () => readFileSync(join(rootfs, file), 'utf8').trim())])
   equal(await said('machine'), 'aarch64')
   equal(await said('greeting'), "it's me")
   equal(await said('busybox'), 'ran')

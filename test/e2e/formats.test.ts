@@ -96,8 +96,7 @@ test('a format is a set of files', needed, t => {
     unified: ['image.tar.zst'],
     plain: ['metadata.tar.xz', 'rootfs.squashfs'],
   })
-  for (const { name, items } of built)
-    t.diagnostic(`${name}: ${items.map(({ file, size }) => `${file} ${size}`).join(', ')}`)
+  for (const { name, items } of built) t.diagnostic(`${name}: ${items.map(({ file, size }) => `${file} ${size}`).join(', ')}`)
 })
 
 // The daemons mostly wait, while one processor builds.

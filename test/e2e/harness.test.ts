@@ -65,10 +65,7 @@ test('an image holds what the table says', needs('root', 'umoci'), async () => {
     'b d 2750 70000 1000650000 2 ',
     'b/y f 644 0 0 1 ',
   ])
-  match(
-    (await execa('getfattr', ['-m-', '-d', '-e', 'hex', 'a/same'], { cwd: bundle })).stdout,
-    /capability=0x0100000200040000/,
-  )
+  match((await execa('getfattr', ['-m-', '-d', '-e', 'hex', 'a/same'], { cwd: bundle })).stdout, /capability=0x0100000200040000/)
 })
 
 test('the registry stands in for Docker Hub', needs('docker-registry', 'skopeo'), async t => {
@@ -77,8 +74,7 @@ test('the registry stands in for Docker Hub', needs('docker-registry', 'skopeo')
   const rows = [{ config }, { config, architecture: 'arm', variant: 'v6' }]
   await hub.push(image(join(dir, 'index'), rows, { attested: true }), 'library/nginx:latest')
   await hub.push(image(join(dir, 'single'), { config: { ...config, Healthcheck: {} } }), 'me/it:1', { format: 'v2s2' })
-  const inspect = async (...args: string[]) =>
-    JSON.parse((await execa('skopeo', ['inspect', ...args], { env: hub.env })).stdout)
+  const inspect = async (...args: string[]) => JSON.parse((await execa('skopeo', ['inspect', ...args], { env: hub.env })).stdout)
   const { manifests } = await inspect('--raw', 'docker://nginx')
   const platforms = manifests.map((one: { platform: { architecture: string } }) => one.platform.architecture)
   deepEqual(platforms, [ARCHITECTURE, 'unknown', 'arm', 'unknown'])

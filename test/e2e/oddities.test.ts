@@ -25,9 +25,7 @@ const wanted = process.env.LXDT_ROWS ? new RegExp(process.env.LXDT_ROWS) : undef
 const rows = Object.entries(ODDITIES).filter(([name], nth) =>
   wanted ? wanted.test(name) : process.env.ODDITIES === 'all' || nth % 10 === 0,
 )
-const hosts = Object.entries({ LXD: lxd, Incus: incus }).filter(([name]) =>
-  new RegExp(process.env.LXDT_HOSTS ?? '').test(name),
-)
+const hosts = Object.entries({ LXD: lxd, Incus: incus }).filter(([name]) => new RegExp(process.env.LXDT_HOSTS ?? '').test(name))
 
 /** What every image has for itself, and what docs/fidelity.md has a reason for. */
 const REASONED = new Set(DIFFERENCES.flatMap(({ where }) => where))
@@ -36,9 +34,7 @@ const REASONED = new Set(DIFFERENCES.flatMap(({ where }) => where))
 function compared(seen: Facts | undefined): Record<string, string> | undefined {
   const all = seen && [...observables(seen)].filter(([title]) => !REASONED.has(title))
   // A volume of an instance is a device that somebody adds.
-  return (
-    all && Object.fromEntries(all.filter(([title, value]) => !title.startsWith('Mounts:') || value !== 'storage: rw'))
-  )
+  return all && Object.fromEntries(all.filter(([title, value]) => !title.startsWith('Mounts:') || value !== 'storage: rw'))
 }
 
 describe(`${rows.length} of ${Object.keys(ODDITIES).length} odd images`, needed, () => {

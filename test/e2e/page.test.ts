@@ -87,10 +87,7 @@ describe('the page', needed, () => {
       match(text, new RegExp(`^${one} launch lxdocker:database database$`, 'm'))
     }
     match(text, /<script>console.error/)
-    equal(
-      await page.run(`document.querySelectorAll('button').length + document.querySelector('.tools').offsetHeight`),
-      0,
-    )
+    equal(await page.run(`document.querySelectorAll('button').length + document.querySelector('.tools').offsetHeight`), 0)
   })
 
   test('a search narrows it, can be linked', async () => {

@@ -24,9 +24,7 @@ const files: Entries = {
 /** The bytes of every published artefact of `web`. */
 function artefacts(house: Lxdocker, json: string): Buffer[] {
   const { serial } = JSON.parse(json)
-  return ['metadata.tar.xz', 'rootfs.tar.zst'].map(file =>
-    readFileSync(join(house.dir, 'public/images/web/amd64', serial, file)),
-  )
+  return ['metadata.tar.xz', 'rootfs.tar.zst'].map(file => readFileSync(join(house.dir, 'public/images/web/amd64', serial, file)))
 }
 
 test('two builds of the same image are byte-identical', needed, async () => {

@@ -247,10 +247,7 @@ seen('the command line: exact words, found through PATH or from the working dire
   deepEqual(await lines(relative, '/cmdline'), ['/bin/sh', './bin/app'])
   equal(await pull(relative, '/cwd'), '/srv')
   const applet = await running('applet', { 'environment.PATH': '/own:/bin' })
-  equal(
-    (await inside(applet, 'ls -l /proc/$(pidof sh | cut -d" " -f1)/exe 2>/dev/null; true')).includes('busybox-lxd'),
-    false,
-  )
+  equal((await inside(applet, 'ls -l /proc/$(pidof sh | cut -d" " -f1)/exe 2>/dev/null; true')).includes('busybox-lxd'), false)
 })
 
 seen('shared memory, no forwarding, an address from DHCP under the instance’s name, DNS', needed, async () => {
@@ -308,11 +305,7 @@ seen('user.lxdocker_init_script runs before the application, LXDOCKER_ENVFILE is
 })
 
 seen('UDHCPC_NO_DNS, UDHCPC_NO_DEFAULT_ROUTE, LXDOCKER_UDHCPC_NOPREFIXROUTE', needed, async () => {
-  const bare = await running(
-    'web',
-    { 'environment.UDHCPC_NO_DNS': '1', 'environment.UDHCPC_NO_DEFAULT_ROUTE': '1' },
-    'bare',
-  )
+  const bare = await running('web', { 'environment.UDHCPC_NO_DNS': '1', 'environment.UDHCPC_NO_DEFAULT_ROUTE': '1' }, 'bare')
   await host.address(bare)
   equal(await inside(bare, 'cat /etc/resolv.conf; ip -4 route | grep -c default || true'), '0')
   const noprefix = await running('web', { 'environment.LXDOCKER_UDHCPC_NOPREFIXROUTE': '1' }, 'noprefix')
@@ -340,37 +333,33 @@ seen('--udhcpc-script lays another script in, run by lxdocker’s busybox', need
 
 runTogether('seen side by side', 4)
 
-test(
-  'cron and auto-update: a new tag reaches new instances, a run with nothing new changes no byte',
-  needed,
-  async () => {
-    const old = await running('web', {}, 'old')
-    const before = await tree()
-    const idle = await house.build()
-    equal(idle.exitCode, 0, idle.stderr)
-    match(idle.stderr, new RegExp(`^${Object.keys(rows).length} unchanged$`, 'm'))
-    deepEqual(await tree(), before)
+test('cron and auto-update: a new tag reaches new instances, a run with nothing new changes no byte', needed, async () => {
+  const old = await running('web', {}, 'old')
+  const before = await tree()
+  const idle = await house.build()
+  equal(idle.exitCode, 0, idle.stderr)
+  match(idle.stderr, new RegExp(`^${Object.keys(rows).length} unchanged$`, 'm'))
+  deepEqual(await tree(), before)
 
-    const layers = [busyboxLayer({ app: { content: APP, mode: 0o755 }, 'version-two': '' })]
-    const next = image(join(mkdtempSync(join(tmpdir(), 'next-')), 'web'), { config: { Cmd: ['/app'] }, layers })
-    await hub.push(next, 'library/web:latest')
-    const check = await house.build('--check')
-    match(check.stderr, /^to build {2}web\/amd64.*source [0-9a-f]{12} → [0-9a-f]{12}$/m)
-    deepEqual(await tree(), before)
-    equal((await house.build()).exitCode, 0)
-    notDeepEqual(await tree(), before)
+  const layers = [busyboxLayer({ app: { content: APP, mode: 0o755 }, 'version-two': '' })]
+  const next = image(join(mkdtempSync(join(tmpdir(), 'next-')), 'web'), { config: { Cmd: ['/app'] }, layers })
+  await hub.push(next, 'library/web:latest')
+  const check = await house.build('--check')
+  match(check.stderr, /^to build {2}web\/amd64.*source [0-9a-f]{12} → [0-9a-f]{12}$/m)
+  deepEqual(await tree(), before)
+  equal((await house.build()).exitCode, 0)
+  notDeepEqual(await tree(), before)
 
-    const [cached] = JSON.parse(await host.lxc('image', 'list', '--format', 'json')).filter(
-      (one: { update_source?: { alias: string } }) => one.update_source?.alias === 'web',
-    )
-    // LXD believes its copy of the catalog for an hour.
-    await execa('find', [join(String(host.env.LXD_DIR), 'cache'), '-exec', 'touch', '--date=@0', '{}', '+'])
-    await host.lxc('image', 'refresh', cached.fingerprint)
-    const fresh = await running('web', {}, 'fresh')
-    equal(await inside(fresh, 'ls /version-two'), '/version-two')
-    equal(await inside(old, 'ls /version-two 2>/dev/null || echo still old'), 'still old')
-  },
-)
+  const [cached] = JSON.parse(await host.lxc('image', 'list', '--format', 'json')).filter(
+    (one: { update_source?: { alias: string } }) => one.update_source?.alias === 'web',
+  )
+  // LXD believes its copy of the catalog for an hour.
+  await execa('find', [join(String(host.env.LXD_DIR), 'cache'), '-exec', 'touch', '--date=@0', '{}', '+'])
+  await host.lxc('image', 'refresh', cached.fingerprint)
+  const fresh = await running('web', {}, 'fresh')
+  equal(await inside(fresh, 'ls /version-two'), '/version-two')
+  equal(await inside(old, 'ls /version-two 2>/dev/null || echo still old'), 'still old')
+})
 
 /** Names, sizes, times of everything that is published. */
 async function tree(): Promise<string[]> {

@@ -35,9 +35,7 @@ async function push(house: Lxdocker, name: string, content: Image | Image[], tag
 
 /** What `path` of the tree is and when it was last changed, of everything in it. */
 function state(house: Lxdocker, ...below: string[]): string[] {
-  const paths = below.flatMap(one =>
-    readdirSync(join(house.dir, one), { recursive: true }).map(path => join(one, String(path))),
-  )
+  const paths = below.flatMap(one => readdirSync(join(house.dir, one), { recursive: true }).map(path => join(one, String(path))))
   return paths.sort().map(path => {
     const { ino, size, mtimeMs, ctimeMs } = statSync(join(house.dir, path))
     return [path, ino, size, mtimeMs, ctimeMs].join(' ')
@@ -58,8 +56,7 @@ test('a run with nothing to do: one request for each image, no byte written', ne
   }
   equal((await house.build()).exitCode, 0)
   const before = state(house, 'public', '.cache')
-  const requests = async () =>
-    (await hub.log()).split('\n').filter(line => / "(GET|HEAD) \/v2\/library\/still-/.test(line))
+  const requests = async () => (await hub.log()).split('\n').filter(line => / "(GET|HEAD) \/v2\/library\/still-/.test(line))
   const asked = (await requests()).length
   const { exitCode, stderr, stdout } = await house.build('--quiet')
   deepEqual([exitCode, stderr, stdout], [0, '', ''])
@@ -145,10 +142,7 @@ test('--arch: for these only; an image that does not exist for one says so', nee
   equal(about('armel').source.digest === about('armhf').source.digest, false)
   const bad = await house.build()
   equal(bad.exitCode, 1)
-  match(
-    bad.stderr,
-    /own\.yaml: image: there is none for linux\/amd64\n {2}hint: it exists for linux\/arm\/v7, linux\/arm\/v6/,
-  )
+  match(bad.stderr, /own\.yaml: image: there is none for linux\/amd64\n {2}hint: it exists for linux\/arm\/v7, linux\/arm\/v6/)
   deepEqual(products(house), ['any:armel', 'any:armhf', 'own:armhf'])
   const wrong = await house.build('--arch', 'x86')
   equal(wrong.exitCode, 2)
@@ -159,10 +153,7 @@ test('--arch: for these only; an image that does not exist for one says so', nee
 function step(job: 'build' | 'merge', says: string): string {
   const { jobs } = parse(only('docs/build.md', 'yaml'))
   const { run } = jobs[job].steps.find((step: { run?: string }) => step.run?.includes(says))
-  return run.replaceAll(
-    'sudo npx zx ',
-    `node --import=${join(PROJECT, 'node_modules/tsx/dist/esm/index.mjs')} ${PROJECT}`,
-  )
+  return run.replaceAll('sudo npx zx ', `node --import=${join(PROJECT, 'node_modules/tsx/dist/esm/index.mjs')} ${PROJECT}`)
 }
 
 test('the documented workflow gives every spec to one shard', () => {

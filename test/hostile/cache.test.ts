@@ -69,9 +69,7 @@ test('every path of a cache, damaged in every way', { ...needed, concurrency: SI
     }),
   )
   await Promise.all(results)
-  t.diagnostic(
-    `${paths.length} paths, ${rows.length} damages, ${results.length} tried: ${healed} healed, ${refused} refused`,
-  )
+  t.diagnostic(`${paths.length} paths, ${rows.length} damages, ${results.length} tried: ${healed} healed, ${refused} refused`)
 })
 
 function fingerprint({ stdout, stderr }: Ended): string {

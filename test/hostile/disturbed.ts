@@ -118,9 +118,7 @@ function processes(dir: string): string[] {
     .filter(name => /^\d+$/.test(name))
     .flatMap(pid => {
       try {
-        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(dir)
-          ? [`${pid} ${readlinkSync(`/proc/${pid}/exe`)}`]
-          : []
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(dir) ? [`${pid} ${readlinkSync(`/proc/${pid}/exe`)}`] : []
       } catch {
         return []
       }
@@ -165,10 +163,7 @@ export async function beforeRun(hub: Registry): Promise<House> {
   }
   spec('fresh', 'image: fresh\nformat: tar.gz\n')
   const [oldest = ''] = readdirSync(join(template.dir, `public/images/grown/${ARCHITECTURE}`)).sort()
-  writeFileSync(
-    join(template.dir, `public/images/grown/${ARCHITECTURE}`, oldest, 'unlisted'),
-    '2020-01-01T00:00:00.000Z\n',
-  )
+  writeFileSync(join(template.dir, `public/images/grown/${ARCHITECTURE}`, oldest, 'unlisted'), '2020-01-01T00:00:00.000Z\n')
   return template
 }
 

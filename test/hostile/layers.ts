@@ -26,9 +26,7 @@ const OUT = `${UP}${CANARY.slice(1)}`
 const row = (name: string, report: RegExp, ...layers: (Entries | Uint8Array)[]): Layers => ({
   name,
   report,
-  layers: layers.map(one =>
-    one instanceof Uint8Array ? one : gzipSync(tarball({ 'bin/': {}, 'bin/sh': 'x', ...one })),
-  ),
+  layers: layers.map(one => (one instanceof Uint8Array ? one : gzipSync(tarball({ 'bin/': {}, 'bin/sh': 'x', ...one })))),
 })
 const critical = (layers: Layers): Layers => ({ ...layers, critical: true })
 
@@ -136,18 +134,8 @@ export const LINKS: Layers[] = [
   row('over-link', BUILT, { x: { symlink: `${CANARY}/file` } }, { x: 'evil' }),
   row('hard-to-outside', EITHER, { x: { link: `${OUT}/file` } }, { x: 'evil' }),
   row('hard-to-absolute', EITHER, { x: { link: `${CANARY}/file` } }, { x: 'evil' }),
-  row(
-    'hard-through-link',
-    EITHER,
-    { ...outside, x: { link: 'out/file' }, y: { link: 'abs/file' } },
-    { x: 'evil', y: 'evil' },
-  ),
-  row(
-    'hard-to-link',
-    EITHER,
-    { l: { symlink: `${CANARY}/file` }, x: { link: 'l' } },
-    { x: { content: 'evil', mode: 0o777 } },
-  ),
+  row('hard-through-link', EITHER, { ...outside, x: { link: 'out/file' }, y: { link: 'abs/file' } }, { x: 'evil', y: 'evil' }),
+  row('hard-to-link', EITHER, { l: { symlink: `${CANARY}/file` }, x: { link: 'l' } }, { x: { content: 'evil', mode: 0o777 } }),
   row('hard-to-self', EITHER, { x: { link: 'x' } }),
   row('hard-to-nothing', FAILED, { x: { link: 'nothing' } }),
   row('hard-to-directory', EITHER, { 'd/': {}, x: { link: 'd' } }),
@@ -171,12 +159,7 @@ export const LINKS: Layers[] = [
   row('opaque-up', EITHER, { [`${OUT}/.wh..wh..opq`]: '' }),
   row('opaque-on-file', EITHER, { x: 'y' }, { 'x/.wh..wh..opq': '' }),
   row('whiteout-directory', EITHER, { 'd/x': 'y' }, { '.wh.d/': {} }),
-  row(
-    'whiteout-all',
-    EITHER,
-    { x: 'y' },
-    raw(header('.wh.bin', '0', Buffer.alloc(0)), header('.wh.x', '0', Buffer.alloc(0))),
-  ),
+  row('whiteout-all', EITHER, { x: 'y' }, raw(header('.wh.bin', '0', Buffer.alloc(0)), header('.wh.x', '0', Buffer.alloc(0)))),
 ]
 
 const initAt = (name: string, entries: Entries, report = EITHER) => row(`place-${name}`, report, entries)
@@ -203,11 +186,7 @@ export const PLACES: Layers[] = [
   initAt('proc-link', { proc: { symlink: CANARY } }, BUILT),
   initAt('root-mode-0', { './': { mode: 0, uid: 5 } }, BUILT),
   initAt('directory-mode-0', { 'etc/': { mode: 0 }, 'sbin/': { mode: 0 } }, BUILT),
-  initAt(
-    'devices',
-    { a: { char: [1, 1] }, b: { block: [8, 0] }, c: { char: [5, 1] }, 'dev/x': { char: [10, 200] } },
-    BUILT,
-  ),
+  initAt('devices', { a: { char: [1, 1] }, b: { block: [8, 0] }, c: { char: [5, 1] }, 'dev/x': { char: [10, 200] } }, BUILT),
   initAt('device-huge', { a: { char: [0o7777, 0o77777] } }),
   initAt('setuid', { a: { content: 'x', mode: 0o6755 }, b: { content: 'x', mode: 0o4777, uid: 1000 } }, BUILT),
   initAt('no-files', {}, BUILT),
@@ -272,16 +251,8 @@ export const ATTRIBUTES: Layers[] = [
   row('pax-2-mb', EITHER, raw(good, pax({ comment: 'x'.repeat(2 << 20) }))),
   row('pax-global', EITHER, raw(header('pax', 'g', Buffer.from('16 path=../evil\n')), good)),
   row('type-unknown', EITHER, raw(good, header('x', 'Z', Buffer.from('y')))),
-  row(
-    'type-long-name',
-    EITHER,
-    raw(good, header('x', 'L', Buffer.from(`${OUT}/file\0`)), header('y', '0', Buffer.from('evil'))),
-  ),
-  row(
-    'type-long-link',
-    EITHER,
-    raw(good, header('x', 'K', Buffer.from(`${OUT}/file\0`)), header('y', '1', Buffer.alloc(0))),
-  ),
+  row('type-long-name', EITHER, raw(good, header('x', 'L', Buffer.from(`${OUT}/file\0`)), header('y', '0', Buffer.from('evil')))),
+  row('type-long-link', EITHER, raw(good, header('x', 'K', Buffer.from(`${OUT}/file\0`)), header('y', '1', Buffer.alloc(0)))),
   row('type-multivolume', EITHER, raw(good, header('x', 'M', Buffer.from('y')))),
   row('type-dump', EITHER, raw(good, header('x', 'D', Buffer.from('y\0')))),
 ]
@@ -293,40 +264,34 @@ export const BOMBS: Layers[] = [
   row('bomb-sparse-8-eib', FAILED, sparse('9223372036854775807')),
   row('bomb-sparse-20-gib', FAILED, sparse('21474836480')),
   row('bomb-sparse-0-1', FAILED, sparse01('1099511627776')),
-  critical(
-    row('bomb-zip-1-gib', TOO_LARGE, gzipSync(Buffer.concat([good, header('bomb', '0', Buffer.alloc(1 << 30)), END]))),
-  ),
+  critical(row('bomb-zip-1-gib', TOO_LARGE, gzipSync(Buffer.concat([good, header('bomb', '0', Buffer.alloc(1 << 30)), END])))),
   row(
     'bomb-files',
     TOO_LARGE,
-    gzipSync(
-      Buffer.concat([good, ...Array.from({ length: 300_000 }, (_, n) => header(`f${n}`, '0', Buffer.alloc(0))), END]),
-      { level: 1 },
-    ),
+    gzipSync(Buffer.concat([good, ...Array.from({ length: 300_000 }, (_, n) => header(`f${n}`, '0', Buffer.alloc(0))), END]), {
+      level: 1,
+    }),
   ),
   row(
     'bomb-directories',
     TOO_LARGE,
-    gzipSync(
-      Buffer.concat([good, ...Array.from({ length: 300_000 }, (_, n) => header(`d${n}/`, '5', Buffer.alloc(0))), END]),
-      { level: 1 },
-    ),
+    gzipSync(Buffer.concat([good, ...Array.from({ length: 300_000 }, (_, n) => header(`d${n}/`, '5', Buffer.alloc(0))), END]), {
+      level: 1,
+    }),
   ),
   row(
     'bomb-same-name',
     EITHER,
-    gzipSync(
-      Buffer.concat([good, ...Array.from({ length: 100_000 }, () => header('same', '0', Buffer.from('x'))), END]),
-      { level: 1 },
-    ),
+    gzipSync(Buffer.concat([good, ...Array.from({ length: 100_000 }, () => header('same', '0', Buffer.from('x'))), END]), {
+      level: 1,
+    }),
   ),
   row(
     'bomb-hard-links',
     EITHER,
-    gzipSync(
-      tarball({ x: 'y', ...Object.fromEntries(Array.from({ length: 70_000 }, (_, n) => [`l${n}`, { link: 'x' }])) }),
-      { level: 1 },
-    ),
+    gzipSync(tarball({ x: 'y', ...Object.fromEntries(Array.from({ length: 70_000 }, (_, n) => [`l${n}`, { link: 'x' }])) }), {
+      level: 1,
+    }),
   ),
   row('bomb-deep', EITHER, { ['d/'.repeat(2000)]: {}, [`${'d/'.repeat(2000)}x`]: 'y' }),
   row('bomb-layers', EITHER, ...Array.from({ length: 20 }, (_, n) => ({ [`f${n}`]: Buffer.alloc(8 << 20) }))),
@@ -377,9 +342,6 @@ export function layout(directory: string, layers: readonly Uint8Array[]): string
     layers: layers.map(layer => put(`${OCI}.layer.v1.tar+gzip`, layer)),
   }
   writeFileSync(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
-  writeFileSync(
-    join(directory, 'index.json'),
-    JSON.stringify({ schemaVersion: 2, manifests: [put(MANIFEST, manifest)] }),
-  )
+  writeFileSync(join(directory, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [put(MANIFEST, manifest)] }))
   return `oci:${directory}`
 }

@@ -40,8 +40,7 @@ const manifest = (name: string, change: object | ((fitting: Manifest) => unknown
   })
 const config = (name: string, change: object, report: RegExp) =>
   row(name, report, { config: good => ({ ...good, config: { ...good.config, ...change } }) })
-const about = (name: string, change: object, report: RegExp) =>
-  row(name, report, { config: good => ({ ...good, ...change }) })
+const about = (name: string, change: object, report: RegExp) => row(name, report, { config: good => ({ ...good, ...change }) })
 /** The text of the manifest with something replaced. */
 const edited = (name: string, from: string | RegExp, to: string | ((found: string) => string), report: RegExp) =>
   row(name, report, { manifest: fitting => JSON.stringify(fitting).replace(from, to as string) })
@@ -180,12 +179,7 @@ export const MANIFESTS: Served[] = [
     /failed/,
   ),
   critical(
-    edited(
-      'key-Digest',
-      '"digest":"sha256:',
-      `"digest":"${PATH}","Digest":"sha256:`,
-      /the key "Digest" passes for "digest"/,
-    ),
+    edited('key-Digest', '"digest":"sha256:', `"digest":"${PATH}","Digest":"sha256:`, /the key "Digest" passes for "digest"/),
   ),
   edited('key-DIGEST', '"digest"', '"DIGEST"', /the key "DIGEST" passes for "digest"/),
   edited('key-digest-long-s', '"digest":"sha256:', `"digest":"${PATH}","dige\u017ft":"sha256:`, /passes for "digest"/),
@@ -278,9 +272,7 @@ export const CONFIGS: Served[] = [
   config('Labels-of-numbers', { Labels: { a: 5 } }, /config\.Labels\.a: .*expected string/),
   config('Labels-of-evil-numbers', { Labels: { [EVIL]: 5 } }, /config\.Labels\..*: .*expected string/),
   config('Healthcheck-Test-text', { Healthcheck: { Test: 'x' } }, /config\.Healthcheck\.Test: .*expected array/),
-  ...[...TEXTS, ...LISTS, ...MAPS].map(key =>
-    config(`${key}-null`, { [key]: null }, key === 'Cmd' ? /nothing to run/ : BUILT),
-  ),
+  ...[...TEXTS, ...LISTS, ...MAPS].map(key => config(`${key}-null`, { [key]: null }, key === 'Cmd' ? /nothing to run/ : BUILT)),
   row('config-all-list', /image config: .*expected object/, { config: () => '[]' }),
   row('config-all-null', /failed/, { config: () => 'null' }),
   row('config-all-number', /image config: /, { config: () => '5' }),
@@ -323,9 +315,7 @@ export const CONFIGS: Served[] = [
 
 export const TEXT: Served[] = [
   ...['User', 'WorkingDir', 'StopSignal'].map(key => config(`nul-${key}`, { [key]: 'a\0b' }, /holds a NUL character/)),
-  ...['Env', 'Entrypoint', 'Cmd', 'Shell'].map(key =>
-    config(`nul-${key}`, { [key]: ['a=\0b'] }, /holds a NUL character/),
-  ),
+  ...['Env', 'Entrypoint', 'Cmd', 'Shell'].map(key => config(`nul-${key}`, { [key]: ['a=\0b'] }, /holds a NUL character/)),
   ...['ExposedPorts', 'Volumes'].map(key => config(`nul-${key}`, { [key]: { 'a\0b': {} } }, /failed/)),
   config('nul-Labels', { Labels: { 'a\0b': 'c\0d' } }, BUILT),
   config('nul-Healthcheck', { Healthcheck: { Test: ['CMD', 'a\0b'] } }, /holds a NUL character/),
@@ -337,9 +327,7 @@ export const TEXT: Served[] = [
   config('evil-StopSignal', { StopSignal: WITHOUT_NUL }, /is not a signal/),
   config('evil-ExposedPorts', { ExposedPorts: { [WITHOUT_NUL]: {}, '': {}, '80/tcp': null } }, BUILT),
   config('evil-Volumes', { Volumes: { [WITHOUT_NUL]: {}, '': {}, '/../../x': {}, '/proc': {} } }, BUILT),
-  critical(
-    config('evil-Labels', { Labels: { [EVIL]: EVIL, '': '', a: '*b', '<<': '!!js/function', '- x': '# y' } }, BUILT),
-  ),
+  critical(config('evil-Labels', { Labels: { [EVIL]: EVIL, '': '', a: '*b', '<<': '!!js/function', '- x': '# y' } }, BUILT)),
   config('evil-description', { Labels: { 'org.opencontainers.image.description': EVIL } }, BUILT),
   config('evil-Healthcheck', { Healthcheck: { Test: ['CMD-SHELL', WITHOUT_NUL] } }, BUILT),
   config('evil-Shell', { Shell: [WITHOUT_NUL], Healthcheck: { Test: ['CMD-SHELL', 'x'] } }, BUILT),
@@ -399,8 +387,7 @@ export const NUMBERS: Served[] = [
     ),
     ...['1e400', 'NaN'].map(number =>
       row(`health-${key}-${number}`, number === 'NaN' ? /not JSON/ : /expected number/, {
-        config: good =>
-          JSON.stringify(good).replace('"Cmd"', `"Healthcheck":{"Test":["CMD","x"],"${key}":${number}},"Cmd"`),
+        config: good => JSON.stringify(good).replace('"Cmd"', `"Healthcheck":{"Test":["CMD","x"],"${key}":${number}},"Cmd"`),
       }),
     ),
   ]),
@@ -411,9 +398,7 @@ export const NUMBERS: Served[] = [
 ]
 
 const half = (answer: ServerResponse) => {
-  answer
-    .writeHead(200, { 'Content-Length': LAYER.length })
-    .write(LAYER.subarray(0, LAYER.length / 2), () => answer.destroy())
+  answer.writeHead(200, { 'Content-Length': LAYER.length }).write(LAYER.subarray(0, LAYER.length / 2), () => answer.destroy())
 }
 
 export const ANSWERS: Served[] = [
@@ -428,11 +413,7 @@ export const ANSWERS: Served[] = [
     /failed/,
     status(403, {}, '{"errors":[{"code":"DENIED","message":"\\u001b[2J\\nbuilt     good/amd64: forged"}]}'),
   ),
-  row(
-    'manifest-404',
-    /failed/,
-    status(404, {}, '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"\\u009b2J\\u202e"}]}'),
-  ),
+  row('manifest-404', /failed/, status(404, {}, '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"\\u009b2J\\u202e"}]}')),
   row('manifest-404-html', /failed/, status(404, { 'Content-Type': 'text/html' }, '<html>\x1b[2J\n\u202ex</html>')),
   row('manifest-500', /failed/, status(500, {}, 'x'.repeat(100_000))),
   row('manifest-500-evil', /failed/, status(500, {}, EVIL.repeat(100))),
@@ -444,16 +425,13 @@ export const ANSWERS: Served[] = [
   row('manifest-gzip', /failed|built/, { serve: { manifest: gzipSync('{}') } }),
   row('manifest-lying-digest', /failed/, {
     serve: {
-      manifest: answer =>
-        void answer.writeHead(200, { 'Content-Type': MANIFEST, 'Docker-Content-Digest': PATH }).end('{}'),
+      manifest: answer => void answer.writeHead(200, { 'Content-Type': MANIFEST, 'Docker-Content-Digest': PATH }).end('{}'),
     },
   }),
   row('manifest-broken-off', /failed/, {
     serve: {
       manifest: answer =>
-        void answer
-          .writeHead(200, { 'Content-Type': MANIFEST, 'Content-Length': 500 })
-          .write('{', () => answer.destroy()),
+        void answer.writeHead(200, { 'Content-Type': MANIFEST, 'Content-Length': 500 }).write('{', () => answer.destroy()),
     },
   }),
   row('config-404', /failed/, { serve: { config: answer => void answer.writeHead(404).end() } }),

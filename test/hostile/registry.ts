@@ -107,8 +107,7 @@ export function repository(name: string, lie: Lie = {}): Repository {
 /** Starts it. @returns where it listens, what lets skopeo talk to it, its end */
 export async function liar(repositories: ReadonlyMap<string, Repository>) {
   const server = createServer((request, answer) => {
-    const [, name, kind, what] =
-      /^\/v2\/([^/]+)\/(manifests|blobs)\/(.+)$/.exec(decodeURIComponent(request.url ?? '')) ?? []
+    const [, name, kind, what] = /^\/v2\/([^/]+)\/(manifests|blobs)\/(.+)$/.exec(decodeURIComponent(request.url ?? '')) ?? []
     if (request.url === '/v2/') return answer.end('{}')
     const found = repositories.get(name ?? '')
     const other = found && Object.hasOwn(found.blobs, what ?? '') ? found.blobs[what ?? ''] : undefined

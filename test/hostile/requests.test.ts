@@ -159,9 +159,7 @@ const CHUNKS = [
 const HELLO = Buffer.from('1603010200010001fc0303', 'hex')
 
 const ROWS: Row[] = [
-  ...LINES.map(line =>
-    row(`the line ${JSON.stringify(line.slice(0, 40))}`, Buffer.from(`${line}\r\nHost: x\r\n\r\n`, 'latin1')),
-  ),
+  ...LINES.map(line => row(`the line ${JSON.stringify(line.slice(0, 40))}`, Buffer.from(`${line}\r\nHost: x\r\n\r\n`, 'latin1'))),
   ...PATHS.map(path => row(`the path ${path.slice(0, 40)}`, get(path))),
   ...PATHS.slice(0, 8).map(path => row(`the path ${path} in TLS`, get(path), { line: 'tls' })),
   ...HEADERS.map(([name, headers]) => row(`headers: ${name}`, Buffer.from(get('/index.html', headers), 'latin1'))),

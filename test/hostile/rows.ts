@@ -48,8 +48,7 @@ export function reports(stderr: string, titles: readonly string[]): Map<string, 
       title = named
       found.set(title, line)
     } else if (NOTES.test(line)) found.set(title, `${found.get(title)}\n${line}`)
-    else if (!/^(\d+ (built|unchanged|failed)|\S+: warning: )/.test(line))
-      throw new Error(`whose line is this? ${line}`)
+    else if (!/^(\d+ (built|unchanged|failed)|\S+: warning: )/.test(line)) throw new Error(`whose line is this? ${line}`)
   }
   const missing = titles.filter(one => !found.has(one))
   if (missing.length > 0) throw new Error(`nothing is said of ${missing}`)

@@ -1,16 +1,7 @@
 // A damaged tree costs what is damaged: runs go on, verify names it, --repair deletes nothing outside, the next build heals.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import {
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -38,10 +29,7 @@ async function published(hub: Registry): Promise<House> {
   const template = house(hub)
   const push = (name: string, content: string) => {
     const layers = [{ run: { content, mode: 0o755 }, 'etc/': {} }]
-    return hub.push(
-      image(mkdtempSync(join(tmpdir(), 'layout-')), { config: { Cmd: ['/run'] }, layers }),
-      `library/${name}`,
-    )
+    return hub.push(image(mkdtempSync(join(tmpdir(), 'layout-')), { config: { Cmd: ['/run'] }, layers }), `library/${name}`)
   }
   const spec = (name: string, text: string) => writeFileSync(join(template.dir, 'specs', `${name}.yaml`), text)
   for (const tag of ['a', 'b']) {
@@ -102,21 +90,9 @@ const setItem = (name: string, key: string, value: unknown) =>
   buildJson(name, json => ({ ...json, items: (json.items as object[]).map(item => ({ ...item, [key]: value })) }))
 
 const SHAPES: Row[] = [
-  ...[
-    '{"items":[]}',
-    'null',
-    '[]',
-    '{}',
-    '0',
-    '""',
-    'true',
-    '{',
-    '[[[[',
-    '\0',
-    '\ufeff{}',
-    '{"__proto__":{}}',
-    '[null]',
-  ].map(text => buildJson(JSON.stringify(text), () => text)),
+  ...['{"items":[]}', 'null', '[]', '{}', '0', '""', 'true', '{', '[[[[', '\0', '\ufeff{}', '{"__proto__":{}}', '[null]'].map(
+    text => buildJson(JSON.stringify(text), () => text),
+  ),
   buildJson('10,000 levels deep', () => '['.repeat(10_000)),
   buildJson('100 MB of blanks', () => ' '.repeat(100_000_000)),
   buildJson('100 MB in a text', json => ({ ...json, serial: 'x'.repeat(100_000_000) })),
@@ -126,9 +102,7 @@ const SHAPES: Row[] = [
   ...['arm64', 'x86_64', '..', '', 5, null, '__proto__', 'constructor'].map(value =>
     set(`architecture ${value}`, 'architecture', value),
   ),
-  ...['20200101_0000', '..', '', '20200101_0000/../..', null, 20200101].map(value =>
-    set(`serial ${value}`, 'serial', value),
-  ),
+  ...['20200101_0000', '..', '', '20200101_0000/../..', null, 20200101].map(value => set(`serial ${value}`, 'serial', value)),
   set('no items', 'items', []),
   set('items null', 'items', null),
   set('items of null', 'items', [null]),
@@ -216,9 +190,7 @@ const linked = (name: string, path: (one: House) => string, target: (one: House)
 })
 
 const DIRECTORIES: Row[] = [
-  ...STRANGE.map(name =>
-    make(`a product ${JSON.stringify(name)}`, () => `images/${name}/${ARCHITECTURE}/20200101_0000`),
-  ),
+  ...STRANGE.map(name => make(`a product ${JSON.stringify(name)}`, () => `images/${name}/${ARCHITECTURE}/20200101_0000`)),
   ...STRANGE.map(name => make(`a version ${JSON.stringify(name)}`, () => `images/broken/${ARCHITECTURE}/${name}`)),
   ...STRANGE.map(name => ({
     name: `a version ${JSON.stringify(name)} with another's build.json`,
@@ -295,8 +267,7 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
         // A stranger's link or file stands where a directory belongs: a person has to take it away.
         const [, obstacle = ''] = /(?:: |^)(\/\S+): (?:is not a directory|ENOTDIR)/m.exec(next.stderr) ?? []
         ok(obstacle.startsWith(`${tree(one)}/`) && !lstatSync(obstacle).isDirectory(), next.stderr)
-        if (!obstacle.includes('streams') && obstacle !== join(tree(one), 'images'))
-          match(next.stderr, /unchanged +good/)
+        if (!obstacle.includes('streams') && obstacle !== join(tree(one), 'images')) match(next.stderr, /unchanged +good/)
         rmSync(obstacle)
         counts.refused++
         const healed = await one.build(undefined, '--delta')
@@ -312,9 +283,7 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
       const two = house(hub, template)
       await damage(two)
       const { complaints } = await verify(run, tree(two), () => {})
-      await repair(run, silentLog(), tree(two), complaints).catch(error =>
-        explained({ ...next, stderr: String(error) }),
-      )
+      await repair(run, silentLog(), tree(two), complaints).catch(error => explained({ ...next, stderr: String(error) }))
       unharmed(two)
       let last = await two.build(undefined, '--delta')
       const [, obstacle] = /(?:: |^)(\/\S+): (?:is not a directory|ENOTDIR)/m.exec(last.stderr) ?? []

@@ -53,9 +53,7 @@ export const BROKERS: Table = {
       ],
       Entrypoint: ['docker-entrypoint.sh'],
       Cmd: ['rabbitmq-server'],
-      ExposedPorts: Object.fromEntries(
-        [4369, 5671, 5672, 15671, 15672, 15691, 15692, 25672].map(port => [`${port}/tcp`, {}]),
-      ),
+      ExposedPorts: Object.fromEntries([4369, 5671, 5672, 15671, 15672, 15691, 15692, 25672].map(port => [`${port}/tcp`, {}])),
       Volumes: { '/var/lib/rabbitmq': {} },
     },
     environment: { RABBITMQ_DEFAULT_USER: 'user', RABBITMQ_DEFAULT_PASS: 'password' },

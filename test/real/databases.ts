@@ -55,8 +55,7 @@ export const DATABASES: Table = {
         '/usr/bin/env bash',
       ),
       'docker-entrypoint-initdb.d/': {},
-      'docker-entrypoint-initdb.d/greeting.sql':
-        "create table greeting (text text); insert into greeting values ('hello');\n",
+      'docker-entrypoint-initdb.d/greeting.sql': "create table greeting (text text); insert into greeting values ('hello');\n",
     },
     config: {
       Env: [
@@ -162,16 +161,12 @@ export const DATABASES: Table = {
     environment: { MARIADB_ROOT_PASSWORD: 'my-secret-pw', MARIADB_DATABASE: 'shop' },
     ready: /ready for connections\.\s+Version.*port: 3306/s,
     async work(it) {
-      const sql =
-        "CREATE TABLE greeting (text TEXT); INSERT INTO greeting VALUES ('hello'); SELECT COUNT(*) FROM greeting"
+      const sql = "CREATE TABLE greeting (text TEXT); INSERT INTO greeting VALUES ('hello'); SELECT COUNT(*) FROM greeting"
       equal(await it.root('mariadb', '-h', await it.address(), '-uroot', '-pmy-secret-pw', 'shop', '-Ne', sql), '1')
     },
     logs: /the data directory is filled/,
     async exec(it) {
-      equal(
-        await it.exec('mariadb', '--user', 'root', '-pmy-secret-pw', 'shop', '-Ne', 'SELECT * FROM greeting'),
-        'hello',
-      )
+      equal(await it.exec('mariadb', '--user', 'root', '-pmy-secret-pw', 'shop', '-Ne', 'SELECT * FROM greeting'), 'hello')
     },
     stopped: /Normal shutdown.*mariadbd: Shutdown complete.*ended with status 0/s,
     async kept(it) {
@@ -200,11 +195,7 @@ export const DATABASES: Table = {
       `),
     },
     config: {
-      Env: [
-        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-        'GOSU_VERSION=1.14',
-        'REDIS_VERSION=7.0.15',
-      ],
+      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'GOSU_VERSION=1.14', 'REDIS_VERSION=7.0.15'],
       Entrypoint: ['docker-entrypoint.sh'],
       Cmd: ['redis-server'],
       ExposedPorts: { '6379/tcp': {} },

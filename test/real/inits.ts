@@ -51,11 +51,7 @@ export const INITS: Table = {
       'etc/s6/gitea/finish': script('echo "the server has ended: $1 $2"'),
     },
     config: {
-      Env: [
-        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-        'USER=git',
-        'GITEA_CUSTOM=/data/gitea',
-      ],
+      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'USER=git', 'GITEA_CUSTOM=/data/gitea'],
       Entrypoint: ['/usr/bin/entrypoint'],
       Cmd: ['/bin/s6-svscan', '/etc/s6'],
       ExposedPorts: { '22/tcp': {}, '3000/tcp': {} },

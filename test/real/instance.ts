@@ -75,7 +75,6 @@ export function instance(host: Host, name: string): Instance {
         socket.destroy()
       }
     },
-    says: what =>
-      waitFor(`the console shows ${what}`, async () => what.exec(await host.console(name)), PATIENCE_SECONDS),
+    says: what => waitFor(`the console shows ${what}`, async () => what.exec(await host.console(name)), PATIENCE_SECONDS),
   }
 }

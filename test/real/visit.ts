@@ -18,10 +18,7 @@ export function visit(host: Host, name: string, server: Server): Visit {
   let it: Instance
 
   const launch = async (devices = {}, more = {}) => {
-    const config = Object.entries({ ...server.environment, ...more }).map(([key, value]) => [
-      `environment.${key}`,
-      value,
-    ])
+    const config = Object.entries({ ...server.environment, ...more }).map(([key, value]) => [`environment.${key}`, value])
     const real = await host.launch(`ours:${name}`, name, { config: Object.fromEntries(config), devices })
     left.add(real)
     it = instance(host, real)

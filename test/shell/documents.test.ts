@@ -84,9 +84,8 @@ test('other YAML is a workflow whose steps are shell', () => {
 test('the workflow of this project runs .ci/run, on versions of Node.js that it supports', () => {
   const { errors, value } = parseYaml(Buffer.from(document('.github/workflows/ci.yaml')))
   deepEqual(errors, [])
-  const { test } = (
-    value as { jobs: Record<string, { steps: { run?: string }[]; strategy: { matrix: { node: number[] } } }> }
-  ).jobs
+  const { test } = (value as { jobs: Record<string, { steps: { run?: string }[]; strategy: { matrix: { node: number[] } } }> })
+    .jobs
   equal(test?.steps.at(-1)?.run, '.ci/run')
   const { engines } = JSON.parse(document('package.json'))
   const least = Number(/\d+/.exec(engines.node)?.[0])
@@ -155,11 +154,7 @@ test('every flag is in the documentation, with its argument and its default; no 
     ok(synopsis, `no synopsis of ${entry}.ts`)
     equal(synopsis.file, file)
     const short = [...synopsis.text.matchAll(/\[(--[^\]=]+)(?:=([^\]]+))?]/g)]
-    deepEqual(
-      new Map(short.map(([, flag = '', value = '']) => [flag, value])),
-      documented,
-      `the synopsis of ${entry}.ts`,
-    )
+    deepEqual(new Map(short.map(([, flag = '', value = '']) => [flag, value])), documented, `the synopsis of ${entry}.ts`)
 
     const section = document(file).slice(document(file).indexOf(synopsis.text))
     const table = /\n\| flag \|.*\n\|.*\n((?:\|.*\n)+)/.exec(section)?.[1] ?? ''

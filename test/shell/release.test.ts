@@ -80,10 +80,7 @@ function refused({ release, git, dir }: Clone, says: RegExp): void {
 test('a release is checked, tagged, described by its section of the changelog; it happens once', needed, t => {
   const it = clone(t, 'touch ../checked')
   const { code, says } = it.release()
-  deepEqual(
-    [code, says.split('\n').at(-2)],
-    [0, 'release: tagged v1.2.0, wrote release-notes.md; next: git push origin v1.2.0'],
-  )
+  deepEqual([code, says.split('\n').at(-2)], [0, 'release: tagged v1.2.0, wrote release-notes.md; next: git push origin v1.2.0'])
   equal(existsSync(join(it.dir, '../checked')), true)
   equal(readFileSync(join(it.dir, 'release-notes.md'), 'utf8'), NOTES)
   equal(it.git('for-each-ref', '--format=%(contents)', 'refs/tags/v1.2.0'), `${NOTES}\n`)

@@ -77,8 +77,7 @@ interface How extends Partial<RuntimeConfig> {
 /** Boots a root file system that has nothing but busybox. */
 function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = {}, ...own }: How) {
   const dir = mkdtempSync(join(directory, 'root-'))
-  for (const name of ['dev', 'proc', 'sbin', 'etc', 'run', 'sys/fs/cgroup/own'])
-    mkdirSync(join(dir, name), { recursive: true })
+  for (const name of ['dev', 'proc', 'sbin', 'etc', 'run', 'sys/fs/cgroup/own']) mkdirSync(join(dir, name), { recursive: true })
   chmodSync(dir, 0o755)
   copyFileSync(busybox, join(dir, 'busybox-lxd'))
   writeFileSync(join(dir, 'etc/passwd'), PASSWD)
@@ -131,9 +130,7 @@ describe('PID 1', options, () => {
   })
 
   test('every signal reaches the application', async () => {
-    const passed = Array.from({ length: 64 }, (_, n) => n + 1).filter(
-      n => ![2, 9, 13, 15, 17, 19, 30, 32, 33].includes(n),
-    )
+    const passed = Array.from({ length: 64 }, (_, n) => n + 1).filter(n => ![2, 9, 13, 15, 17, 19, 30, 32, 33].includes(n))
     const traps = passed.map(n => `trap "echo got ${n}" ${n}`).join('\n')
     const it = boot({ app: `${traps}\necho ready\nwhile :; do sleep 0.05; done` })
     await it.says(/^ready$/m)
@@ -236,20 +233,7 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
   })
 
   test('variables of the application and of the instance have no part in the scripts', async () => {
-    const names = [
-      'IFS',
-      'PATH',
-      'OPTIND',
-      'ENV',
-      'PS4',
-      'LINENO',
-      'status',
-      'state',
-      'program',
-      'signal',
-      'supervisor',
-      'file',
-    ]
+    const names = ['IFS', 'PATH', 'OPTIND', 'ENV', 'PS4', 'LINENO', 'status', 'state', 'program', 'signal', 'supervisor', 'file']
     const values = Object.fromEntries(names.map(name => [name, 's/x']))
     const it = boot({
       app: '/busybox-lxd tr "\\0" "\\n" </proc/self/environ; /busybox-lxd echo; /busybox-lxd tr "\\0" "\\n" </proc/1/environ; exit 4',
@@ -258,16 +242,7 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
     })
     equal(await it.status, 4)
     const [own, pid1] = it.output().split('\n\n')
-    for (const line of [
-      'IFS=s/x',
-      'OPTIND=s/x',
-      'state=s/x',
-      'a.b=x\ny',
-      '-u=1',
-      "Q='\\''",
-      'text=instance',
-      'delay=y',
-    ]) {
+    for (const line of ['IFS=s/x', 'OPTIND=s/x', 'state=s/x', 'a.b=x\ny', '-u=1', "Q='\\''", 'text=instance', 'delay=y']) {
       ok(`\n${own}\n`.includes(`\n${line}\n`), line)
       ok(`\n${pid1}`.includes(`\n${line}\n`), `PID 1: ${line}`)
     }
@@ -322,8 +297,7 @@ describe('PID 1 of another user', { ...options, skip: options.skip || (!root && 
 trap 'echo hup; kill -s TERM 1' HUP; kill -s HUP 1; while :; do sleep 0.05; done`,
     })
     equal(await it.status, 143)
-    for (const line of ['alive', 'out', 'HOME=/home/app', 'hup'])
-      ok(it.output().split('\n').includes(line), it.output())
+    for (const line of ['alive', 'out', 'HOME=/home/app', 'hup']) ok(it.output().split('\n').includes(line), it.output())
   })
 
   test('it outlives what the application does to processes and files of its own', async () => {

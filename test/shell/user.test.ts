@@ -103,8 +103,7 @@ writeFileSync(join(directory, 'real'), PASSWD)
 symlinkSync('real', join(directory, 'passwd'))
 writeFileSync(join(directory, 'group'), GROUP)
 
-for (const [user, expected] of Object.entries(USERS))
-  test(`user "${user}"`, () => equal(resolved(directory, user), expected))
+for (const [user, expected] of Object.entries(USERS)) test(`user "${user}"`, () => equal(resolved(directory, user), expected))
 
 test('without the files numbers alone are users', () => {
   const users = ['', '1000', '1000:5', 'app', '1000:app'].map(user => resolved('/nowhere', user))

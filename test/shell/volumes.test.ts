@@ -35,8 +35,7 @@ fill_volumes
 /** A root file system with an image's 300 files in /data and an empty volume. */
 function image(name: string): string {
   const root = join(directory, name)
-  for (const path of ['proc', 'dev', 'volume', 'below', 'data/sub/deep'])
-    mkdirSync(join(root, path), { recursive: true })
+  for (const path of ['proc', 'dev', 'volume', 'below', 'data/sub/deep']) mkdirSync(join(root, path), { recursive: true })
   copyFileSync(join(home, 'busybox', hostArchitecture(), 'busybox'), join(root, 'busybox-lxd'))
   for (let n = 0; n < 300; n++) writeFileSync(join(root, 'data', `.file ${n}`), 'x'.repeat(1000 + n))
   writeFileSync(join(root, 'data/sub/deep/file'), '')
@@ -65,25 +64,21 @@ function inside(path: string): string[] {
   return lines.map(line => line.slice(path.length)).sort()
 }
 
-test(
-  'a copy that is killed at any moment starts anew, and nobody sees half of it',
-  needs('root', 'unshare'),
-  async () => {
-    for (let round = 0; round < 25; round++) {
-      const root = image(`killed-${round}`)
-      const child = spawn('unshare', argv(root), { stdio: 'ignore', detached: true, env: { PATH: process.env.PATH } })
-      const ended = once(child, 'exit')
-      await sleep(round * 4)
-      spawnSync('kill', ['-s', 'KILL', '--', `-${child.pid}`])
-      await ended
-      const visible = readdirSync(join(root, 'volume')).filter(name => !name.startsWith('.lxdocker-'))
-      const whole = readdirSync(join(root, 'volume')).some(name => name.endsWith('.whole'))
-      ok(visible.length === 0 || whole || visible.length === 301, `${visible.length} files`)
-      deepEqual(boot(root).status, 0)
-      deepEqual(inside(join(root, 'volume')), inside(join(root, 'data')))
-    }
-  },
-)
+test('a copy that is killed at any moment starts anew, and nobody sees half of it', needs('root', 'unshare'), async () => {
+  for (let round = 0; round < 25; round++) {
+    const root = image(`killed-${round}`)
+    const child = spawn('unshare', argv(root), { stdio: 'ignore', detached: true, env: { PATH: process.env.PATH } })
+    const ended = once(child, 'exit')
+    await sleep(round * 4)
+    spawnSync('kill', ['-s', 'KILL', '--', `-${child.pid}`])
+    await ended
+    const visible = readdirSync(join(root, 'volume')).filter(name => !name.startsWith('.lxdocker-'))
+    const whole = readdirSync(join(root, 'volume')).some(name => name.endsWith('.whole'))
+    ok(visible.length === 0 || whole || visible.length === 301, `${visible.length} files`)
+    deepEqual(boot(root).status, 0)
+    deepEqual(inside(join(root, 'volume')), inside(join(root, 'data')))
+  }
+})
 
 test('a volume below a volume', needs('root', 'unshare'), () => {
   const root = image('below')

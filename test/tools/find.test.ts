@@ -22,9 +22,7 @@ test('find gives directories of a moment another time, but no file, and nothing 
   await touchDirectories(run, dir, [2000.25, 3000], 5)
   const seconds = async (path: string) => (await lstat(path)).mtimeMs / 1000
   deepEqual(await Promise.all([...paths, dir, outside].map(seconds)), [1000, 5, 4000, 5, 2000.5, 2000.5, 5, 2000.5])
-  deepEqual(lines({ DIR: dir }), [
-    "find DIR -type d -newermt @2000.25 '!' -newermt @3000 -exec touch --date=@5 -- '{}' +",
-  ])
+  deepEqual(lines({ DIR: dir }), ["find DIR -type d -newermt @2000.25 '!' -newermt @3000 -exec touch --date=@5 -- '{}' +"])
 })
 
 test('find says who owns a file, if the number is too high', needs('root'), async t => {

@@ -35,44 +35,8 @@ test('every character, in keys and values, at the ends of lines and of texts', n
 })
 
 test('what would be syntax, or another type', needs('skopeo'), async () => {
-  const texts = [
-    '',
-    ' ',
-    '- a',
-    '? a',
-    ': a',
-    '#',
-    'a: b',
-    '"',
-    "'",
-    '|',
-    '>',
-    '%YAML',
-    '---',
-    '...',
-    '&a',
-    '*a',
-    '!!x y',
-  ]
-  const more = [
-    'null',
-    '~',
-    'yes',
-    'no',
-    '0x1f',
-    '1e3',
-    '.inf',
-    '<<',
-    '=',
-    '{a',
-    '[',
-    ']',
-    '@',
-    '`',
-    '\t',
-    'a\n\n b\n',
-    ' a ',
-  ]
+  const texts = ['', ' ', '- a', '? a', ': a', '#', 'a: b', '"', "'", '|', '>', '%YAML', '---', '...', '&a', '*a', '!!x y']
+  const more = ['null', '~', 'yes', 'no', '0x1f', '1e3', '.inf', '<<', '=', '{a', '[', ']', '@', '`', '\t', 'a\n\n b\n', ' a ']
   doesNotMatch(await read(yaml([...texts, ...more, 'x'.repeat(5000), 'a\n'.repeat(100)].map(yamlText))), /yaml/i)
 })
 

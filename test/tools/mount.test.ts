@@ -22,17 +22,13 @@ test('mount makes a tmpfs that holds so much and so many files, no devices, noth
   await rejects(writeFile(join(dir, 'more'), Buffer.alloc(1 << 20)), { code: 'ENOSPC' })
   await rejects(Promise.all([...'abcdefghij'].map(name => writeFile(join(dir, name), ''))), { code: 'ENOSPC' })
   await umount(run, dir)
-  deepEqual(lines({ DIR: dir }).slice(0, 1), [
-    'mount -t tmpfs -o size=1048576,nr_inodes=10,mode=700,nodev,nosuid lxdocker DIR',
-  ])
+  deepEqual(lines({ DIR: dir }).slice(0, 1), ['mount -t tmpfs -o size=1048576,nr_inodes=10,mode=700,nodev,nosuid lxdocker DIR'])
 })
 
 test('umount takes what is mounted below, too, whatever its name; its neighbours stay', needed, async t => {
   const dir = await temporary(t)
   const { run, lines } = recordingRun()
-  const [root, nested, blank, neighbour] = ['root', 'root/nested', 'root/a b\\\n#', 'root2'].map(name =>
-    join(dir, name),
-  )
+  const [root, nested, blank, neighbour] = ['root', 'root/nested', 'root/a b\\\n#', 'root2'].map(name => join(dir, name))
   for (const path of [root, nested, blank, neighbour] as string[]) {
     await mkdir(path)
     await mountTmpfs(run, path, LIMITS)

@@ -31,15 +31,7 @@ for (const [transport, tag] of [
   test(`${transport}: an image at a path that starts at the spec`, needs('skopeo'), async () => {
     const house = lxdocker()
     const layout = image(join(house.dir, 'layout'), { config, layers: [{ file: 'x' }] })
-    await run([
-      'skopeo',
-      '--tmpdir',
-      tmpdir(),
-      'copy',
-      '--quiet',
-      layout,
-      `${transport}:${join(house.dir, 'there')}${tag}`,
-    ])
+    await run(['skopeo', '--tmpdir', tmpdir(), 'copy', '--quiet', layout, `${transport}:${join(house.dir, 'there')}${tag}`])
     house.spec('web', `image: ${transport}:../there${transport === 'docker-archive' ? '' : tag}\n`)
     const [spec] = await loadSpecs(join(house.dir, 'specs'))
     assert.ok(spec)
@@ -75,10 +67,7 @@ async function stallingRegistry(t: TestContext): Promise<{ host: string; home: s
   })
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
   await mkdir(join(dir, '.config/containers'), { recursive: true })
-  await writeFile(
-    join(dir, '.config/containers/registries.conf'),
-    `[[registry]]\nlocation = "${host}"\ninsecure = true\n`,
-  )
+  await writeFile(join(dir, '.config/containers/registries.conf'), `[[registry]]\nlocation = "${host}"\ninsecure = true\n`)
   return { host, home: dir, asked }
 }
 
@@ -95,14 +84,11 @@ test('a registry that falls silent in the middle of a layer ends a copy', needs(
     return run(argv, { ...options, silence: 1 })
   }
   const layout = join(home, 'layout')
-  await assert.rejects(
-    skopeo.copy(impatient, { address: `docker://${host}/it:1`, platform, layout, tag: 'it', limit: 1e9 }),
-    {
-      name: 'ToolFailure',
-      place: 'skopeo',
-      reason: 'nothing has come for 1 s',
-    },
-  )
+  await assert.rejects(skopeo.copy(impatient, { address: `docker://${host}/it:1`, platform, layout, tag: 'it', limit: 1e9 }), {
+    name: 'ToolFailure',
+    place: 'skopeo',
+    reason: 'nothing has come for 1 s',
+  })
   assert.deepEqual(silences, [60])
   assert.equal(asked.filter(name => name.startsWith('sha256:')).length >= 1, true)
 })

@@ -1,17 +1,5 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
-import {
-  chmod,
-  chown,
-  copyFile,
-  link,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  symlink,
-  truncate,
-  writeFile,
-} from 'node:fs/promises'
+import { chmod, chown, copyFile, link, mkdir, open, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Sink } from '../../scripts/system/copy.ts'

@@ -60,14 +60,7 @@ test('whiteouts take files and directories away, opaque marks what a directory h
     },
     { 'etc/.wh.old': '', '.wh.gone': '', 'var/.wh..wh..opq': '', 'var/new': 'y', 'file/': {}, 'file/in': 'y' },
   )
-  deepEqual((await readdir(rootfs, { recursive: true })).sort(), [
-    'etc',
-    'etc/stays',
-    'file',
-    'file/in',
-    'var',
-    'var/new',
-  ])
+  deepEqual((await readdir(rootfs, { recursive: true })).sort(), ['etc', 'etc/stays', 'file', 'file/in', 'var', 'var/new'])
   equal(await readFile(at('file/in'), 'utf8'), 'y')
 })
 

@@ -93,8 +93,7 @@ export function chromium() {
       // The empty page before it may end its own loading only now.
       const loaded = new Set<unknown>()
       listeners.add(({ sessionId: from, method, params }) => {
-        if (from === sessionId && method === 'Page.lifecycleEvent' && params?.name === 'load')
-          loaded.add(params.loaderId)
+        if (from === sessionId && method === 'Page.lifecycleEvent' && params?.name === 'load') loaded.add(params.loaderId)
       })
       await tab('Page.setLifecycleEventsEnabled', { enabled: true })
       const { loaderId } = await tab('Page.navigate', { url })

@@ -68,15 +68,7 @@ export async function docker(): Promise<Docker> {
     version: /^\d+\.\d+/.exec(Version)?.[0] as string,
     async run(layout) {
       const image = `image-${++images}:latest`
-      await run([
-        'skopeo',
-        'copy',
-        '--quiet',
-        '--dest-daemon-host',
-        `unix://${socketPath}`,
-        layout,
-        `docker-daemon:${image}`,
-      ])
+      await run(['skopeo', 'copy', '--quiet', '--dest-daemon-host', `unix://${socketPath}`, layout, `docker-daemon:${image}`])
       const HostConfig = UNCONFINED ? { SecurityOpt: ['apparmor=unconfined'] } : {}
       const { Id } = await call('POST', '/containers/create', { Image: image, HostConfig })
       await call('POST', `/containers/${Id}/start`)

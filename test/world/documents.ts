@@ -32,15 +32,12 @@ export const EXAMPLES: readonly Example[] = DOCUMENTS.flatMap(examplesOf)
 export const NOT_RUN: Record<string, string> = {
   'scripts/setup.sh --test && npm test': 'it is what runs the tests',
   'scripts/setup.sh --test': 'it is what runs before the tests',
-  'npm run check                                        # lint, format, types, unit tests: seconds':
-    'it runs the tests',
+  'npm run check                                        # lint, format, types, unit tests: seconds': 'it runs the tests',
   'lxc image registry create lxdocker url=https://localhost:8443': 'it needs LXD 6.10, which no Debian has',
 }
 
 /** Shell examples that test/e2e/docs.test.ts runs: all others. */
-export const TO_RUN = EXAMPLES.filter(
-  ({ language, text }) => language === 'sh' && !((text.split('\n')[0] as string) in NOT_RUN),
-)
+export const TO_RUN = EXAMPLES.filter(({ language, text }) => language === 'sh' && !((text.split('\n')[0] as string) in NOT_RUN))
 
 /** A comment in the first line names the file that the example is. */
 export function fileOf({ text }: Example): string | undefined {

@@ -87,9 +87,7 @@ async function disturb(fault: string): Promise<void> {
     const at = step(`spawn ${toolOf([program, ...args])}`)
     at('before')
     const failure = at('fail')
-    const child = failure
-      ? spawn('sh', ['-c', `echo '${ERRORS[failure]}' >&2; exit 2`], options)
-      : spawn(program, args, options)
+    const child = failure ? spawn('sh', ['-c', `echo '${ERRORS[failure]}' >&2; exit 2`], options) : spawn(program, args, options)
     at('during')
     child.once('exit', () => at('after'))
     return child

@@ -51,17 +51,14 @@ export interface LaunchOptions {
 }
 
 /** Without AppArmor in the daemon, liblxc still asks for its default profile where the kernel has AppArmor. */
-export const UNCONFINED = /^Y/.test(contentOf('/sys/module/apparmor/parameters/enabled'))
-  ? 'lxc.apparmor.profile=unconfined'
-  : ''
+export const UNCONFINED = /^Y/.test(contentOf('/sys/module/apparmor/parameters/enabled')) ? 'lxc.apparmor.profile=unconfined' : ''
 
 /** A client's command line with its standard input; returns its standard output. */
 export type Client = (args: string[], input?: string) => Promise<string>
 
 /** @param argv how the client is started; its own arguments follow */
 export function client([program, ...before]: Argv, env: Record<string, string>): Client {
-  return async (args, input = '') =>
-    (await execa(program, [...before, ...args], { env, input, timeout: 300_000 })).stdout
+  return async (args, input = '') => (await execa(program, [...before, ...args], { env, input, timeout: 300_000 })).stdout
 }
 
 /** `/1.0/instances/NAME?project=PROJECT` */

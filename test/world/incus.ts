@@ -26,8 +26,7 @@ export async function incus({ ca }: { ca?: string } = {}): Promise<Host> {
     ...(ca ? { SSL_CERT_FILE: ca } : {}),
   }
   const enter = ['unshare', '--mount', ENTER, INCUS_ROOT, tmpdir()] as const
-  const inside = (pid: number, program: string) =>
-    ['nsenter', '--target', String(pid), '--mount', '--', program] as const
+  const inside = (pid: number, program: string) => ['nsenter', '--target', String(pid), '--mount', '--', program] as const
   const server = await daemon([...enter, INCUSD, '--group', 'root'], {
     env,
     ready: async ({ pid }) => [await client(inside(pid, INCUSD), env)(['waitready', '--timeout', '5'])],

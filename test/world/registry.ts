@@ -36,8 +36,7 @@ export async function registry(): Promise<Registry> {
   mkdirSync(dirname(conf), { recursive: true })
   writeFileSync(config, configOf(host, join(dir, 'blobs')))
   writeFileSync(conf, mirrorOf(host))
-  const start = () =>
-    daemon(['docker-registry', 'serve', config], { ready: async () => (await fetch(`http://${host}/v2/`)).ok })
+  const start = () => daemon(['docker-registry', 'serve', config], { ready: async () => (await fetch(`http://${host}/v2/`)).ok })
   let server = await start()
   let past = ''
   let marks = 0

@@ -33,10 +33,7 @@ const BLOCK = 512
 const OCTAL_MAX = 0o7777777
 
 export function tarball(entries: Entries): Buffer {
-  return Buffer.concat([
-    ...Object.entries(entries).map(([path, entry]) => member(path, entry)),
-    Buffer.alloc(2 * BLOCK),
-  ])
+  return Buffer.concat([...Object.entries(entries).map(([path, entry]) => member(path, entry)), Buffer.alloc(2 * BLOCK)])
 }
 
 /** The xattr `security.capability` that permits one capability, effective at once (10 is CAP_NET_BIND_SERVICE). */
@@ -68,10 +65,7 @@ function member(path: string, entry: Entry): Buffer {
                 : '0'
   const mode = e.mode ?? (type === '5' ? 0o755 : type === '2' ? 0o777 : 0o644)
   const [uid, gid] = [e.uid ?? 0, e.gid ?? 0]
-  const pax: [string, Content][] = Object.entries(e.xattrs ?? {}).map(([name, value]) => [
-    `SCHILY.xattr.${name}`,
-    value,
-  ])
+  const pax: [string, Content][] = Object.entries(e.xattrs ?? {}).map(([name, value]) => [`SCHILY.xattr.${name}`, value])
   if (!plain(path)) pax.push(['path', path])
   if (!plain(target)) pax.push(['linkpath', target])
   if (uid > OCTAL_MAX) pax.push(['uid', String(uid)])

@@ -56,19 +56,7 @@ export const exec: Table = {
   'exec: another user, another directory, more variables': {
     image,
     async see(it) {
-      const number = await started(
-        it,
-        '-it',
-        '-u',
-        '1234:5678',
-        '-w',
-        '/',
-        '-e',
-        'TWICE=3',
-        '-e',
-        'A= b\n',
-        '/probe/probe',
-      )
+      const number = await started(it, '-it', '-u', '1234:5678', '-w', '/', '-e', 'TWICE=3', '-e', 'A= b\n', '/probe/probe')
       deepEqual([number.uids[0], number.gids[0], number.cwd], [1234, 5678, '/'])
       deepEqual([environment(number).TWICE, environment(number).A, environment(number).HOME], ['3', ' b\n', '/'])
       const root = await started(it, '--user=root', '--workdir', '/srv', '--', 'tool', '--user', 'x')

@@ -25,14 +25,11 @@ function shellChecked(line: string, more: Made = {}, Healthcheck: object = {}): 
   return checked({ Test: ['CMD-SHELL', line], ...Healthcheck }, { ...more, files: { ...SHELL, ...more.files } })
 }
 
-const state = (it: Instance) =>
-  it.inside('sh', '-c', 'cat /run/lxdocker/health 2>/dev/null || cat /dev/shm/lxdocker/health')
+const state = (it: Instance) => it.inside('sh', '-c', 'cat /run/lxdocker/health 2>/dev/null || cat /dev/shm/lxdocker/health')
 const says = (it: Instance, word: string) => it.says(new RegExp(`^lxdocker: health: ${word}$`, 'm'))
 const checks = (events: Event[]) => events.filter(({ event }) => event === 'check') as Start[]
 const changes = async (it: Instance) =>
-  [...(await it.console()).matchAll(/^lxdocker: health: (\w+)$/gm)]
-    .map(([, word]) => word)
-    .filter(word => word !== 'starting')
+  [...(await it.console()).matchAll(/^lxdocker: health: (\w+)$/gm)].map(([, word]) => word).filter(word => word !== 'starting')
 
 /** A state in the file is that on the console. */
 async function becomes(it: Instance, word: string): Promise<void> {
@@ -113,10 +110,7 @@ export const health: Table = {
       await it.inside('rm', '/probe/hang')
       await it.says(/unhealthy$(.|\n)*health: healthy$/m)
       const past = checks(await it.events()).slice(0, -1)
-      equal(
-        await it.inside('sh', '-c', `ls -d ${past.map(({ pid }) => `/proc/${pid}`).join(' ')} 2>/dev/null || true`),
-        '',
-      )
+      equal(await it.inside('sh', '-c', `ls -d ${past.map(({ pid }) => `/proc/${pid}`).join(' ')} 2>/dev/null || true`), '')
     },
   },
   'health: failures of the start period do not count': {
@@ -208,10 +202,7 @@ export const health: Table = {
       await it.inside('rm', '/probe/hang')
       await it.says(/unhealthy$(.|\n)*health: healthy$/m)
       const past = checks(await it.events()).slice(0, -1)
-      equal(
-        await it.inside('sh', '-c', `ls -d ${past.map(({ pid }) => `/proc/${pid}`).join(' ')} 2>/dev/null || true`),
-        '',
-      )
+      equal(await it.inside('sh', '-c', `ls -d ${past.map(({ pid }) => `/proc/${pid}`).join(' ')} 2>/dev/null || true`), '')
     },
   },
   'health: a check that kills its process group has failed': {

@@ -319,11 +319,7 @@ export const images: Table = {
       files: { file: 'own' },
       by: 'registry',
       attested: true,
-      platforms: self => [
-        { config: { Cmd: ['x'] }, architecture: 's390x' },
-        self,
-        { config: { Cmd: ['x'] }, os: 'windows' },
-      ],
+      platforms: self => [{ config: { Cmd: ['x'] }, architecture: 's390x' }, self, { config: { Cmd: ['x'] }, os: 'windows' }],
     },
   ),
   'image: /etc/hosts, hostname, resolv.conf are absolute links': {

@@ -21,9 +21,7 @@ export function relayer(dir: string, change: (tar: Buffer, index: number) => Lay
   const index = JSON.parse(readFileSync(join(dir, 'index.json'), 'utf8'))
   const manifest = JSON.parse(read(index.manifests[0].digest).toString())
   const config = JSON.parse(read(manifest.config.digest).toString())
-  const layers = manifest.layers.map(({ digest }: { digest: string }, at: number) =>
-    change(read(digest), at),
-  ) as Layer[]
+  const layers = manifest.layers.map(({ digest }: { digest: string }, at: number) => change(read(digest), at)) as Layer[]
   config.rootfs.diff_ids = layers.map(({ tar }) => digestOf(tar))
   manifest.config = put(manifest.config.mediaType, Buffer.from(JSON.stringify(config)))
   manifest.layers = layers.map(({ mediaType, data }) => put(mediaType, data))

@@ -161,8 +161,7 @@ export const network: Table = {
     network: true,
     async see(it) {
       await it.event('start')
-      const address = async (card: string) =>
-        /inet [\d.]+/.test(await it.inside('ip', '-4', 'address', 'show', 'dev', card))
+      const address = async (card: string) => /inet [\d.]+/.test(await it.inside('ip', '-4', 'address', 'show', 'dev', card))
       for (const card of ['eth1', 'lan0', 'eth1']) {
         await it.host.lxc('config', 'device', 'add', it.name, card, 'nic', `network=${it.net.second}`, `name=${card}`)
         await waitFor(`an address of ${card}`, () => address(card), 60)

@@ -75,10 +75,7 @@ export const overrides: Table = {
   'spec: command, a list': spec('command: [a b, "", $HOME]\n', argv('/probe/probe', 'image', 'a b', '', '$HOME')),
   'spec: command, a text': spec(`command: |-\n  ${TEXT}\n`, argv('/probe/probe', 'image', ...WORDS)),
   'spec: command, a text with escapes': spec(`command: |-\n  ${ESCAPES}\n`, argv('/probe/probe', 'image', ...ESCAPED)),
-  'spec: entrypoint with command': spec(
-    'entrypoint: [/bin/other, x]\ncommand: y z\n',
-    argv('/bin/other', 'x', 'y', 'z'),
-  ),
+  'spec: entrypoint with command': spec('entrypoint: [/bin/other, x]\ncommand: y z\n', argv('/bin/other', 'x', 'y', 'z')),
   'spec: entrypoint, a text': spec(`entrypoint: |-\n  /bin/other ${TEXT}\ncommand: []\n`, argv('/bin/other', ...WORDS)),
   'spec: entrypoint drops the image’s Cmd': spec('entrypoint: /bin/other\n', argv('/bin/other')),
   'spec: user': {
@@ -104,10 +101,7 @@ export const overrides: Table = {
   'instance: LXDOCKER_COMMAND, quotes': variables({ COMMAND: TEXT }, argv('/probe/probe', 'image', ...WORDS)),
   'instance: LXDOCKER_COMMAND, escapes': variables({ COMMAND: ESCAPES }, argv('/probe/probe', 'image', ...ESCAPED)),
   'instance: LXDOCKER_ENTRYPOINT drops Cmd': variables({ ENTRYPOINT: '/bin/other' }, argv('/bin/other')),
-  'instance: LXDOCKER_ENTRYPOINT, quotes': variables(
-    { ENTRYPOINT: `/bin/other ${TEXT}` },
-    argv('/bin/other', ...WORDS),
-  ),
+  'instance: LXDOCKER_ENTRYPOINT, quotes': variables({ ENTRYPOINT: `/bin/other ${TEXT}` }, argv('/bin/other', ...WORDS)),
   'instance: LXDOCKER_ENTRYPOINT with LXDOCKER_COMMAND': variables(
     { ENTRYPOINT: 'other x', COMMAND: 'y' },
     argv('other', 'x', 'y'),
@@ -150,10 +144,7 @@ export const overrides: Table = {
   'instance: all of it, as PID 1': variables(
     { ENTRYPOINT: '/bin/other', COMMAND: 'a', USER: '4242:4343', WORKDIR: '/own' },
     start =>
-      deepEqual(
-        [start.argv, start.uids[0], start.gids[0], start.cwd, start.pid],
-        [['/bin/other', 'a'], 4242, 4343, '/own', 1],
-      ),
+      deepEqual([start.argv, start.uids[0], start.gids[0], start.cwd, start.pid], [['/bin/other', 'a'], 4242, 4343, '/own', 1]),
     { ...image, spec: 'disable_supervisor: true\n' },
   ),
 }

@@ -189,11 +189,7 @@ export const process: Table = {
   'argv: Cmd alone': words(null, ['/probe/probe', 'x'], ['/probe/probe', 'x']),
   'argv: an empty Entrypoint': words([], ['/probe/probe', 'x'], ['/probe/probe', 'x']),
   'argv: Entrypoint alone': words(['/probe/probe'], [], ['/probe/probe']),
-  'argv: a word of 100,000 bytes': words(
-    null,
-    ['/probe/probe', 'ä'.repeat(50_000)],
-    ['/probe/probe', 'ä'.repeat(50_000)],
-  ),
+  'argv: a word of 100,000 bytes': words(null, ['/probe/probe', 'ä'.repeat(50_000)], ['/probe/probe', 'ä'.repeat(50_000)]),
   'argv: byte for byte as PID 1': {
     image: { spec: 'disable_supervisor: true\n', config: { Cmd: NOT_WORDS } },
     see: async it => deepEqual((await it.event('start')).argv, ['/probe/probe', ...NOT_WORDS]),

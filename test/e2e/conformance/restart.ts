@@ -54,13 +54,9 @@ export const restart: Table = {
   'restart: no is the default, SIGKILL': runs(1, /^lxdocker: the application ended with status 137, as by signal 9$/m, {
     does: ['kill', '9'],
   }),
-  'restart: no is the default, SIGSEGV': runs(
-    1,
-    /^lxdocker: the application ended with status 139, as by signal 11$/m,
-    {
-      does: ['kill', '11'],
-    },
-  ),
+  'restart: no is the default, SIGSEGV': runs(1, /^lxdocker: the application ended with status 139, as by signal 11$/m, {
+    does: ['kill', '11'],
+  }),
   'restart: no, said in the spec': runs(1, STATUS_3, { restart: 'no', does: ['exit', '3'] }),
   'restart: on-failure, success': runs(1, STATUS_0, { restart: 'on-failure', does: ['exit', '0'] }),
   'restart: on-failure:2': runs(3, STATUS_3, { restart: 'on-failure:2', does: ['exit', '3'] }),

@@ -78,9 +78,7 @@ const early = (spec = ''): Table[string] => ({
 })
 
 /** All but KILL, STOP, CHLD, the C library's own, PIPE, which liblxc ignores, and those that mean a stop. */
-const PASSED = Array.from({ length: 64 }, (_, n) => n + 1).filter(
-  number => ![9, 17, 19, 32, 33, 13, 2, 15, 30].includes(number),
-)
+const PASSED = Array.from({ length: 64 }, (_, n) => n + 1).filter(number => ![9, 17, 19, 32, 33, 13, 2, 15, 30].includes(number))
 
 /** It catches its stop signal and goes on. */
 const killed = (made: Made, seconds: number): Row => ({

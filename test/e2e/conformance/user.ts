@@ -65,10 +65,8 @@ const ODD_FILES: Entries = {
   'etc/passwd': { symlink: '/usr/passwd' },
   'etc/group': { symlink: '../usr/group' },
   'usr/': {},
-  'usr/passwd':
-    'root:x:0:0:root:/root:/bin/sh\r\n# app\n+::::::\n  short:x:7\napp:x:1000:1000::/home/app\r\n12:x:13:14::/n:',
-  'usr/group':
-    '#no:x:1:app\n+:::\naudio:x:2001:nobody,app\r\n no:x:2002:b, app\n\tvideo:x:2003:app:no\nlast:x:2004:app',
+  'usr/passwd': 'root:x:0:0:root:/root:/bin/sh\r\n# app\n+::::::\n  short:x:7\napp:x:1000:1000::/home/app\r\n12:x:13:14::/n:',
+  'usr/group': '#no:x:1:app\n+:::\naudio:x:2001:nobody,app\r\n no:x:2002:b, app\n\tvideo:x:2003:app:no\nlast:x:2004:app',
 }
 
 const ODD: Record<string, Identity> = {

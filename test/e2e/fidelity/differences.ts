@@ -32,8 +32,7 @@ export const SYSCTL_FAMILIES: Record<string, string> = {
   'user/max_': 'Limits of a user namespace for those below it: a new one starts without.',
   'net/core/xfrm_': 'The kernel shows it to the first user namespace only.',
   'net/ipv6/route/': 'The kernel shows it to the first user namespace only.',
-  'net/ipv6/conf/[^/]+/disable_ipv6':
-    'Docker’s default network has no IPv6; an instance takes what its network offers.',
+  'net/ipv6/conf/[^/]+/disable_ipv6': 'Docker’s default network has no IPv6; an instance takes what its network offers.',
   'net/ipv4/ping_group_range': 'See above.',
 }
 
@@ -43,8 +42,7 @@ const ROOT_OF_ITS_OWN =
   'Docker takes capabilities from root and filters system calls; LXD and Incus leave them to the root of a user namespace, who can do nothing with them outside. More is possible than under Docker, nothing less.'
 const DAEMON_MOUNTS = 'Part of what LXD and Incus give every container.'
 const NOT_MASKED = 'LXD and Incus mask nothing below /proc and /sys; the user namespace protects what is the machine’s.'
-const SUPERVISOR =
-  'PID 1 is lxdocker’s supervisor; the application is its child. `disable_supervisor: true` gives PID 1 away.'
+const SUPERVISOR = 'PID 1 is lxdocker’s supervisor; the application is its child. `disable_supervisor: true` gives PID 1 away.'
 const OWN_CGROUP = 'An instance may divide what it has: its part of the tree is its own.'
 const NO_IPV6 = 'Docker’s default network has no IPv6; an instance takes what its network offers.'
 const PLAIN_FILE = 'A plain file of the instance: it is there for `lxc file edit`, too.'

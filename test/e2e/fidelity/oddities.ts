@@ -34,18 +34,7 @@ export const ODDITIES: Record<string, Oddity> = {
   },
   'env-docker-words': {
     config: {
-      Env: [
-        'HOSTNAME=mine',
-        'TERM=dumb',
-        'HOME=/mine',
-        'GREETING=x',
-        'USER=me',
-        'LANG=xx',
-        'PWD=/x',
-        'SHLVL=3',
-        '_=x',
-        'IFS=x',
-      ],
+      Env: ['HOSTNAME=mine', 'TERM=dumb', 'HOME=/mine', 'GREETING=x', 'USER=me', 'LANG=xx', 'PWD=/x', 'SHLVL=3', '_=x', 'IFS=x'],
     },
   },
   'env-home-empty': { config: { Env: ['HOME=', 'GREETING=x'], User: 'app' } },

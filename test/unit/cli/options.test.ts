@@ -22,16 +22,7 @@ function read(t: TestContext, words: string[], before = [process.execPath, ENTRY
 }
 
 test('flags, names, the level of the log', t => {
-  const { flags, names, level } = read(t, [
-    'web',
-    '--out=there',
-    '--arch',
-    'amd64',
-    '--arch',
-    'arm64',
-    'db',
-    '--verbose',
-  ])
+  const { flags, names, level } = read(t, ['web', '--out=there', '--arch', 'amd64', '--arch', 'arm64', 'db', '--verbose'])
   deepEqual([flags.out, flags.arch, names, level], ['there', ['amd64', 'arm64'], ['web', 'db'], 'verbose'])
   const plain = read(t, [])
   deepEqual([plain.flags.out, plain.flags.arch, plain.names, plain.level], ['public', undefined, [], 'normal'])

@@ -75,16 +75,12 @@ test('an init that a script hands over to', async () => {
   equal((await chosen({ files: script('exec /sbin/init'), config: { Cmd: ['/entry'] } })).pid1, insists)
   equal((await chosen({ files: SYSTEMD, config: { Cmd: ['bash', '-ec', 'x; exec /sbin/init 3'] } })).pid1, insists)
   equal((await chosen({ files: script('"$@" &'), config })).supervised, true)
-  equal(
-    (await chosen({ files: script('exec "$@"'), config: { ...config, Cmd: ['sh', '/sbin/init'] } })).pid1,
-    undefined,
-  )
+  equal((await chosen({ files: script('exec "$@"'), config: { ...config, Cmd: ['sh', '/sbin/init'] } })).pid1, undefined)
 })
 
 test('tini gets its option, wherever it is, whatever it is called', async () => {
   const words = async (Entrypoint: string[] | null, Cmd: string[] = [], more = {}) =>
-    (await chosen({ files: { 'usr/bin/tini': TINI, 'opt/docker-init': TINI }, config: { Entrypoint, Cmd, ...more } }))
-      .words
+    (await chosen({ files: { 'usr/bin/tini': TINI, 'opt/docker-init': TINI }, config: { Entrypoint, Cmd, ...more } })).words
   deepEqual(await words(['tini', '--'], ['app']), ['tini', '-s', '--', 'app'])
   deepEqual(await words(['/usr/bin/tini', '-g', '--', 'app']), ['/usr/bin/tini', '-s', '-g', '--', 'app'])
   deepEqual(await words(null, ['docker-init', 'app'], { Env: ['PATH=/none:/opt'] }), ['docker-init', '-s', 'app'])

@@ -7,8 +7,7 @@ import type { Keys } from '../../../scripts/spec/schema.ts'
 
 const keys: Keys = { image: reference.parse('a') }
 
-const runtime = (config: object | null, own = keys) =>
-  runtimeConfig(imageConfigJson.parse(JSON.stringify({ config })), own)
+const runtime = (config: object | null, own = keys) => runtimeConfig(imageConfigJson.parse(JSON.stringify({ config })), own)
 
 test('what neither image nor spec says has the defaults of OCI and Docker', () => {
   assert.deepEqual(runtime({ Entrypoint: ['/run.sh', ''], Cmd: ['a b'], Env: ['A=1', 'EMPTY='] }), {

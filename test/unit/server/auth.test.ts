@@ -72,14 +72,7 @@ test('every format of htpasswd accepts the right password only', needed, async t
   const formats = ['-m', '-B', '-s', '-d', '-2', '-5']
   for (const [n, format] of formats.entries()) setPassword(file, `user${n}`, `pass${n}`, format)
   const text = await readFile(file, 'utf8')
-  const marks = [
-    /^user0:\$apr1\$/m,
-    /^user1:\$2y\$/m,
-    /^user2:\{SHA\}/m,
-    /^user3:[^${]/m,
-    /^user4:\$5\$/m,
-    /^user5:\$6\$/m,
-  ]
+  const marks = [/^user0:\$apr1\$/m, /^user1:\$2y\$/m, /^user2:\{SHA\}/m, /^user3:[^${]/m, /^user4:\$5\$/m, /^user5:\$6\$/m]
   for (const mark of marks) assert.match(text, mark)
   for (const [n, format] of formats.entries()) {
     const right = await login(`user${n}`, `pass${n}`)
@@ -93,16 +86,7 @@ test('every format of htpasswd accepts the right password only', needed, async t
 test('a request without a valid name and password gets 401, except for /healthz', needed, async t => {
   const { file, send } = await startServer(t)
   setPassword(file, 'bob', 'secret')
-  const headers = [
-    undefined,
-    'Basic',
-    'Basic !',
-    'Bearer x',
-    basic('bob'),
-    basic(':secret'),
-    basic(''),
-    basic('alice:secret'),
-  ]
+  const headers = [undefined, 'Basic', 'Basic !', 'Bearer x', basic('bob'), basic(':secret'), basic(''), basic('alice:secret')]
   for (const header of headers) {
     const { status, headers, body } = await send(header)
     assert.deepEqual([header, status, body.toString()], [header, 401, 'Unauthorized\n'])
@@ -110,32 +94,26 @@ test('a request without a valid name and password gets 401, except for /healthz'
   }
   assert.equal((await send(basic('bob:secret').replace('Basic', 'bASIC '))).status, 200)
   assert.equal((await send(undefined, '/healthz?x')).body.toString(), '-')
-  for (const path of ['/healthz/', '//healthz', '/x/../healthz'])
-    assert.equal((await send(undefined, path)).status, 401)
+  for (const path of ['/healthz/', '//healthz', '/x/../healthz']) assert.equal((await send(undefined, path)).status, 401)
 })
 
-test(
-  'any password that can be typed works; names and passwords that htpasswd would misread are refused',
-  needed,
-  async t => {
-    const { directory, file, login } = await startServer(t)
-    const passwords = ['a:b', ':', '\'"$(id)`id`\\', 'pässwörd ☃', '-b', ' x ', 'x'.repeat(255)]
-    for (const [n, password] of passwords.entries()) {
-      setPassword(file, `ü ${n}`, password, '-s')
-      assert.equal((await login(`ü ${n}`, password)).status, 200, password)
-    }
-    setPassword(file, 'bob', 'secret')
-    const calls = await countRuns(t, directory)
-    const names = ['-b', '-D', '--', '-', '\0', 'bob\0', 'bob\n', 'bob\x7f', 'bob\u0085']
-    for (const name of names) assert.equal((await login(name, 'secret')).status, 401, JSON.stringify(name))
-    for (const end of ['\0', '\0x', '\n', '\r\n', '\nx']) assert.equal((await login('bob', `secret${end}`)).status, 401)
-    assert.equal(await calls(), 0)
-    for (const name of ['b'.repeat(300), '#', '../users', ' bob'])
-      assert.equal((await login(name, 'secret')).status, 401)
-    assert.equal((await login('bob', 'x'.repeat(256))).status, 401)
-    assert.equal((await login('bob', 'x'.repeat(5000))).status, 401)
-  },
-)
+test('any password that can be typed works; names and passwords that htpasswd would misread are refused', needed, async t => {
+  const { directory, file, login } = await startServer(t)
+  const passwords = ['a:b', ':', '\'"$(id)`id`\\', 'pässwörd ☃', '-b', ' x ', 'x'.repeat(255)]
+  for (const [n, password] of passwords.entries()) {
+    setPassword(file, `ü ${n}`, password, '-s')
+    assert.equal((await login(`ü ${n}`, password)).status, 200, password)
+  }
+  setPassword(file, 'bob', 'secret')
+  const calls = await countRuns(t, directory)
+  const names = ['-b', '-D', '--', '-', '\0', 'bob\0', 'bob\n', 'bob\x7f', 'bob\u0085']
+  for (const name of names) assert.equal((await login(name, 'secret')).status, 401, JSON.stringify(name))
+  for (const end of ['\0', '\0x', '\n', '\r\n', '\nx']) assert.equal((await login('bob', `secret${end}`)).status, 401)
+  assert.equal(await calls(), 0)
+  for (const name of ['b'.repeat(300), '#', '../users', ' bob']) assert.equal((await login(name, 'secret')).status, 401)
+  assert.equal((await login('bob', 'x'.repeat(256))).status, 401)
+  assert.equal((await login('bob', 'x'.repeat(5000))).status, 401)
+})
 
 test('htpasswd runs once for a right password, each time for a wrong one', needed, async t => {
   const { directory, file, login } = await startServer(t)
@@ -192,10 +170,7 @@ test('a missing or invalid htpasswd file is a failure', needed, async t => {
     error instanceof Failure && error.place === none && /htpasswd/.test(String(error.details.hint))
   await assert.rejects(checkAuthFile(run, none), missing)
   await assert.rejects(checkAuthFile(run, directory), Failure)
-  await assert.rejects(
-    checkAuthFile(run, junk),
-    (error: Failure) => error instanceof Failure && /not appear/.test(error.reason),
-  )
+  await assert.rejects(checkAuthFile(run, junk), (error: Failure) => error instanceof Failure && /not appear/.test(error.reason))
   const path = process.env.PATH
   t.after(() => {
     process.env.PATH = path

@@ -167,8 +167,7 @@ test('an invalid handshake does not affect other clients', async t => {
 test('TLS before 1.2 is refused, after a renewal too', async t => {
   const { port, ca, pair, renew } = await startServer(t)
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
-  const refused = () =>
-    assert.rejects(once(secureConnect({ host: '127.0.0.1', port, ca, ...old }), 'secureConnect'), /alert/)
+  const refused = () => assert.rejects(once(secureConnect({ host: '127.0.0.1', port, ca, ...old }), 'secureConnect'), /alert/)
   await refused()
   const other = await loadOrCreate(run, join(await temporary(t), '.tls'), ['127.0.0.1'])
   renew(other)

@@ -52,46 +52,31 @@ test('--quiet prints nothing; SIGINT ends it with 130', { timeout: 60_000 }, asy
   assert.deepEqual(await server.ended, { code: 130, out: '', err: '' })
 })
 
-test(
-  '--auth-file: the log shows the user, never a password; --http requires it as well',
-  needs('htpasswd'),
-  async t => {
-    const { root } = await publishedTree(t)
-    const file = join(dirname(root), 'users')
-    const authorization = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` })
-    await run(['htpasswd', '-i', '-c', file, 'bob b'], { input: 's3cret' })
-    const flags = [
-      '--auth-file',
-      file,
-      '--listen',
-      '127.0.0.1:0',
-      '--http',
-      '127.0.0.1:0',
-      '--verbose',
-      '--workers',
-      '1',
-    ]
-    const server = start(t, dirname(root), ...flags)
-    const [port, plain] = [await server.port(), await server.port('plain HTTP on port ')]
-    await server.printed(new RegExp(`lxc remote add lxdocker https://USER:PASSWORD@127\\.0\\.0\\.1:${port} --`))
-    const ca = await readFile(join(dirname(root), '.tls/cert.pem'), 'utf8')
-    for (const options of [{ port, ca }, { port: plain }]) {
-      const status = async (path: string, headers = {}) =>
-        (await ask(options.port, path, { ...options, headers })).status
-      assert.equal(await status('/', authorization('bob b:s3cret')), 200)
-      assert.equal(await status('/', authorization('bob b:wr0ng')), 401)
-      assert.equal(await status('/'), 401)
-      assert.equal(await status('/healthz'), 200)
-    }
-    server.child.kill('SIGTERM')
-    const { code, out, err } = await server.ended
-    assert.deepEqual([code, out], [143, ''])
-    const lines = [...err.matchAll(/^127\.0\.0\.1 (\S+ GET \S+ \d+) \d+ B \d+ ms$/gm)].map(([, line]) => line)
-    const requests = ['bob?b GET / 200', '- GET / 401', '- GET / 401', '- GET /healthz 200']
-    assert.deepEqual(lines.sort(), [...requests, ...requests].sort())
-    assert.ok(!/s3cret|wr0ng/.test(err), err)
-  },
-)
+test('--auth-file: the log shows the user, never a password; --http requires it as well', needs('htpasswd'), async t => {
+  const { root } = await publishedTree(t)
+  const file = join(dirname(root), 'users')
+  const authorization = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+  await run(['htpasswd', '-i', '-c', file, 'bob b'], { input: 's3cret' })
+  const flags = ['--auth-file', file, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--verbose', '--workers', '1']
+  const server = start(t, dirname(root), ...flags)
+  const [port, plain] = [await server.port(), await server.port('plain HTTP on port ')]
+  await server.printed(new RegExp(`lxc remote add lxdocker https://USER:PASSWORD@127\\.0\\.0\\.1:${port} --`))
+  const ca = await readFile(join(dirname(root), '.tls/cert.pem'), 'utf8')
+  for (const options of [{ port, ca }, { port: plain }]) {
+    const status = async (path: string, headers = {}) => (await ask(options.port, path, { ...options, headers })).status
+    assert.equal(await status('/', authorization('bob b:s3cret')), 200)
+    assert.equal(await status('/', authorization('bob b:wr0ng')), 401)
+    assert.equal(await status('/'), 401)
+    assert.equal(await status('/healthz'), 200)
+  }
+  server.child.kill('SIGTERM')
+  const { code, out, err } = await server.ended
+  assert.deepEqual([code, out], [143, ''])
+  const lines = [...err.matchAll(/^127\.0\.0\.1 (\S+ GET \S+ \d+) \d+ B \d+ ms$/gm)].map(([, line]) => line)
+  const requests = ['bob?b GET / 200', '- GET / 401', '- GET / 401', '- GET /healthz 200']
+  assert.deepEqual(lines.sort(), [...requests, ...requests].sort())
+  assert.ok(!/s3cret|wr0ng/.test(err), err)
+})
 
 test('wrong options are reported with an exit code', async t => {
   const cwd = await temporary(t)

@@ -98,8 +98,7 @@ test('a pair of which a file is missing is a failure with a hint', async t => {
   const directory = join(await temporary(t), '.tls')
   await loadOrCreate(run, directory, ['localhost'])
   await rm(join(directory, 'key.pem'))
-  const hinted = (error: Failure) =>
-    error instanceof Failure && String(error.details.hint).startsWith(`remove ${directory}`)
+  const hinted = (error: Failure) => error instanceof Failure && String(error.details.hint).startsWith(`remove ${directory}`)
   await assert.rejects(loadOrCreate(run, directory, ['localhost']), hinted)
   await rm(join(directory, 'cert.pem'))
   await assert.rejects(loadOrCreate(run, directory, ['localhost']), hinted)

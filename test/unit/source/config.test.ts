@@ -26,10 +26,7 @@ test('keys match without regard to case, the last one counts; unknown ones are i
   deepEqual([config.User, config.Cmd, config.Labels], ['b', ['x'], { A: '', a: 'b' }])
   deepEqual(parse({ config: { Cmd: ['x'], cmd: null } }).config.Cmd, [])
   deepEqual(parse({ config: { User: 'x', user: null } }).config.User, 'x')
-  deepEqual(parse({ config: { Env: ['A=b', null], Volumes: { relative: {}, '/x': null } } }).config.Volumes, [
-    '/x',
-    'relative',
-  ])
+  deepEqual(parse({ config: { Env: ['A=b', null], Volumes: { relative: {}, '/x': null } } }).config.Volumes, ['/x', 'relative'])
 })
 
 test('the creation date is never the 0 that LXD refuses, nor more than squashfs can keep', () => {

@@ -7,10 +7,7 @@ import { UsageFailure } from '../../../scripts/cli/errors.ts'
 import { loadSpecs } from '../../../scripts/spec/load.ts'
 import { run } from '../../world/run.ts'
 
-async function specs(
-  files: Record<string, string | Uint8Array>,
-  use: (directory: string) => Promise<void>,
-): Promise<void> {
+async function specs(files: Record<string, string | Uint8Array>, use: (directory: string) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'specs-'))
   try {
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text)
@@ -70,20 +67,12 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
     { 'web.yaml': 'image: nginx\ndisable_supervisor: yes please\n' },
     /web\.yaml:2:21: disable_supervisor: expected boolean/,
   ],
-  [
-    'a missing image',
-    { 'web.yaml': 'disable_supervisor: true\n' },
-    /web\.yaml:1:1: the key "image" is missing\n {2}hint: /,
-  ],
+  ['a missing image', { 'web.yaml': 'disable_supervisor: true\n' }, /web\.yaml:1:1: the key "image" is missing\n {2}hint: /],
   ['an empty file', { 'web.yaml': '' }, /web\.yaml:1:1: the key "image" is missing/],
   ['a list', { 'web.yaml': '- nginx\n' }, /web\.yaml:1:1: not a spec/],
   ['a bad reference', { 'web.yaml': '\nimage: NGINX!\n' }, /web\.yaml:2:8: image: "NGINX!" is not a repository name/],
   ['a key twice', { 'web.yaml': 'image: a\nimage: b\n' }, /web\.yaml:2:1: .*unique/],
-  [
-    'a name twice',
-    { 'web.yaml': 'image: a\n', 'web.yml': 'image: a\n' },
-    /web\.yml:1:1: .*web\.yaml is an image "web" already/,
-  ],
+  ['a name twice', { 'web.yaml': 'image: a\n', 'web.yml': 'image: a\n' }, /web\.yml:1:1: .*web\.yaml is an image "web" already/],
   ['a name that LXD cannot use', { 'a b.yaml': 'image: a\n' }, /a b\.yaml:1:1: "a b" cannot be an image's name/],
   [
     'a tmpfs that is no absolute path, with options or without',
@@ -125,11 +114,7 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
   ['a log that is no path', { 'web.yaml': 'image: a\nlog: 10MB\n' }, /web\.yaml:2:6: log: expected an absolute path/],
   ['a log of no size', { 'web.yaml': 'image: a\nlog: /a,b\n' }, /web\.yaml:2:6: log: expected an absolute path/],
   ['a variable without a name', { 'web.yaml': 'image: a\nenv: { "": x }\n' }, /web\.yaml:2:\d+: env\..*: .*/],
-  [
-    'bytes that are not UTF-8',
-    { 'web.yaml': Buffer.from('image: a\nuser: \xe4\n', 'latin1') },
-    /web\.yaml:2:7: not UTF-8/,
-  ],
+  ['bytes that are not UTF-8', { 'web.yaml': Buffer.from('image: a\nuser: \xe4\n', 'latin1') }, /web\.yaml:2:7: not UTF-8/],
   ['UTF-16', { 'web.yaml': Buffer.from('image: a\n', 'utf16le') }, /web\.yaml:1:2: a control character/],
   ['a NUL', { 'web.yaml': 'image: a\nuser: b\0\n' }, /web\.yaml:2:8: a control character/],
   ['a NUL that is escaped', { 'web.yaml': 'image: a\nuser: "\\0"\n' }, /web\.yaml:2:7: a NUL character/],

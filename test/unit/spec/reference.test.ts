@@ -58,8 +58,6 @@ test('a relative path starts where it is told to; registries have none', () => {
 })
 
 test('the release is the tag, or what there is of one', () => {
-  const releases = ['nginx', 'nginx:1.27', `nginx@${pin}`, 'oci:web:2', 'oci:web'].map(text =>
-    release(reference.parse(text)),
-  )
+  const releases = ['nginx', 'nginx:1.27', `nginx@${pin}`, 'oci:web:2', 'oci:web'].map(text => release(reference.parse(text)))
   assert.deepEqual(releases, ['latest', '1.27', '0123456789ab', '2', 'local'])
 })

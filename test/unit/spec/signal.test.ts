@@ -18,6 +18,5 @@ for (const [name, number] of Object.entries({
   'SIGRTMIN+99': undefined,
   'TERM;id': undefined,
 })) {
-  test(`${name} is ${number === undefined ? 'no signal' : `signal ${number}`}`, () =>
-    assert.equal(signalNumber(name), number))
+  test(`${name} is ${number === undefined ? 'no signal' : `signal ${number}`}`, () => assert.equal(signalNumber(name), number))
 }

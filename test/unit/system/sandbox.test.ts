@@ -77,9 +77,7 @@ test('no device of the machine, no kernel setting', needed, async t => {
 test('capabilities to unpack an image, no others; no way to new privileges', needed, async t => {
   const { run } = await sandboxed(t)
   const status = await run(['sh', '-c', 'cat /proc/self/status'])
-  const sets = Object.fromEntries(
-    [...status.matchAll(/^(Cap\w+|NoNewPrivs):\t(\w+)$/gm)].map(([, key, set]) => [key, set]),
-  )
+  const sets = Object.fromEntries([...status.matchAll(/^(Cap\w+|NoNewPrivs):\t(\w+)$/gm)].map(([, key, set]) => [key, set]))
   // CHOWN 0, DAC_OVERRIDE 1, FOWNER 3, FSETID 4, MKNOD 27, SETFCAP 31
   const most = '000000008800001b'
   deepEqual([sets.CapPrm, sets.CapEff, sets.NoNewPrivs], [most, most, '1'])

@@ -31,18 +31,7 @@ const text = fc.oneof(
 )
 
 const KEYS = [
-  ...[
-    'schemaVersion',
-    'mediaType',
-    'manifests',
-    'config',
-    'layers',
-    'digest',
-    'size',
-    'platform',
-    'os',
-    'architecture',
-  ],
+  ...['schemaVersion', 'mediaType', 'manifests', 'config', 'layers', 'digest', 'size', 'platform', 'os', 'architecture'],
   ...['variant', 'created', 'User', 'Env', 'Entrypoint', 'Cmd', 'WorkingDir', 'StopSignal', 'ExposedPorts', 'Volumes'],
   ...['Labels', 'Shell', 'Healthcheck', 'Test', 'Interval', 'Retries', 'name', 'serial', 'release', 'source', 'image'],
   ...['summary', 'about', 'recipe', 'items', 'ftype', 'file', 'sha256', 'fingerprint', 'base', 'description', 'ports'],
@@ -57,9 +46,7 @@ const { value } = fc.letrec(tie => ({
     text,
     fc.double({ noNaN: true, noDefaultInfinity: true }),
     fc.array(tie('value'), { maxLength: 4 }),
-    fc
-      .array(fc.tuple(fc.oneof(fc.constantFrom(...KEYS), text), tie('value')), { maxLength: 6 })
-      .map(Object.fromEntries),
+    fc.array(fc.tuple(fc.oneof(fc.constantFrom(...KEYS), text), tie('value')), { maxLength: 6 }).map(Object.fromEntries),
   ),
 }))
 
@@ -69,9 +56,7 @@ const json = fc.oneof(
   // A text that is nearly JSON.
   fc
     .tuple(value, fc.nat(), text)
-    .map(([one, at, more]) =>
-      JSON.stringify(one).replace(/./gsu, (char, offset) => (offset === at % 50 ? more : char)),
-    ),
+    .map(([one, at, more]) => JSON.stringify(one).replace(/./gsu, (char, offset) => (offset === at % 50 ? more : char))),
 )
 
 const LINE = /^[^\p{C}\p{Zl}\p{Zp}]*$/u

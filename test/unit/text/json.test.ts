@@ -22,13 +22,11 @@ test('what is no JSON, or has the wrong shape, is a complaint that names the pla
 test('a struct as Go reads it: null, case, unknown keys, the last one counts', () => {
   const schema = json(goStruct(image))
   const zero = { User: '', Cmd: [], N: 0 }
-  for (const text of ['null', '{}', '{"User":null,"Cmd":null,"N":null}', '{"other":1}'])
-    deepEqual(schema.parse(text), zero)
+  for (const text of ['null', '{}', '{"User":null,"Cmd":null,"N":null}', '{"other":1}']) deepEqual(schema.parse(text), zero)
   deepEqual(schema.parse('{"user":"a","USER":"b"}'), { ...zero, User: 'b' })
   deepEqual(schema.parse('{"uſer":"a"}'), { ...zero, User: 'a' })
   deepEqual(schema.parse('{"User":"a","user":null}'), { ...zero, User: 'a' })
-  for (const text of ['1', '"x"', '[]', '{"Cmd":"x"}', '{"Cmd":[1]}', '{"N":"1"}'])
-    match(refusal(schema, text), /expected/)
+  for (const text of ['1', '"x"', '[]', '{"Cmd":"x"}', '{"Cmd":[1]}', '{"N":"1"}']) match(refusal(schema, text), /expected/)
 })
 
 test('a text that two parsers could read differently is refused', () => {

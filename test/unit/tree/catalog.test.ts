@@ -16,10 +16,7 @@ function version(name: string, serial: string, release = 'latest'): Version {
     source: { image: name, digest: digestOf(name) },
     summary: { description: '', created: 1, ports: [], volumes: [], stopSignal: 'SIGTERM', supervised: true },
     recipe: {},
-    items: [
-      METADATA,
-      { ftype: 'root.tar.xz', file: 'rootfs.tar.zst', size: 20, sha256: 'bb', fingerprint: `f-${serial}` },
-    ],
+    items: [METADATA, { ftype: 'root.tar.xz', file: 'rootfs.tar.zst', size: 20, sha256: 'bb', fingerprint: `f-${serial}` }],
   }
 }
 
@@ -82,10 +79,7 @@ test('of a squashfs beside a tar LXD sees the first, Incus the second', () => {
   ]
   assert.deepEqual(fingerprints(items['lxd.tar.xz']), ['f-squashfs', undefined])
   assert.deepEqual(fingerprints(items['incus.tar.xz']), [undefined, 'f-20260101_0000'])
-  assert.deepEqual(fingerprints(listed({ ...one, items: [METADATA, squashfs] })['incus.tar.xz']), [
-    'f-squashfs',
-    undefined,
-  ])
+  assert.deepEqual(fingerprints(listed({ ...one, items: [METADATA, squashfs] })['incus.tar.xz']), ['f-squashfs', undefined])
 })
 
 test('a delta is listed while the version it starts from is', () => {

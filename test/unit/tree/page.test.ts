@@ -41,9 +41,7 @@ function decoded(html: string): string {
 /** The blocks of commands for a daemon, the one that adds the remote left out. */
 function blocks(daemon: 'LXD' | 'Incus', ...versions: Version[]): string[][] {
   const [, ...found] = page(versions).matchAll(new RegExp(`<pre class="shell ${daemon}">(.*?)</pre>`, 'gs'))
-  return found.map(([, block = '']) =>
-    [...block.matchAll(/<code>(.*?)<\/code>/g)].map(([, line = '']) => decoded(line)),
-  )
+  return found.map(([, block = '']) => [...block.matchAll(/<code>(.*?)<\/code>/g)].map(([, line = '']) => decoded(line)))
 }
 
 /** What a person sees, a line each for what stands apart. */
@@ -125,10 +123,7 @@ test('the size is what LXD downloads: no deltas, one root file system', () => {
 })
 
 test('an older version is launched by its fingerprint', () => {
-  const old = version(
-    { ports: ['80'] },
-    { serial: '20260101_0000', items: [METADATA, { ...ROOT, fingerprint: 'old' }] },
-  )
+  const old = version({ ports: ['80'] }, { serial: '20260101_0000', items: [METADATA, { ...ROOT, fingerprint: 'old' }] })
   assert.deepEqual(blocks('LXD', old, version()), [['lxc launch lxdocker:web web'], ['lxc launch lxdocker:old web']])
   assert.match(text(old, version()), /20260102_0304.*20260101_0000/s)
 })
@@ -156,8 +151,7 @@ test('which is PID 1 is said where there was something to choose; an init needs 
 })
 
 test('a stop signal is written as liblxc reads it', () => {
-  const halt = (stopSignal: string) =>
-    /halt=(.*)/.exec(blocks('LXD', version({ supervised: false, stopSignal }))[0]?.[0] ?? '')
+  const halt = (stopSignal: string) => /halt=(.*)/.exec(blocks('LXD', version({ supervised: false, stopSignal }))[0]?.[0] ?? '')
   const spellings = { SIGTERM: 'SIGTERM', term: 'SIGTERM', 15: 'SIGTERM', 'RTMIN+3': '37', 'SIGRTMAX-1': '63' }
   for (const [spelling, read] of Object.entries(spellings)) assert.equal(halt(spelling)?.[1], read, spelling)
   assert.equal(halt('$(id)'), null)
@@ -186,16 +180,7 @@ test('a port that a proxy device can have has one', () => {
 })
 
 test('a volume has a device of its own, its path quoted for the shell', () => {
-  const volumes = [
-    '/root',
-    '/var/data/',
-    '/var//data',
-    '/var-data',
-    "/a b'$(id)",
-    '/c,d=e',
-    '/ü',
-    `/${'x'.repeat(29)}-y`,
-  ]
+  const volumes = ['/root', '/var/data/', '/var//data', '/var-data', "/a b'$(id)", '/c,d=e', '/ü', `/${'x'.repeat(29)}-y`]
   assert.deepEqual(devices({ volumes }), [
     'root-2 disk pool=default source=web-root-2 path=/root',
     'var-data disk pool=default source=web-var-data path=/var/data',
@@ -208,19 +193,7 @@ test('a volume has a device of its own, its path quoted for the shell', () => {
 })
 
 test('a path where no volume can be, or that looks other than it is, has none', () => {
-  const volumes = [
-    '/',
-    '/..',
-    '/proc',
-    '/sys/x',
-    '/dev/shm',
-    'relative',
-    '',
-    '/a\nb',
-    '/a\u202Eb',
-    '/a\u2028b',
-    '/a\x1bb',
-  ]
+  const volumes = ['/', '/..', '/proc', '/sys/x', '/dev/shm', 'relative', '', '/a\nb', '/a\u202Eb', '/a\u2028b', '/a\x1bb']
   assert.deepEqual(devices({ volumes }), [])
 })
 
