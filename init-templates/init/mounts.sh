@@ -85,7 +85,10 @@ fill_volumes() {
 		volume=$(printf '%b' "$point")
 		case $options in ro | ro,*) continue ;; esac
 		[ -d "$volume" ] || continue
-		[ -O "$volume" ] || [ -d "$volume/.lxdocker-$(hostname).whole" ] || continue
+		if [ ! -O "$volume" ]; then
+			rm -rf "$volume/.lxdocker-$(hostname).whole" # what a kill in the very last moments of a copy has left
+			continue
+		fi
 		case "$root $rest" in *custom[/_]*_*) ;; *) is_image_volume "$volume" || continue ;; esac
 		fill_volume "$volume"
 	done <$state/mounts
