@@ -33,8 +33,13 @@ const REASONED = new Set(DIFFERENCES.flatMap(({ where }) => where))
 /** What is left to compare of what an application has seen; nothing of one that has not started. */
 function compared(seen: Facts | undefined): Record<string, string> | undefined {
   const all = seen && [...observables(seen)].filter(([title]) => !REASONED.has(title))
+  if (!all) return undefined
   // A volume of an instance is a device that somebody adds.
-  return all && Object.fromEntries(all.filter(([title, value]) => !title.startsWith('Mounts:') || value !== 'storage: rw'))
+  const found = Object.fromEntries(all.filter(([title, value]) => !title.startsWith('Mounts:') || value !== 'storage: rw'))
+  // Docker lists the group of a process among its supplementary ones even where no file does; that permits nothing more.
+  const [own] = (found['Ids and groups: group ids, real, effective, saved'] ?? '').split(' ')
+  const groups = (found['Ids and groups: supplementary groups'] ?? '').split(' ').filter(group => group !== own)
+  return { ...found, 'Ids and groups: supplementary groups': groups.join(' ') }
 }
 
 describe(`${rows.length} of ${Object.keys(ODDITIES).length} odd images`, needed, () => {

@@ -193,9 +193,10 @@ function plain(title: string, value: string, saw: Sight): string {
       .trim()
       .split('\n')
       .map(line => line.trim().replace(/\s+/g, ' '))
-    // Some come twice, some wait a moment for something.
+      .map(line => line.replace(/relay .*/, 'relay …'))
+    // Some come twice, some are there for a moment.
     return [...new Set(lines)]
-      .filter(line => !line.startsWith('sleep '))
+      .filter(line => !/^(sleep |\?$)/.test(line))
       .sort()
       .join('\n')
   }
