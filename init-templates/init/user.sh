@@ -6,7 +6,8 @@ print_accounts() { sed 's/^[[:space:]]*//; s/[[:space:]]*$//; /^$/d' "/etc/$1" 2
 # find_account passwd|group NAME|ID: sets account to ID:GROUP:HOME:NAME of the first line. A number needs no line. Odd ids are 0.
 find_account() {
 	account=$(print_accounts "$1" | NAME=$2 awk -F : -v comments="${1#passwd}" '
-		function id(text) { return text ~ /^[-+]?[0-9]+$/ ? text + 0 : 0 }
+		# Without its zeros: this awk would take it for octal.
+		function id(text) { sign = text ~ /^-/ ? -1 : 1; sub(/^[-+]?0*/, "", text); return text ~ /^[0-9]+$/ ? sign * text : 0 }
 		BEGIN { name = ENVIRON["NAME"]; number = name ~ /^[-+]?[0-9]+$/; bad = number && (id(name) < 0 || id(name) > 2147483647) }
 		comments && /^#/ { next }
 		!bad && (number ? id($3) == id(name) : $1 "" == name) { print id($3) ":" id($4) ":" $6 ":" $1; bad = 1; exit }
@@ -28,7 +29,7 @@ resolve_user() {
 	elif [ -n "$login" ]; then
 		groups=$(print_accounts group | NAME=$login awk -F : '
 			/^#/ { next }
-			{ count = split($4, list, ","); for (i = 1; i <= count; i++) if (list[i] "" == ENVIRON["NAME"]) { print $3 ~ /^[-+]?[0-9]+$/ ? $3 + 0 : 0; next } }')
+			{ count = split($4, list, ","); for (i = 1; i <= count; i++) if (list[i] "" == ENVIRON["NAME"]) { sub(/^[+]?0*/, "", $3); print $3 ~ /^[0-9]+$/ ? $3 : 0; next } }')
 	fi
 	# As runc does: that of the first user with this number.
 	find_account passwd "$uid" || exit_with_error "user $uid: not a number from 0 to 2147483647"

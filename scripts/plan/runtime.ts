@@ -28,7 +28,8 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys) {
   const own = Object.entries(keys.env ?? {}).map(([name, value]) => `${name}=${value}`)
   return {
     /** `NAME=value`; the last of equal names counts. */
-    variables: [...config.Env.filter(pair => pair.indexOf('=') > 0), ...own],
+    // An empty HOME is that of passwd, as in Docker.
+    variables: [...config.Env.filter(pair => pair.indexOf('=') > 0 && pair !== 'HOME='), ...own],
     entrypoint,
     command,
     workdir: keys.working_dir ?? config.WorkingDir,

@@ -17,7 +17,8 @@ export interface Oddity {
 export const ODDITIES: Record<string, Oddity> = {
   'env-without-equals': { config: { Env: ['PATH=/bin', 'ALONE', 'B=1', 'GREETING=x'] } },
   'env-twice': { config: { Env: ['A=1', 'B=2', 'A=3', 'PATH=/x', 'PATH=/bin', 'GREETING=x'] } },
-  'env-no-name': { config: { Env: ['=x', 'GREETING=x', 'A='] } },
+  // Docker refuses a variable without a name.
+  'env-no-name': { config: { Env: ['=x', 'GREETING=x', 'A='] }, starts: true },
   'env-none': { config: { Env: null } },
   'env-empty-path': { config: { Env: ['PATH=', 'GREETING=x'] } },
   'env-own-words': {
@@ -38,7 +39,8 @@ export const ODDITIES: Record<string, Oddity> = {
     },
   },
   'env-home-empty': { config: { Env: ['HOME=', 'GREETING=x'], User: 'app' } },
-  'workdir-relative': { config: { WorkingDir: 'srv/app' } },
+  // Docker refuses what is relative.
+  'workdir-relative': { config: { WorkingDir: 'srv/app' }, starts: true },
   'workdir-dots': { config: { WorkingDir: '//srv/./a/../app/' } },
   // Docker refuses what is relative.
   'workdir-up': { config: { WorkingDir: '../../srv' }, starts: true },
@@ -102,7 +104,8 @@ export const ODDITIES: Record<string, Oddity> = {
     config: { User: 'odd' },
     files: { 'etc/passwd': { symlink: '/usr/passwd' }, 'usr/': {}, 'usr/passwd': 'odd:x:1001:1002::/b:/c\n' },
   },
-  'passwd-directory': { config: { User: '1000' }, without: ['etc/passwd'], files: { 'etc/passwd/': {} } },
+  // Docker refuses to read it; without it there is nobody in it.
+  'passwd-directory': { config: { User: '1000' }, without: ['etc/passwd'], files: { 'etc/passwd/': {} }, starts: true },
   'passwd-two-roots': { files: { 'etc/passwd': 'admin:x:0:5::/admin:/x\nroot:x:0:0::/root:/x\n' } },
   'volume-file': { config: { Volumes: { '/etc/passwd': {} } } },
   'volume-link': { config: { Volumes: { '/link': {} } }, files: { link: { symlink: 'home' } } },
@@ -130,10 +133,14 @@ export const ODDITIES: Record<string, Oddity> = {
   },
   'entrypoint-relative': { config: { Entrypoint: ['./observe'], WorkingDir: '/probe' } },
   'entrypoint-dot-dot': { config: { Entrypoint: ['../probe/observe'], WorkingDir: '/home' } },
+  // Docker refuses what the working directory has.
   'entrypoint-path-empty-element': {
+    starts: true,
     config: { Entrypoint: ['observe'], Env: ['PATH=:/nowhere', 'GREETING=x'], WorkingDir: '/probe' },
   },
+  // Docker refuses what the working directory has.
   'entrypoint-path-relative': {
+    starts: true,
     config: { Entrypoint: ['observe'], Env: ['PATH=probe', 'GREETING=x'], WorkingDir: '/' },
   },
   'entrypoint-missing': { config: { Entrypoint: ['/not/there'] } },
@@ -164,7 +171,8 @@ export const ODDITIES: Record<string, Oddity> = {
       'etc/hostname': { content: 'x', mode: 0o666 },
     },
   },
-  'hosts-directory': { files: { 'etc/hosts/': {}, 'etc/resolv.conf/': {} } },
+  // Docker cannot mount over it.
+  'hosts-directory': { files: { 'etc/hosts/': {}, 'etc/resolv.conf/': {} }, starts: true },
   'resolv-link': { files: { 'etc/resolv.conf': { symlink: '../run/systemd/resolve/stub-resolv.conf' } } },
   'etc-private': { files: { 'etc/': { mode: 0o700, uid: 1000 } } },
   'etc-link': {
@@ -237,8 +245,10 @@ export const ODDITIES: Record<string, Oddity> = {
   'setuid-observe': { files: {}, config: { User: 'app', Entrypoint: ['/probe/setuid'] } },
   'stop-signal-odd': { config: { StopSignal: 'sigrtmin+3' } },
   'stop-signal-number': { config: { StopSignal: '37' } },
-  'stop-signal-wrong': { config: { StopSignal: 'SIGNOTHING' } },
-  'stop-signal-zero': { config: { StopSignal: '0' } },
+  // Docker takes SIGTERM; the build says it and asks for one.
+  'stop-signal-wrong': { config: { StopSignal: 'SIGNOTHING' }, starts: false },
+  // Docker takes SIGTERM; the build says it and asks for one.
+  'stop-signal-zero': { config: { StopSignal: '0' }, starts: false },
   'many-words': { config: { Cmd: Array.from({ length: 3000 }, (_, n) => `word ${n}`) } },
   'expose-odd': { config: { ExposedPorts: { '80': {}, '80-90/tcp': {}, '53/udp': {}, 'x/tcp': {} } } },
 }
