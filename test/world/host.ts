@@ -53,12 +53,13 @@ export interface LaunchOptions {
 /** Without AppArmor in the daemon, liblxc still asks for its default profile where the kernel has AppArmor. */
 export const UNCONFINED = /^Y/.test(contentOf('/sys/module/apparmor/parameters/enabled')) ? 'lxc.apparmor.profile=unconfined' : ''
 
-/** A client's command line with its standard input; returns its standard output. */
-export type Client = (args: string[], input?: string) => Promise<string>
+/** A client's command line with its standard input, which ends after some seconds; returns its standard output. */
+export type Client = (args: string[], input?: string, seconds?: number) => Promise<string>
 
 /** @param argv how the client is started; its own arguments follow */
 export function client([program, ...before]: Argv, env: Record<string, string>): Client {
-  return async (args, input = '') => (await execa(program, [...before, ...args], { env, input, timeout: 300_000 })).stdout
+  return async (args, input = '', seconds = 300) =>
+    (await execa(program, [...before, ...args], { env, input, timeout: seconds * 1000 })).stdout
 }
 
 /** `/1.0/instances/NAME?project=PROJECT` */
@@ -103,11 +104,12 @@ export function host(argv: Argv, env: Record<string, string>, end: () => Promise
     shown.set(name, text)
     return text
   }
-  // One that is just ending is busy; one that deletes itself is not there any more.
+  // One that is just ending is busy; one that deletes itself is not there any more. LXD's client waits for ever where it misses
+  // the end of an instance that ends by itself at that moment: it is asked again.
   const remove = (name: string) =>
     waitFor(`${name} is deleted`, async () => {
       const found = (await all()).find(one => one.name === name)
-      if (found) await lxc('delete', '--force', '--project', found.project, name)
+      if (found) await run(['delete', '--force', '--project', found.project, name], '', 30)
       return true
     })
   const clean = async () => void (await Promise.all((await all()).map(({ name }) => remove(name))))
