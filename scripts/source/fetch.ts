@@ -19,8 +19,6 @@ export interface Layout {
   bytes: number
 }
 
-export type ImageCache = ReturnType<typeof imageCache>
-
 /** The cache as one run sees it: each image is fetched once, each blob checked once. */
 export function imageCache(run: Run, directory: string) {
   const layouts = new Map<Digest, Promise<Layout>>()
