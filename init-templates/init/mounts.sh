@@ -15,9 +15,9 @@ mount_once() {
 
 # LXD 5.0 leaves /sys/fs/cgroup empty. It is writable as under Incus, since a systemd of the image needs that.
 mount_kernel_filesystems() {
-	[ -e /etc/mtab ] || [ -L /etc/mtab ] || ln -s /proc/mounts /etc/mtab # as Docker does
 	mount_once shm /dev/shm tmpfs ,mode=1777
 	mount_once mqueue /dev/mqueue mqueue
+	print_image_volumes | xargs -0 mkdir -p 2>/dev/null # those below /dev
 	[ ! -d /sys/fs/cgroup ] || [ -n "$(ls -A /sys/fs/cgroup)" ] || mount_once cgroup /sys/fs/cgroup cgroup2
 }
 

@@ -37,6 +37,9 @@ export async function overlay(run: Run, root: string, { runtime, supervised, pay
   await image.place({ path: '/lxd-udhcpc-default.script', content: udhcpc, mode: 0o755 })
   await image.place({ path: UDHCPC_SCRIPT, content: udhcpcScript, mode: 0o755 })
   for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']) await image.place({ path, content: '', mode: 0o644 })
+  const mtab = await follow(root, '/etc/mtab').catch(() => undefined)
+  // As Docker does.
+  if (mtab?.linked || !mtab?.stat?.isDirectory()) await image.link('/etc/mtab', '/proc/mounts')
   await image.place({ path: '/lxd-exec', content: EXEC, mode: 0o755 })
   // A template's target keeps its mode. Behind a link it would keep the instance from starting.
   await image.place({ path: '/lxd-prelaunch', content: '', mode: 0o755 })

@@ -20,14 +20,16 @@ export interface File {
 
 export type Rootfs = ReturnType<typeof rootfs>
 
-/** @param time of the files and links that are written, in seconds since 1970; directories have that of the change */
+/** @param time of the files and links that are written, in seconds since 1970; directories that are made have that of the change */
 export function rootfs(run: Run, root: string, time: number) {
   const replace = async (path: string, make: (target: string) => Promise<void>) => {
     const target = await inside(root, path)
-    const stat = await lstat(target).catch(() => undefined)
-    if (stat?.isDirectory()) await remove(run, root, relative(root, target))
-    else if (stat) await unlink(target)
-    await make(target)
+    await keepTimes(dirname(target), async () => {
+      const stat = await lstat(target).catch(() => undefined)
+      if (stat?.isDirectory()) await remove(run, root, relative(root, target))
+      else if (stat) await unlink(target)
+      await make(target)
+    })
   }
   const link = (path: string, target: string) =>
     replace(path, async link => {
@@ -52,10 +54,17 @@ export function rootfs(run: Run, root: string, time: number) {
       const stat = await lstat(source).catch(() => undefined)
       if (stat?.isSymbolicLink()) {
         await link(to, posix.resolve('/', relative(root, dirname(source)), await readlink(source)))
-        await unlink(source)
-      } else if (stat) await replace(to, target => rename(source, target))
+        await keepTimes(dirname(source), () => unlink(source))
+      } else if (stat) await replace(to, target => keepTimes(dirname(source), () => rename(source, target)))
     },
   }
+}
+
+/** Changes what a directory holds; its times stay those of the layer. */
+async function keepTimes<T>(directory: string, change: () => Promise<T>): Promise<void> {
+  const { atimeMs, mtimeMs } = await lstat(directory)
+  await change()
+  await utimes(directory, atimeMs / 1000, mtimeMs / 1000)
 }
 
 /** Where a path of the image lies on the builder's disk; its last component is not followed. Missing directories are made. */
@@ -92,7 +101,7 @@ export async function follow(root: string, path: string, make = false) {
     if (stat ? (make || ahead.length > 0) && !stat.isDirectory() : name === '..')
       throw new Failure(path, `the image's ${printable(at)} is not a directory`)
     if (make && !stat)
-      await mkdir(here).catch(error => {
+      await keepTimes(join(root, posix.dirname(at)), () => mkdir(here)).catch(error => {
         throw error.code === 'ENAMETOOLONG' ? new Failure(path.slice(0, 100), 'the name is too long') : error
       })
   }

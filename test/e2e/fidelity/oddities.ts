@@ -10,8 +10,8 @@ export interface Oddity {
   without?: string[]
   /** Whether it starts, where that was decided against Docker; a comment says why. */
   starts?: boolean
-  /** What it sees, where that was decided against Docker; a comment says why. */
-  but?: Record<string, string | undefined>
+  /** Titles of what it sees that were decided against Docker; a comment says why. */
+  decided?: string[]
 }
 
 export const ODDITIES: Record<string, Oddity> = {
@@ -117,7 +117,8 @@ export const ODDITIES: Record<string, Oddity> = {
   'volume-home': { config: { Volumes: { '/home/app': {} }, User: 'app' } },
   'volume-null': { config: { Volumes: null } },
   'volume-dev': { config: { Volumes: { '/dev/x': {} } } },
-  'volume-shm': { config: { Volumes: { '/dev/shm': {} } } },
+  // Without a volume there it is what every instance has.
+  'volume-shm': { config: { Volumes: { '/dev/shm': {} } }, decided: ['Devices: /dev/shm'] },
   'volume-workdir': { config: { Volumes: { '/srv/app': {} }, User: 'app' } },
   'entrypoint-empty-word': { config: { Entrypoint: [''], Cmd: ['/probe/observe', 'x'] } },
   'entrypoint-null': { config: { Entrypoint: null, Cmd: ['/probe/observe', 'x'] } },
@@ -175,7 +176,16 @@ export const ODDITIES: Record<string, Oddity> = {
   'hosts-directory': { files: { 'etc/hosts/': {}, 'etc/resolv.conf/': {} }, starts: true },
   'resolv-link': { files: { 'etc/resolv.conf': { symlink: '../run/systemd/resolve/stub-resolv.conf' } } },
   'etc-private': { files: { 'etc/': { mode: 0o700, uid: 1000 } } },
+  // Docker makes a directory of /etc, so that nothing of the image's /etc is there any more.
   'etc-link': {
+    decided: [
+      'Environment: HOME',
+      'Files: /etc',
+      'Files: /etc/group',
+      'Files: /etc/passwd',
+      'Files: content of /etc/passwd',
+      'Files: names in /etc',
+    ],
     without: ['etc/', 'etc/passwd', 'etc/group'],
     files: {
       etc: { symlink: '/private/etc' },
@@ -202,7 +212,9 @@ export const ODDITIES: Record<string, Oddity> = {
   'run-link-back': {
     files: { 'var/run': { symlink: '/run' }, 'var/lock': { symlink: '../run/lock' }, 'run/lock/': { mode: 0o1777 } },
   },
+  // LXD and Incus mount /dev with a mode of their own.
   'dev-content': {
+    decided: ['Devices: /dev', 'Files: /dev'],
     files: {
       'dev/': { mode: 0o700 },
       'dev/mine': 'x',
@@ -226,8 +238,17 @@ export const ODDITIES: Record<string, Oddity> = {
     },
   },
   'sbin-init-link': { files: { 'sbin/init': { symlink: '/lib/systemd/systemd' } } },
-  'sbin-init-directory': { without: ['sbin/init'], files: { 'sbin/init/': {}, 'sbin/init/x': 'x' } },
-  'sbin-missing': { without: ['sbin/init', 'sbin/'] },
+  // LXD and Incus start /sbin/init, so something has this name.
+  'sbin-init-directory': {
+    without: ['sbin/init'],
+    files: { 'sbin/init/': {}, 'sbin/init/x': 'x' },
+    decided: ['Files: /sbin/init'],
+  },
+  // LXD and Incus start /sbin/init, so something has this name.
+  'sbin-missing': {
+    without: ['sbin/init', 'sbin/'],
+    decided: ['Files: /sbin/init', 'Files: content of /sbin/init', 'Files: names in /sbin'],
+  },
   'sbin-private': { files: { 'sbin/': { mode: 0o700, uid: 1000 } } },
   'own-names': {
     files: { 'busybox-lxd': 'mine', 'lxd-exec': 'mine', 'lxd-prelaunch': 'mine', 'lxd-realinit': 'mine' },
@@ -242,7 +263,11 @@ export const ODDITIES: Record<string, Oddity> = {
       AttachStdout: true,
     },
   },
-  'setuid-observe': { files: {}, config: { User: 'app', Entrypoint: ['/probe/setuid'] } },
+  // PID 1 is not the program itself, so it does not become root with it.
+  'setuid-observe': {
+    config: { User: 'app', Entrypoint: ['/probe/setuid'] },
+    decided: ['PID 1: Uid', 'PID 1: owner of /proc/1'],
+  },
   'stop-signal-odd': { config: { StopSignal: 'sigrtmin+3' } },
   'stop-signal-number': { config: { StopSignal: '37' } },
   // Docker takes SIGTERM; the build says it and asks for one.

@@ -1,5 +1,5 @@
-import { deepEqual, equal } from 'node:assert/strict'
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -110,3 +110,36 @@ test('what is missing is made: the working directory, volumes, where links lead;
       }
     },
   ))
+
+test('directories that files are laid into keep the time of their layer; new ones have that of the change', () =>
+  laidIn(
+    { WorkingDir: '/opt/new' },
+    async root => {
+      await mkdir(join(root, 'etc'))
+      await mkdir(join(root, 'opt'))
+      await writeFile(join(root, 'sbin/init'), 'own')
+      for (const path of ['sbin', 'etc', 'opt', '.']) await utimes(join(root, path), 1234, 1234.5)
+    },
+    async root => {
+      const times = await Promise.all(['sbin', 'etc', 'opt', '.'].map(async path => (await lstat(join(root, path))).mtimeMs))
+      deepEqual(times, [1_234_500, 1_234_500, 1_234_500, 1_234_500])
+      ok((await lstat(join(root, 'opt/new'))).mtimeMs > 1e12)
+    },
+  ))
+
+for (const [title, make, expected] of [
+  ['missing', async () => {}, '-> /proc/mounts'],
+  ['a file', path => writeFile(path, 'mine'), '-> /proc/mounts'],
+  ['a link to a directory', path => symlink('../etc', path), '-> /proc/mounts'],
+  ['a directory', path => mkdir(path), ''],
+] satisfies [string, (path: string) => Promise<unknown>, string][]) {
+  test(`/etc/mtab becomes a link as Docker makes it, unless it is a directory: ${title}`, () =>
+    laidIn(
+      {},
+      async root => {
+        await mkdir(join(root, 'etc'))
+        await make(join(root, 'etc/mtab'))
+      },
+      async root => equal(await shown(join(root, 'etc/mtab')), expected),
+    ))
+}
