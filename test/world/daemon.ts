@@ -1,6 +1,6 @@
 // Runs a program in the background.
 
-import { mkdtempSync, openSync, readFileSync } from 'node:fs'
+import { mkdtempSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { execa, type Options } from 'execa'
@@ -63,4 +63,13 @@ export async function daemon(argv: Argv, options: DaemonOptions = {}): Promise<D
     throw error
   })
   return self
+}
+
+/** Ends the processes that name the directory: a daemon that waits for an operation which never ends is killed, and leaves its dnsmasq. */
+export function endAll(directory: string): void {
+  for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name) && name !== String(process.pid))) {
+    try {
+      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(directory)) process.kill(Number(pid))
+    } catch {} // it has ended meanwhile
+  }
 }

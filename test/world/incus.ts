@@ -4,7 +4,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { daemon } from './daemon.ts'
+import { daemon, endAll } from './daemon.ts'
 import { client, type Host, host, preseed } from './host.ts'
 import { INCUS_ROOT } from './tools.ts'
 
@@ -35,5 +35,8 @@ export async function incus({ ca }: { ca?: string } = {}): Promise<Host> {
   })
   const argv = inside(server.pid, '/usr/bin/incus')
   await client(argv, env)(['admin', 'init', '--preseed'], preseed('inct', 118))
-  return host(argv, env, server.stop)
+  return host(argv, env, async () => {
+    await server.stop()
+    endAll(`${env.INCUS_DIR}/`)
+  })
 }

@@ -4,7 +4,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { daemon } from './daemon.ts'
+import { daemon, endAll } from './daemon.ts'
 import { type Host, host, preseed } from './host.ts'
 
 export type { Host as Lxd, LaunchOptions } from './host.ts'
@@ -25,5 +25,8 @@ export async function lxd({ ca }: { ca?: string } = {}): Promise<Host> {
   // SIGPWR ends the instances and dnsmasq too, SIGTERM would leave them running.
   const server = await daemon(['lxd', '--group', 'root'], { env, ready, signal: 'SIGPWR' })
   await execa('lxd', ['init', '--preseed'], { env, input: preseed('lxdt', 117), timeout: 300_000 })
-  return host(['lxc'], env, server.stop)
+  return host(['lxc'], env, async () => {
+    await server.stop()
+    endAll(`${env.LXD_DIR}/`)
+  })
 }
