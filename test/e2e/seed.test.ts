@@ -284,10 +284,10 @@ seen('/etc/hostname and /etc/hosts, on create and on copy', needed, async () => 
     }
     equal(await pull(instance, '/etc/hostname'), instance)
     const lines = async () => (await pull(instance, '/etc/hosts')).split('\n').map(line => line.split(/\s+/))
-    // Until it has an address, its name is 127.0.1.1.
+    // Until it has an address, its name is 127.0.1.1; the line with its own name is written last.
     const hosts = await waitFor('an address of its own', async () => {
       const all = await lines()
-      return all.every(([first]) => first !== '127.0.1.1') && all
+      return all.some(([first, own]) => first !== '127.0.1.1' && own === instance) && all
     })
     const of = (address: string) => hosts.find(([first]) => first === address)?.slice(1)
     deepEqual([of('127.0.0.1'), of('::1')?.[0]], [['localhost'], 'localhost'])
