@@ -3,10 +3,10 @@
 import { join } from 'node:path'
 import { explain, Failure, failedCommand, Interrupted } from './cli/errors.ts'
 import type { Log } from './cli/log.ts'
-import { type Outcome, printOutcome } from './cli/report.ts'
 import { build } from './image/build.ts'
 import { deltas } from './image/delta.ts'
 import { workspaces } from './image/workspace.ts'
+import { type Outcome, outcome, printOutcome } from './plan/outcome.ts'
 import { payloads } from './plan/payload.ts'
 import { decide } from './plan/recipe.ts'
 import { imageCache } from './source/fetch.ts'
@@ -22,7 +22,7 @@ import { sizeText } from './text/size.ts'
 import { umount } from './tools/mount.ts'
 import { nextSerial, versionPath, WORK } from './tree/layout.ts'
 import { publish } from './tree/publish.ts'
-import { groups, productKey, type Recipe, rootfsItem, type Version } from './tree/version.ts'
+import { groups, productKey, type Recipe, type Version } from './tree/version.ts'
 
 /** Registries are asked about so many images at a time. */
 const CONCURRENT_QUESTIONS = 8
@@ -50,12 +50,13 @@ export interface BuildOptions {
 export type BuildContext = ReturnType<typeof buildContext>
 
 export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]) {
+  const found = groups(published, productKey)
   return {
     ...options,
     run,
     log,
-    /** All that lies in the tree, by product, oldest first. */
-    published: groups(published, productKey),
+    /** All that lies in the tree of a product, oldest first. */
+    published: (product: Product) => found.get(productKey(product)) ?? [],
     registries: registries(run),
     images: imageCache(run, options.cache),
     payloads: payloads(options.home, options.udhcpcScript),
@@ -63,17 +64,10 @@ export function buildContext(run: Run, log: Log, options: BuildOptions, publishe
   }
 }
 
-/** What to build, and why. */
-interface Order {
-  source: Source
-  recipe: Recipe
-  why: string
-}
-
 /** What is to be done about a product: `--check` prints its outcome, `carryOut` carries out its order. */
 export interface Plan {
   outcome: Outcome
-  order?: Order | undefined
+  order?: { source: Source; recipe: Recipe; why: string } | undefined
 }
 
 /** Asks the registries what the images are now, decides. */
@@ -100,7 +94,7 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
 }
 
 function planProduct(context: BuildContext, product: Product): Promise<Plan> {
-  const newest = versionsOf(context, product).at(-1)
+  const newest = context.published(product).at(-1)
   return attempt(context, product, async step => {
     step('asking the registry')
     const payload = await context.payloads(product.architecture)
@@ -112,10 +106,8 @@ function planProduct(context: BuildContext, product: Product): Promise<Plan> {
   })
 }
 
-type Step = (doing: string) => void
-
 /** A product's failure is its own: the others go on, its newest version stays. */
-async function attempt(context: BuildContext, product: Product, work: (step: Step) => Promise<Plan>): Promise<Plan> {
+async function attempt(context: BuildContext, product: Product, work: (step: (doing: string) => void) => Promise<Plan>) {
   const { log } = context
   try {
     return await work(doing => log.doing(title(product), doing))
@@ -124,18 +116,18 @@ async function attempt(context: BuildContext, product: Product, work: (step: Ste
     const command = failedCommand(error)
     if (command) log.debug(`${title(product)}: the failed command: ${command}`)
     const why = explain(error instanceof Failure ? error.within(product.spec.file) : error)
-    return { outcome: outcome(product, { action: 'fail', why }, versionsOf(context, product).at(-1)) }
+    return { outcome: outcome(product, { action: 'fail', why }, context.published(product).at(-1)) }
   } finally {
     log.done(title(product))
   }
 }
 
-function carryOutOrder(context: BuildContext, product: Product, { source, recipe, why }: Order): Promise<Plan> {
+function carryOutOrder(context: BuildContext, product: Product, { source, recipe, why }: NonNullable<Plan['order']>) {
   const { run, log, out, keep, delta, registries, images, workspaces } = context
-  const { spec, architecture } = product
-  const earlier = versionsOf(context, product)
+  const { name, spec, architecture } = product
+  const earlier = context.published(product)
   return attempt(context, product, async step => {
-    const work = join(out, WORK, `${spec.name}.${architecture}`)
+    const work = join(out, WORK, `${name}.${architecture}`)
     const limit = spec.keys.max_size ?? context.maxSize
     const { config, bytes } = await registries.image(source)
     if (bytes > limit)
@@ -150,7 +142,7 @@ function carryOutOrder(context: BuildContext, product: Product, { source, recipe
       items.push(...(await deltas(run, directory, items, bases)))
     }
     const version: Version = {
-      name: spec.name,
+      name,
       architecture,
       serial: nextSerial(new Date(), earlier.at(-1)?.serial),
       release: release(spec.keys.image),
@@ -165,30 +157,10 @@ function carryOutOrder(context: BuildContext, product: Product, { source, recipe
   })
 }
 
-/** Oldest first. */
-function versionsOf({ published }: BuildContext, { spec, architecture }: Product): Version[] {
-  return published.get(productKey({ name: spec.name, architecture })) ?? []
-}
-
 /** Removes what this run or an earlier one has left half done. */
 export async function sweep({ run, out, cache }: BuildContext): Promise<void> {
   await umount(run, join(out, WORK))
   await remove(run, out, WORK)
   for (const file of await glob(UNFINISHED, out)) await remove(run, out, file)
   await remove(run, cache, TEMPORARY)
-}
-
-function outcome({ spec, architecture }: Product, what: Pick<Outcome, 'action' | 'why'>, version?: Version): Outcome {
-  return {
-    name: spec.name,
-    architecture,
-    image: spec.keys.image.text,
-    action: what.action,
-    why: what.why,
-    serial: version?.serial,
-    fingerprint: version && rootfsItem(version, 'LXD')?.fingerprint,
-    digest: version?.source.digest,
-    supervised: version?.summary.supervised,
-    pid1: version?.summary.pid1,
-  }
 }

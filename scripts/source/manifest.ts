@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { Failure } from '../cli/errors.ts'
 import { digest } from '../text/digest.ts'
-import { exactStruct, unambiguousJson } from '../text/json.ts'
+import { exactStruct, json, repeatedKey } from '../text/json.ts'
 import { printable } from '../text/printable.ts'
 
 /** More than any real image has: overlayfs, hence Docker, stops at 128. */
@@ -55,7 +55,7 @@ const IMAGE_CONFIG =
 export type Descriptor = z.infer<typeof descriptor>
 
 /** A manifest or an index, whatever its media type says: skopeo, too, goes by what it holds. */
-export const manifestJson = unambiguousJson(manifest)
+export const manifestJson = json(manifest, repeatedKey)
 
 export type Manifest = z.infer<typeof manifest>
 

@@ -23,16 +23,13 @@ export const ARCHITECTURES = Object.keys(PLATFORMS) as Architecture[]
 /** Parses an architecture as Debian names it (`armhf`) or as OCI does (`arm/v7`, `linux/arm/v7`). */
 export const architecture = z.string().transform((text, context) => {
   const name = text.replace(/^linux\//, '')
-  const known = ARCHITECTURES.find(
-    one => one === name || oci(PLATFORMS[one]) === name || (PLATFORMS[one].architecture === name && name !== 'arm'),
-  )
+  const known = ARCHITECTURES.find(one => {
+    const { architecture, variant }: Platform = PLATFORMS[one]
+    return name === one || name === (variant ? `${architecture}/${variant}` : architecture)
+  })
   if (!known) context.addIssue({ code: 'custom', message: `"${text}" is none of ${ARCHITECTURES.join(', ')}` })
   return known ?? z.NEVER
 })
-
-function oci({ architecture, variant }: Platform): string {
-  return variant ? `${architecture}/${variant}` : architecture
-}
 
 /** The architecture of this machine. @throws Failure where LXD has no name for it */
 export function hostArchitecture(): Architecture {

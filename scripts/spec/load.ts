@@ -2,6 +2,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
+import type { z } from 'zod'
 import { UsageFailure } from '../cli/errors.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
 import { anchored } from './reference.ts'
@@ -43,11 +44,12 @@ export async function loadSpecs(directory: string): Promise<Spec[]> {
   return [...specs.values()]
 }
 
-/** The keys of one file, or what is wrong with it. */
+/** The keys of one file, or what is wrong with it. Silently no spec would mean that its image leaves the catalog. */
 async function loadKeys(file: string): Promise<{ keys?: Keys; wrong: string[] }> {
-  const bytes = await readRegularFile(file)
-  if (typeof bytes === 'string') return { wrong: [`1:1: ${bytes}`] }
-  const yaml = parseYaml(bytes)
+  const found = await stat(file).catch((error: Error) => error)
+  if (found instanceof Error) return { wrong: [`1:1: cannot be read: ${found.message}`] }
+  if (!found.isFile()) return { wrong: ['1:1: is not a regular file'] }
+  const yaml = parseYaml(await readFile(file))
   if (yaml.errors.length > 0) return { wrong: yaml.errors.map(({ at, message }) => `${at}: ${message}`) }
   const { data, error } = schema.safeParse(yaml.value ?? {})
   if (error) return { wrong: error.issues.flatMap(issue => complaint(issue, yaml)) }
@@ -55,20 +57,7 @@ async function loadKeys(file: string): Promise<{ keys?: Keys; wrong: string[] }>
   return { keys: { ...data, image }, wrong: [] }
 }
 
-/** Whatever else has a spec's name is an error: silently no spec would mean that its image leaves the catalog. */
-async function readRegularFile(file: string): Promise<Uint8Array | string> {
-  try {
-    const found = await stat(file)
-    return found.isFile() ? await readFile(file) : 'is not a regular file'
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    return code === 'ENOENT' ? 'is a link to nothing' : `cannot be read: ${message}`
-  }
-}
-
-type Issue = ReturnType<typeof schema.safeParse> extends { error?: infer E } ? NonNullable<E> : never
-
-function complaint(issue: Issue['issues'][number], yaml: Yaml): string[] {
+function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(schema.shape).join(', ')
     return issue.keys.map(key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: the keys are ${known}`)

@@ -5,14 +5,16 @@ import type { Spec } from './load.ts'
 import type { Format } from './schema.ts'
 
 export interface Product {
+  /** Of its spec. */
+  name: string
   spec: Spec
   architecture: Architecture
   format: Format
 }
 
 /** How people and the tree call a product: `nginx/amd64`. */
-export function title({ spec, architecture }: Product): string {
-  return `${spec.name}/${architecture}`
+export function title({ name, architecture }: Pick<Product, 'name' | 'architecture'>): string {
+  return `${name}/${architecture}`
 }
 
 /** What a spec that says nothing is built as. */
@@ -27,6 +29,6 @@ export function products(specs: readonly Spec[], { architecture, format, only }:
   return specs.flatMap(spec =>
     (spec.keys.architectures ?? only ?? [architecture])
       .filter(architecture => !only || only.includes(architecture))
-      .map(architecture => ({ spec, architecture, format: spec.keys.format ?? format })),
+      .map(architecture => ({ name: spec.name, spec, architecture, format: spec.keys.format ?? format })),
   )
 }

@@ -3,33 +3,29 @@
 import { z } from 'zod'
 import { printable } from './printable.ts'
 
-/** The parser of a JSON text whose value `schema` describes. A text that is no JSON is an issue like any other. */
-export function json<Schema extends z.ZodType>(schema: Schema) {
-  return z.string().transform(decode).pipe(schema)
-}
-
-/** The same for a text that programs in Go read, too: a repeated key, of which each might take another, is an issue. */
-export function unambiguousJson<Schema extends z.ZodType>(schema: Schema) {
-  const unambiguous = z.string().transform((text, context) => {
-    const value = decode(text, context)
-    const key = value === z.NEVER ? undefined : repeatedKey(text)
-    if (key !== undefined) context.addIssue({ code: 'custom', message: `the key ${key} stands there twice` })
-    return value
+/**
+ * The parser of a JSON text whose value `schema` describes. A text that is no JSON is an issue like any other.
+ *
+ * @param doubt says what else is wrong with the text
+ */
+export function json<Schema extends z.ZodType>(schema: Schema, doubt?: (text: string) => string | undefined) {
+  const decoded = z.string().transform((text, context) => {
+    const refuse = (message: string) => context.addIssue({ code: 'custom', message })
+    try {
+      const value: unknown = JSON.parse(text)
+      const doubtful = doubt?.(text)
+      if (doubtful !== undefined) refuse(doubtful)
+      return value
+    } catch (error) {
+      refuse(`not JSON: ${(error as Error).message}`)
+      return z.NEVER
+    }
   })
-  return unambiguous.pipe(schema)
+  return decoded.pipe(schema)
 }
 
-function decode(text: string, context: z.core.$RefinementCtx): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: `not JSON: ${(error as Error).message}` })
-    return z.NEVER
-  }
-}
-
-/** The first key, as it is written, that an object of a JSON text holds more than once. */
-function repeatedKey(text: string): string | undefined {
+/** The complaint about a key that an object of a JSON text holds twice: programs in Go, which read it, too, might take another. */
+export function repeatedKey(text: string): string | undefined {
   // The keys so far of each object that is open here; undefined for an array.
   const open: (Set<string> | undefined)[] = []
   let previous = ''
@@ -40,7 +36,7 @@ function repeatedKey(text: string): string | undefined {
     else if (token.startsWith('"') && (previous === '{' || previous === ',')) {
       const keys = open.at(-1)
       const key = JSON.parse(token)
-      if (keys?.has(key)) return token
+      if (keys?.has(key)) return `the key ${token} stands there twice`
       keys?.add(key)
     }
     previous = token
@@ -77,9 +73,7 @@ export function goStruct<Shape extends z.ZodRawShape>(shape: Shape, exact = fals
 }
 
 /** The same where nothing may be ambiguous: a key that differs from a known one by case alone is an issue. */
-export function exactStruct<Shape extends z.ZodRawShape>(shape: Shape) {
-  return goStruct(shape, true)
-}
+export const exactStruct = <Shape extends z.ZodRawShape>(shape: Shape) => goStruct(shape, true)
 
 /** Longer than any name should be. */
 const COMPLAINT_LENGTH = 300

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { complaints, exactStruct, goStruct, json, unambiguousJson } from '../../../scripts/text/json.ts'
+import { complaints, exactStruct, goStruct, json, repeatedKey } from '../../../scripts/text/json.ts'
 
 const image = { User: z.string().default(''), Cmd: z.array(z.string()).default([]), N: z.number().default(0) }
 
@@ -31,7 +31,7 @@ test('a struct as Go reads it: null, case, unknown keys, the last one counts', (
 
 test('a text that two parsers could read differently is refused', () => {
   const inner = exactStruct({ digest: z.string().default('') })
-  const schema = unambiguousJson(exactStruct({ layers: z.array(inner).default([]), annotations: z.unknown() }))
+  const schema = json(exactStruct({ layers: z.array(inner).default([]), annotations: z.unknown() }), repeatedKey)
   equal(refusal(schema, '{"layers":[{"digest":"a"}],"annotations":{"A":1,"a":2}}'), 'no complaint')
   match(refusal(schema, '{"layers":[{"digest":"a","Digest":"b"}]}'), /layers\.0: the key "Digest" passes for "digest"/)
   match(refusal(schema, '{"layers":[{"digeſt":"b"}]}'), /passes for "digest"/)

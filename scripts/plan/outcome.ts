@@ -1,26 +1,33 @@
-// Says what became of each image.
+// Says what became of each product.
 
-import type { Log } from './log.ts'
+import type { Log } from '../cli/log.ts'
+import { type Product, title } from '../spec/product.ts'
+import { rootfsItem, type Version } from '../tree/version.ts'
 
-/** One line of --json. */
-export interface Outcome {
-  name: string
-  architecture: string
-  /** As the spec names it. */
-  image: string
-  /** `build` is a plan, `built` a result. */
-  action: 'keep' | 'build' | 'built' | 'fail'
-  why: string
-  /** Of the version that is published now. */
-  serial: string | undefined
-  fingerprint: string | undefined
-  digest: string | undefined
-  /** PID 1 of its instances is lxdocker; where there was something to choose: which it is, and why. */
-  supervised?: boolean | undefined
-  pid1?: string | undefined
-}
-
+/** `build` is a plan, `built` a result. */
 const WORDS = { keep: 'unchanged', build: 'to build', built: 'built', fail: 'failed' }
+
+type What = { action: keyof typeof WORDS; why: string }
+
+export type Outcome = ReturnType<typeof outcome>
+
+/** One line of --json. @param version the one that is published now */
+export function outcome({ name, spec, architecture }: Product, { action, why }: What, version: Version | undefined) {
+  return {
+    name,
+    architecture,
+    /** As the spec names it. */
+    image: spec.keys.image.text,
+    action,
+    why,
+    serial: version?.serial,
+    fingerprint: version && rootfsItem(version, 'LXD')?.fingerprint,
+    digest: version?.source.digest,
+    /** PID 1 of its instances is lxdocker; where there was something to choose: which it is, and why. */
+    supervised: version?.summary.supervised,
+    pid1: version?.summary.pid1,
+  }
+}
 
 /** One line; failures go to people whatever the level. */
 export function printOutcome(log: Log, { action, why, serial, pid1, ...product }: Outcome): void {
@@ -39,8 +46,4 @@ export function printSum(log: Log, outcomes: readonly Outcome[]): void {
     return `${titles.length} ${WORDS[action]}${action === 'fail' ? `: ${titles.join(', ')}` : ''}`
   })
   log.info(parts.join(', '))
-}
-
-function title({ name, architecture }: Pick<Outcome, 'name' | 'architecture'>): string {
-  return `${name}/${architecture}`
 }

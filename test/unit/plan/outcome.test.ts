@@ -1,9 +1,9 @@
 import { deepEqual } from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Outcome, printOutcome, printSum } from '../../../scripts/cli/report.ts'
+import { type Outcome, printOutcome, printSum } from '../../../scripts/plan/outcome.ts'
 import { silentLog } from '../../world/run.ts'
 
-const WEB = { image: 'it', serial: undefined, fingerprint: undefined, digest: undefined }
+const WEB = { image: 'it', serial: undefined, fingerprint: undefined, digest: undefined, supervised: undefined, pid1: undefined }
 
 const outcomes: Outcome[] = [
   { ...WEB, name: 'db', architecture: 'amd64', action: 'keep', why: 'nothing new', serial: '20260101_0000' },
