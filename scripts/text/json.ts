@@ -4,12 +4,12 @@ import { z } from 'zod'
 import { printable } from './printable.ts'
 
 /**
- * The parser of a JSON text whose value `schema` describes. A text that is no JSON is an issue like any other.
+ * The parser of a JSON text whose value `schema` describes. No text, or one that is no JSON, is an issue like any other.
  *
  * @param doubt says what else is wrong with the text
  */
 export function json<Schema extends z.ZodType>(schema: Schema, doubt?: (text: string) => string | undefined) {
-  const decoded = z.string().transform((text, context) => {
+  const decoded = z.string('no such file').transform((text, context) => {
     const refuse = (message: string) => context.addIssue({ code: 'custom', message })
     try {
       const value: unknown = JSON.parse(text)

@@ -41,11 +41,17 @@ function image(versions: Version[]): object {
     devices: deviceCommands(daemon, latest),
     older: older.map(version => startCommand(daemon, 'launch', version, digits(version, daemon))),
   }))
-  // 1: the image does not say.
-  const made = summary.created > 1 ? time(new Date(summary.created * 1000).toISOString()) : undefined
-  const [ports, volumes] = [summary.ports, summary.volumes].map(shortened)
-  const shown = { pid1: undefined, ...summary, ports, volumes, name, source: source.image, made, clients }
-  return { ...shown, latest: row(latest), architectures: rows.filter(isNewest).map(row), rows: rows.map(row) }
+  const lists = {
+    Version: [latest.serial],
+    // 1: the image does not say.
+    Made: summary.created > 1 ? [new Date(summary.created * 1000).toISOString().slice(0, 10)] : [],
+    Size: rows.filter(isNewest).map(version => `${version.architecture} ${size(version)}`),
+    Ports: shortened(summary.ports),
+    'PID 1': summary.pid1 ? [summary.pid1] : [],
+    Volumes: shortened(summary.volumes),
+  }
+  const facts = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
+  return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row) }
 }
 
 function shortened(list: readonly string[]): string[] {
@@ -54,21 +60,19 @@ function shortened(list: readonly string[]): string[] {
 }
 
 function row(version: Version): object {
-  const { architecture, serial, source, items } = version
+  const { architecture, serial, source } = version
   const [fingerprint, incus] = [digits(version, 'LXD'), digits(version, 'Incus')]
-  const downloads = [items.find(({ ftype }) => ftype === 'lxd.tar.xz'), rootfsItem(version, 'LXD')]
-  const size = sizeText(downloads.reduce((sum, item) => sum + (item?.size ?? 0), 0))
-  const shown = { architecture, serial, size, digest: source.digest, fingerprint }
-  const made = time(serial.replace(/^(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)/, '$1-$2-$3T$4:$5Z'))
-  return { ...shown, incus: incus === fingerprint ? undefined : incus, made }
+  const shown = { architecture, serial, size: size(version), digest: source.digest, fingerprint }
+  return { ...shown, incus: incus === fingerprint ? undefined : incus }
+}
+
+/** Of what LXD downloads. */
+function size(version: Version): string {
+  const downloads = [version.items.find(({ ftype }) => ftype === 'lxd.tar.xz'), rootfsItem(version, 'LXD')]
+  return sizeText(downloads.reduce((sum, item) => sum + (item?.size ?? 0), 0))
 }
 
 /** As many of a fingerprint's as LXD shows. */
 function digits(version: Version, daemon: Daemon): string {
   return rootfsItem(version, daemon)?.fingerprint?.slice(0, 12) ?? ''
-}
-
-/** The page's script makes an age of it. */
-function time(iso: string): object {
-  return { iso, date: iso.slice(0, 10) }
 }

@@ -26,7 +26,8 @@ const entry = z.object({
 
 type Entry = z.infer<typeof entry>
 
-const imagesFile = z.object({ path: z.literal(CATALOG), products: z.array(z.string()) })
+// Clients skip a catalog of no products.
+const imagesFile = z.object({ path: z.literal(CATALOG), products: z.array(z.string()).min(1, 'names no product') })
 const index = json(z.object({ index: z.object({ images: imagesFile }) }))
 
 const versionEntries = z.object({ items: z.record(z.string(), entry) })
@@ -37,7 +38,11 @@ const images = json(z.object({ products: z.record(z.string(), productEntries) })
 export async function verify(run: Run, tree: string, progress: (path: string) => void) {
   let listed: Entry[][]
   try {
-    listed = await listedEntries(tree)
+    // The two files change one after the other: clients take what stands in the second.
+    parsed(index, await read(join(tree, INDEX)), INDEX)
+    const { products } = parsed(images, await read(join(tree, CATALOG)), CATALOG)
+    const versions = Object.values(products).flatMap(({ versions }) => Object.values(versions))
+    listed = versions.map(({ items }) => Object.values(items))
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     return { files: 0, complaints: [{ path: error.place, reason: error.reason }] }
@@ -58,21 +63,6 @@ export async function verify(run: Run, tree: string, progress: (path: string) =>
   return { files: files.length, complaints: [...complaints, ...combined].filter(one => one !== undefined) }
 }
 
-/** The entries of each version. @throws Failure when the catalog cannot be read */
-async function listedEntries(tree: string): Promise<Entry[][]> {
-  const text = async (path: string) => {
-    const found = await read(join(tree, path))
-    if (found === undefined) throw new Failure(path, 'no such file')
-    return found
-  }
-  const names = parsed(index, await text(INDEX), INDEX).index.images.products
-  const { products } = parsed(images, await text(CATALOG), CATALOG)
-  // Clients skip a catalog of no products; of others they take what stands in it. The two files change one after the other.
-  if (names.length === 0) throw new Failure(INDEX, 'names no product')
-  const versions = Object.values(products).flatMap(({ versions }) => Object.values(versions))
-  return versions.map(({ items }) => Object.values(items))
-}
-
 async function mismatch(run: Run, tree: string, { path, size, sha256 }: Entry): Promise<Complaint | undefined> {
   const file = join(tree, path)
   const found = await lstat(file).catch(() => undefined)
@@ -85,9 +75,8 @@ async function mismatch(run: Run, tree: string, { path, size, sha256 }: Entry): 
 /** The fingerprints of a version: LXD and Incus refuse an image whose two files together have another one. */
 function fingerprints(version: Entry[]) {
   return version.flatMap(({ path, combined_squashfs_sha256, combined_rootxz_sha256 }) => {
-    const rootfs = (ftype: string) => version.find(one => one.ftype === ftype)
     const sums = Object.entries({ squashfs: combined_squashfs_sha256, 'root.tar.xz': combined_rootxz_sha256 })
     const named = sums.filter(([, expected]) => expected !== undefined)
-    return named.map(([ftype, expected]) => ({ path, rootfs: rootfs(ftype), ftype, expected }))
+    return named.map(([ftype, expected]) => ({ path, rootfs: version.find(one => one.ftype === ftype), ftype, expected }))
   })
 }

@@ -15,7 +15,7 @@ test('what is no JSON, or has the wrong shape, is a complaint that names the pla
   deepEqual(schema.parse('{"a":[1]}'), { a: [1] })
   match(refusal(schema, '{'), /^not JSON: /)
   match(refusal(schema, ''), /^not JSON: /)
-  match(refusal(schema, undefined), /expected string/)
+  equal(refusal(schema, undefined), 'no such file')
   match(refusal(schema, '{"a":[1,"x"]}'), /^a\.1: .*expected number/)
 })
 
