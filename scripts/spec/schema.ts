@@ -69,9 +69,6 @@ const optional = z
   })
   .partial()
 
-/** An instance without the supervisor has nobody to do what these keys ask for. */
-const SUPERVISED = ['restart', 'restart_unhealthy', 'log'] as const
-
 export const schema = z
   .strictObject({
     image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
@@ -79,8 +76,8 @@ export const schema = z
   })
   .superRefine((keys, context) => {
     const message = 'needs the supervisor: remove it, or disable_supervisor'
-    for (const key of SUPERVISED.filter(key => keys.disable_supervisor && keys[key] !== undefined))
-      context.addIssue({ code: 'custom', path: [key], message })
+    for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
+      if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
   })
 
 export type Keys = z.infer<typeof schema>

@@ -12,11 +12,11 @@ function command(daemon: Daemon, ...words: string[]): string {
 }
 
 /** An application that is PID 1 ends on its own stop signal alone, unless it is an init. */
-export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, summary }: Version, image = name) {
+export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, summary }: Version) {
   const number = (summary.stoppable ?? summary.supervised) ? undefined : signalNumber(summary.stopSignal)
   const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
   const config = halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []
-  return command(daemon, verb, `lxdocker:${image}`, instance(name), ...config)
+  return command(daemon, verb, `lxdocker:${name}`, instance(name), ...config)
 }
 
 /** What LXD and Incus accept as a name: letters, digits, hyphens between them. */

@@ -32,14 +32,12 @@ export function page(versions: readonly Version[]): string {
 function image(versions: Version[]): object {
   const rows = versions.toSorted((a, b) => Number(a.serial < b.serial) - Number(a.serial > b.serial))
   const isNewest = (row: Version) => row === rows.find(({ architecture }) => architecture === row.architecture)
-  const older = rows.filter(row => !isNewest(row)).slice(0, 1)
   const latest = rows[0] as Version
   const { name, source, summary } = latest
   const clients = (['LXD', 'Incus'] as const).map(daemon => ({
     daemon,
-    launch: [startCommand(daemon, 'launch', latest)],
+    launch: startCommand(daemon, 'launch', latest),
     devices: deviceCommands(daemon, latest),
-    older: older.map(version => startCommand(daemon, 'launch', version, digits(version, daemon))),
   }))
   const lists = {
     Version: [latest.serial],
@@ -51,7 +49,8 @@ function image(versions: Version[]): object {
     Volumes: shortened(summary.volumes),
   }
   const facts = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
-  return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row) }
+  const older = !rows.every(isNewest)
+  return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row), older }
 }
 
 function shortened(list: readonly string[]): string[] {

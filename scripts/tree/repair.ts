@@ -1,11 +1,11 @@
 // Takes what is broken out of a tree.
 
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { glob, read, remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
-import { FILE_PATH, UNLISTED, VERSIONS, versionPath } from './layout.ts'
+import { UNLISTED, VERSIONS, versionPath } from './layout.ts'
 import { writeCatalog } from './publish.ts'
 import type { Complaint } from './verify.ts'
 import type { Version } from './version.ts'
@@ -17,16 +17,15 @@ import { saveVersion, versions } from './versions.ts'
  * @throws Failure when no whole version would be left; then all stays as it is
  */
 export async function repair(run: Run, log: Log, tree: string, complaints: readonly Complaint[]): Promise<void> {
-  const named = complaints.filter(({ path }) => FILE_PATH.test(path)).map(({ path }) => dirname(path))
-  const broken = new Set([...(await glob(VERSIONS, tree)), ...named])
+  const broken = new Set(await glob(VERSIONS, tree))
+  const hurt = new Set(complaints.map(({ path }) => path))
   const listed: Version[] = []
   for (const version of await versions(tree, log)) {
     const path = versionPath(version)
-    const hurt = complaints.filter(complaint => complaint.path.startsWith(`${path}/`)).map(({ path }) => path)
-    if (hurt.some(file => !file.endsWith('.vcdiff'))) continue
+    const items = version.items.filter(({ file }) => !hurt.has(join(path, file)))
+    if (version.items.some(item => item.base === undefined && !items.includes(item))) continue
     broken.delete(path)
-    if ((await read(join(tree, path, UNLISTED))) !== undefined) continue
-    listed.push({ ...version, items: version.items.filter(({ file }) => !hurt.includes(join(path, file))) })
+    if ((await read(join(tree, path, UNLISTED))) === undefined) listed.push({ ...version, items })
   }
   if (listed.length === 0) {
     throw new Failure(tree, 'nothing in it is whole', { hint: 'npx zx build.ts --force builds all anew' })

@@ -124,7 +124,9 @@ test('the size is what LXD downloads: no deltas, one root file system', () => {
 
 test('an older version is launched by its fingerprint', () => {
   const old = version({ ports: ['80'] }, { serial: '20260101_0000', items: [METADATA, { ...ROOT, fingerprint: 'old' }] })
-  assert.deepEqual(blocks('LXD', old, version()), [['lxc launch lxdocker:web web'], ['lxc launch lxdocker:old web']])
+  assert.deepEqual(blocks('LXD', old, version()), [['lxc launch lxdocker:web web']])
+  assert.match(text(old, version()), /launched by its fingerprint/)
+  assert.doesNotMatch(text(version()), /launched by its fingerprint/)
   assert.match(text(old, version()), /20260102_0304.*20260101_0000/s)
 })
 
