@@ -7,8 +7,8 @@ import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
 import type { Log } from './scripts/cli/log.ts'
 import { EXIT, main } from './scripts/cli/main.ts'
 import { choice, count } from './scripts/cli/options.ts'
-import { buildContext, carryOut, plan, sweep, TEMPORARY } from './scripts/pipeline.ts'
-import { type Outcome, printOutcome, printSum } from './scripts/plan/outcome.ts'
+import { buildContext, carryOut, sweep, TEMPORARY } from './scripts/pipeline.ts'
+import { type Outcome, printSum } from './scripts/plan/outcome.ts'
 import { architecture, hostArchitecture } from './scripts/spec/architecture.ts'
 import { loadSpecs, type Spec } from './scripts/spec/load.ts'
 import { products } from './scripts/spec/product.ts'
@@ -73,7 +73,8 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const only = flags.arch?.split(',').map(text => parsed(architecture, text, '--arch', UsageFailure))
   if (flags.index && flags.check) throw new UsageFailure('command line', '--index and --check contradict each other')
   const specs = flags.index ? [] : await loadSpecs(flags.specs)
-  const unknown = names.filter(name => !specs.some(spec => spec.name === name))
+  const specOf = new Map(specs.map(spec => [spec.name, spec]))
+  const unknown = names.filter(name => !specOf.has(name))
   if (unknown.length > 0) throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`)
   if (process.getuid?.() !== 0)
     throw new UsageFailure('build.ts', 'only root can set the owners of files', { hint: 'sudo npx zx build.ts' })
@@ -86,10 +87,8 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const context = async (run: Run) => buildContext(run, log, options, await versions(out, log))
 
   if (flags.check) {
-    const plans = await plan(await context(runner({ log, interruption })), wanted)
-    const outcomes = plans.map(({ outcome }) => outcome)
-    for (const outcome of outcomes) printOutcome(log, outcome)
-    return report(log, outcomes, flags.json)
+    const planned = await carryOut(await context(runner({ log, interruption })), { products: wanted, jobs })
+    return report(log, planned, flags.json)
   }
 
   const release = await lock(runner({ log, interruption }), out, cache)
@@ -105,7 +104,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     log.info(`${listed.length} versions are listed`)
     return EXIT.ok
   }
-  const list = () => refresh(version => specs.some(spec => asksFor(spec, version)))
+  const list = () => refresh(version => asksFor(specOf.get(version.name), version))
   const outcomes = await carryOut(running, { products: wanted, jobs, list })
   await sweep(running)
   const listed = await list()
@@ -123,6 +122,6 @@ function report(log: Log, outcomes: readonly Outcome[], json: boolean): number {
 }
 
 /** A spec that names no architecture is content with all that were ever built. */
-function asksFor({ name, keys }: Spec, version: Version): boolean {
-  return name === version.name && (keys.architectures?.some(one => one === version.architecture) ?? true)
+function asksFor(spec: Spec | undefined, { architecture }: Version): boolean {
+  return spec !== undefined && (spec.keys.architectures?.includes(architecture) ?? true)
 }

@@ -15,7 +15,7 @@ import { PLATFORMS } from './spec/architecture.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
 import { glob, remove, UNFINISHED } from './system/files.ts'
-import { gate, pool, settled } from './system/pool.ts'
+import { gate, settled } from './system/pool.ts'
 import type { Run } from './system/run.ts'
 import { throttle } from './system/throttle.ts'
 import { sizeText } from './text/size.ts'
@@ -65,32 +65,27 @@ export function buildContext(run: Run, log: Log, options: BuildOptions, publishe
 }
 
 /** What is to be done about a product: `--check` prints its outcome, `carryOut` carries out its order. */
-export interface Plan {
+interface Plan {
   outcome: Outcome
   order?: { source: Source; recipe: Recipe; why: string } | undefined
 }
 
-/** Asks the registries what the images are now, decides. */
-export async function plan(context: BuildContext, products: readonly Product[]): Promise<Plan[]> {
-  return pool(products, CONCURRENT_QUESTIONS, product => planProduct(context, product))
-}
-
-/** `list` lists what lies in the tree: a slow image does not keep a finished one back. */
-export type CarryOut = { products: readonly Product[]; jobs: number; list: () => Promise<unknown> }
+/** `list` lists what lies in the tree: a slow image does not keep a finished one back. Without it nothing is built. */
+export type CarryOut = { products: readonly Product[]; jobs: number; list?: () => Promise<unknown> }
 
 /** Plans products, carries each plan out as soon as it is made; says what became of each. */
 export async function carryOut(context: BuildContext, { products, jobs, list }: CarryOut): Promise<Outcome[]> {
-  const listing = throttle(list, LIST_PAUSE_SECONDS)
+  const listing = list && throttle(list, LIST_PAUSE_SECONDS)
   const [ask, work] = [gate(CONCURRENT_QUESTIONS), gate(jobs)]
   const outcomes = products.map(async product => {
     const plan = await ask(() => planProduct(context, product))
     const { order } = plan
-    const { outcome } = order ? await work(() => carryOutOrder(context, product, order)) : plan
+    const { outcome } = order && listing ? await work(() => carryOutOrder(context, product, order)) : plan
     printOutcome(context.log, outcome)
-    if (outcome.action === 'built') listing.soon()
+    if (outcome.action === 'built') listing?.soon()
     return outcome
   })
-  return settled(outcomes).finally(() => listing.stop())
+  return settled(outcomes).finally(() => listing?.stop())
 }
 
 function planProduct(context: BuildContext, product: Product): Promise<Plan> {
