@@ -5,10 +5,14 @@ import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
 import { sizeText } from '../text/size.ts'
 import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
+import { BUILD, versionPath } from './layout.ts'
 import { type Daemon, groups, rootfsItem, type Version } from './version.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
 const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })
+
+/** A page of more images says less of each: a browser takes its time with tens of megabytes. */
+const MAX_DETAILED = 500
 
 /** For the Content-Security-Policy, which lets nothing in but the template's own style, script. */
 const hashes = [...template.matchAll(/<(style|script)>(.*?)<\/\1>/gs)].map(([, tag, text = '']) => [
@@ -23,13 +27,13 @@ const hashes = [...template.matchAll(/<(style|script)>(.*?)<\/\1>/gs)].map(([, t
  */
 export function page(versions: readonly Version[]): string {
   const named = groups(versions, ({ name }) => name)
-  const images = [...named.keys()].sort().map(name => image(named.get(name) ?? []))
+  const images = [...named.keys()].sort().map(name => image(named.get(name) ?? [], named.size <= MAX_DETAILED))
   const count = `${images.length} image${images.length === 1 ? '' : 's'}`
   return html({ hashes: Object.fromEntries(hashes), count, images })
 }
 
 /** @param versions of one name, for all architectures */
-function image(versions: Version[]): object {
+function image(versions: Version[], detailed: boolean): object {
   const rows = versions.toSorted((a, b) => Number(a.serial < b.serial) - Number(a.serial > b.serial))
   const isNewest = (row: Version) => row === rows.find(({ architecture }) => architecture === row.architecture)
   const latest = rows[0] as Version
@@ -37,7 +41,7 @@ function image(versions: Version[]): object {
   const clients = (['LXD', 'Incus'] as const).map(daemon => ({
     daemon,
     launch: startCommand(daemon, 'launch', latest),
-    devices: deviceCommands(daemon, latest),
+    devices: detailed ? deviceCommands(daemon, latest) : [],
   }))
   const lists = {
     Version: [latest.serial],
@@ -49,8 +53,8 @@ function image(versions: Version[]): object {
     Volumes: shortened(summary.volumes),
   }
   const facts = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
-  const older = !rows.every(isNewest)
-  return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row), older }
+  const [older, more] = [!rows.every(isNewest), detailed ? '' : `${versionPath(latest)}/${BUILD}`]
+  return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row), older, more }
 }
 
 function shortened(list: readonly string[]): string[] {

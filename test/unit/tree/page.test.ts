@@ -205,3 +205,14 @@ test('of many ports and volumes twenty are shown', () => {
   assert.ok(html.length < 100_000)
   assert.equal(html.match(/and 29980 more/g)?.length, 2)
 })
+
+test('of many images the page says less each, with a link to all', () => {
+  const many = (count: number) =>
+    page(Array.from({ length: count }, (_, nth) => version({ ports: ['80'] }, { name: `web${nth}` })))
+  const [few, thin] = [many(500), many(501)]
+  assert.equal(few.match(/<details>/g)?.length, 1000)
+  assert.doesNotMatch(few, /build\.json/)
+  assert.doesNotMatch(thin, /<details>|config device/)
+  assert.match(thin, /href="images\/web0\/amd64\/20260102_0304\/build\.json"/)
+  assert.ok(thin.length < few.length / 2)
+})
