@@ -84,7 +84,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const [out, cache] = [resolve(flags.out), resolve(flags.cache)]
   const { delta, force } = flags
   const options = { home, udhcpcScript: flags['udhcpc-script'], out, cache, keep, maxSize, delta, force }
-  const context = async (run: Run) => buildContext(run, log, options, await versions(out, log))
+  const context = async (run: Run) => buildContext(run, log, options, flags.index ? [] : await versions(out, log))
 
   if (flags.check) {
     const planned = await carryOut(await context(runner({ log, interruption })), { products: wanted, jobs })

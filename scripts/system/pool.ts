@@ -3,16 +3,18 @@
 /** @returns a function that carries out jobs, at most `jobs` at once, in the order in which it is asked to */
 export function gate(jobs: number): <T>(job: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = []
-  let free = jobs
+  // Of those that wait. Not an array's shift, which moves all the others.
+  let [free, first] = [jobs, 0]
   return async job => {
     if (free > 0) free--
     else await new Promise<void>(enter => waiting.push(enter))
     try {
       return await job()
     } finally {
-      const enter = waiting.shift()
-      if (enter) enter()
+      const enter = waiting[first]
+      if (enter) first++
       else free++
+      enter?.()
     }
   }
 }
