@@ -6,7 +6,8 @@ tools="$tools
 	git:git update-ca-certificates:ca-certificates lxd:lxd lxc:lxd-client dnsmasq:dnsmasq-base dockerd:docker.io docker-registry:docker-registry
 	shellcheck:shellcheck gcc:gcc setfattr:attr curl:curl unshare:util-linux nsenter:util-linux mmdebstrap:mmdebstrap ip:iproute2
 	setcap:libcap2-bin busybox:busybox-static qemu-aarch64-static:qemu-user-static htpasswd:apache2-utils nginx:nginx-light
-	caddy:caddy wrk:wrk chromium:chromium"
+	caddy:caddy wrk:wrk chromium:chromium rclone:rclone memcached:memcached swift-proxy-server:swift-proxy
+	swift-account-server:swift-account swift-container-server:swift-container swift-object-server:swift-object"
 
 is_static() { ! LC_ALL=C ldd "$1" 2>/dev/null | grep -q '=>'; }
 

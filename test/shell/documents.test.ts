@@ -13,18 +13,18 @@ import { PROJECT } from '../world/lxdocker.ts'
 
 /** What becomes of the examples in a language. */
 const CLAIMS: Record<string, string> = {
-  sh: 'parsed here, run by test/e2e/docs.test.ts',
+  sh: 'parsed here, run by test/e2e/docs.test.ts or test/e2e/scale.test.ts',
   yaml: 'specs are loaded here; the steps of the workflow are run by test/e2e/tree.test.ts',
   crontab: 'parsed here',
   ini: 'units of systemd, verified here',
   text: 'a synopsis, held against --help here; or a diagram',
   ts: 'a piece of the file that it names',
-  nginx: 'run by test/e2e/alternatives.test.ts',
+  nginx: 'run by test/e2e/alternatives.test.ts or test/e2e/scale.test.ts',
   caddyfile: 'run by test/e2e/alternatives.test.ts',
 }
 
 /** Blocks of text that show no command, by their first word: nothing in them can be run. */
-const DIAGRAMS = ['specs/*.yaml', 'text']
+const DIAGRAMS = ['specs/*.yaml', 'text', '[s3]']
 
 const of = (language: string) => EXAMPLES.filter(example => example.language === language)
 const place = ({ file, line }: Example) => `${file}:${line}`
