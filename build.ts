@@ -1,6 +1,6 @@
 // npx zx build.ts: turns the specs into a published tree of LXD images.
 
-import { availableParallelism } from 'node:os'
+import { availableParallelism, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
@@ -77,7 +77,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const unknown = names.filter(name => !specOf.has(name))
   if (unknown.length > 0) throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`)
   if (process.getuid?.() !== 0)
-    throw new UsageFailure('build.ts', 'only root can set the owners of files', { hint: 'sudo npx zx build.ts' })
+    throw new UsageFailure('build.ts', 'only root can set the owners of files', { hint: withoutRoot(userInfo().username) })
 
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const wanted = products(chosen, { architecture: hostArchitecture(), format, only })
@@ -94,8 +94,9 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const release = await lock(runner({ log, interruption }), out, cache)
   const temporary = join(cache, TEMPORARY)
   const run = await sandboxedRunner({ log, interruption, writable: [out, cache], temporary })
+  // What a killed run has left may take the memory that this one needs.
+  await sweep({ run, out, cache })
   const running = await context(run)
-  await sweep(running)
   await makeDirectory(temporary)
   const refresh = (wanted: (version: Version) => boolean) => refreshCatalog(run, log, { tree: out, wanted, keep })
   if (flags.index) {
@@ -114,6 +115,11 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   await release()
   return report(log, outcomes, flags.json)
 })
+
+const withoutRoot = (user: string) => `sudo npx zx build.ts; or, with ids of your own, which these lines give you once:
+  sudo usermod --add-subuids 100000-165535 ${user}
+  sudo usermod --add-subgids 100000-165535 ${user}
+  unshare --map-root-user --map-auto --mount npx zx build.ts`
 
 function report(log: Log, outcomes: readonly Outcome[], json: boolean): number {
   if (json) for (const outcome of outcomes) console.log(JSON.stringify(outcome))

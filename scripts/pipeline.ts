@@ -19,6 +19,7 @@ import { gate, settled } from './system/pool.ts'
 import type { Run } from './system/run.ts'
 import { throttle } from './system/throttle.ts'
 import { sizeText } from './text/size.ts'
+import { packageVersions } from './tools/dpkg-query.ts'
 import { umount } from './tools/mount.ts'
 import { nextSerial, versionPath, WORK } from './tree/layout.ts'
 import { publish } from './tree/publish.ts'
@@ -144,6 +145,7 @@ function carryOutOrder(context: BuildContext, product: Product, { source, recipe
       source: { image: spec.keys.image.text, digest: source.digest },
       summary,
       recipe,
+      tools: await packageVersions(run),
       items,
     }
     step('publishing')
@@ -153,7 +155,7 @@ function carryOutOrder(context: BuildContext, product: Product, { source, recipe
 }
 
 /** Removes what this run or an earlier one has left half done. */
-export async function sweep({ run, out, cache }: BuildContext): Promise<void> {
+export async function sweep({ run, out, cache }: Pick<BuildContext, 'run' | 'out' | 'cache'>): Promise<void> {
   await umount(run, join(out, WORK))
   await remove(run, out, WORK)
   for (const file of await glob(UNFINISHED, out)) await remove(run, out, file)

@@ -1,8 +1,10 @@
 // Lays lxdocker's own files into an unpacked image.
 
-import { chmod, chown } from 'node:fs/promises'
+import { chmod, chown, lstat } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Payload } from '../plan/payload.ts'
 import type { RuntimeConfig } from '../plan/runtime.ts'
+import { remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import { init } from './init.ts'
 import { follow, type Rootfs, rootfs } from './rootfs.ts'
@@ -29,6 +31,8 @@ const UDHCPC_SCRIPT = '/lxd-udhcpc-default.script.real'
 export async function overlay(run: Run, root: string, { runtime, supervised, payload, time }: Overlay): Promise<void> {
   const { busybox, templates, udhcpcScript } = payload
   const image = rootfs(run, root, time)
+  // Every instance has its own. A user namespace has only empty files in the place of device nodes.
+  if ((await lstat(join(root, 'dev')).catch(() => undefined))?.isDirectory()) await remove(run, root, 'dev')
   for (const path of ['/dev', '/proc', '/sys', '/etc', runtime.workdir, ...runtime.volumes]) await image.makeDirectory(path)
   await image.place({ path: '/busybox-lxd', content: busybox, mode: 0o755 })
   const script = init(templates['init.sh.hbs'], runtime, supervised)

@@ -1,10 +1,11 @@
 // Gives a build a place to unpack an image: in memory where it surely fits, else on the disk of the tree.
 
-import { readFile, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { makeDirectory, remove } from '../system/files.ts'
+import { freeMemory } from '../system/memory.ts'
 import { type Run, ToolFailure } from '../system/run.ts'
 import { sizeText } from '../text/size.ts'
 import { diskUsage } from '../tools/du.ts'
@@ -135,9 +136,4 @@ function isUnfit(error: unknown): boolean {
   if (error instanceof ToolFailure && error.place === 'mount') return true
   const text = error instanceof ToolFailure ? error.stderr : String(Object(error).code)
   return /no space left|ENOTSUP|ENOSPC|EROFS|EACCES/i.test(text)
-}
-
-async function freeMemory(): Promise<number> {
-  const available = /^MemAvailable: *(\d+) kB$/m.exec(await readFile('/proc/meminfo', 'utf8'))?.[1]
-  return Number(available ?? 0) * 1024
 }

@@ -36,8 +36,8 @@ export async function create(run: Run, archive: Archive, ...sinks: Sink[]): Prom
     '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
     '--xattrs',
     '--xattrs-include=security.capability',
+    '--xattrs-include=system.posix_acl_*',
     '--xattrs-include=user.*',
-    '--acls',
     `--directory=${directory}`,
     '--', ...names,
   ], fifo, ...sinks)

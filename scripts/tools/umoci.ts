@@ -3,12 +3,16 @@
 import { basename, dirname } from 'node:path'
 import { remove } from '../system/files.ts'
 import { type Run, ToolFailure } from '../system/run.ts'
+import { printable } from '../text/printable.ts'
 
 /** Attributes that a file system has to keep; it knows nothing of others, e.g. com.apple.*, which are left out. */
 const LOST = /ENOTSUP on setxattr \\?"(user\.|security\.|trusted\.|system\.posix_acl_)/
 
 /** trusted.*, security.ima and their like: the archive of the image will not have them, but umoci insists on them. */
 const FORBIDDEN = /restore xattr metadata: .*: operation not permitted/
+
+/** What a user namespace cannot hold, whose root is not the machine's. In /dev nothing of the image stays. */
+const UNMAPPED = /rootless\{(?!\/?dev\/).*creating empty file in place of device.*|.*(lchown|restore xattr).*: invalid argument/
 
 /**
  * Unpacks an image's layers, in order, with owners and extended attributes, into a directory that it makes. As in containerd,
@@ -17,8 +21,9 @@ const FORBIDDEN = /restore xattr metadata: .*: operation not permitted/
  * @throws ToolFailure also where the file system keeps no such attributes, which umoci only warns of
  */
 export async function rawUnpack(run: Run, layout: string, tag: string, rootfs: string): Promise<void> {
+  const refuse = new RegExp(`${LOST.source}|${UNMAPPED.source}`)
   const unpack = (attributes: boolean) =>
-    run(['umoci', 'raw', 'unpack', '--image', `${layout}:${tag}`, rootfs], { refuse: LOST, attributes })
+    run(['umoci', 'raw', 'unpack', '--image', `${layout}:${tag}`, rootfs], { refuse, attributes })
   try {
     await unpack(false).catch(async error => {
       if (!(error instanceof ToolFailure && FORBIDDEN.test(error.stderr))) throw error
@@ -26,7 +31,11 @@ export async function rawUnpack(run: Run, layout: string, tag: string, rootfs: s
       await unpack(true)
     })
   } catch (error) {
-    if (!(error instanceof ToolFailure && /^panic: /m.test(error.stderr))) throw error
+    if (!(error instanceof ToolFailure)) throw error
+    const [unmapped] = UNMAPPED.exec(error.stderr) ?? []
+    if (unmapped)
+      throw error.reworded(`a user namespace cannot hold it: ${printable(unmapped)}`, 'build it as root of the machine')
+    if (!/^panic: /m.test(error.stderr)) throw error
     throw error.reworded('it cannot read the image, whose config may name too few layers (rootfs.diff_ids)')
   }
 }

@@ -62,6 +62,8 @@ const version = z.object({
   summary: imageSummary,
   /** Inputs by name, each a short text or a digest; equal recipes make equal bytes. */
   recipe: z.record(z.string(), z.string()),
+  /** Versions of the tools' packages: another one may write the same files in other bytes. */
+  tools: z.record(z.string(), z.string()).optional(),
   items: z.array(item).min(1),
 })
 
