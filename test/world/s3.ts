@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { type Daemon, daemon } from './daemon.ts'
 import { freePort } from './registry.ts'
 import { run } from './run.ts'
@@ -13,16 +14,16 @@ export interface S3 {
   url: string
   /** What rclone finds it by, as the remote `s3`. */
   env: Record<string, string | undefined>
-  /** Where everybody may read a bucket that is public. */
-  bucketUrl(bucket: string): string
+  /** Where everybody may read the bucket. */
+  bucketUrl: string
   stop(): Promise<void>
 }
 
 const KINDS = ['account', 'container', 'object'] as const
 const [USER, KEY] = ['test:tester', 'testing']
 
-/** One replica, one device, one process of each kind. */
-export async function s3(): Promise<S3> {
+/** A bucket that everybody may read. One replica, one device, one process of each kind. */
+export async function s3(bucket: string): Promise<S3> {
   const dir = mkdtempSync(join(tmpdir(), 's3-'))
   mkdirSync(join(dir, 'devices/one'), { recursive: true })
   const servers: Daemon[] = []
@@ -63,19 +64,22 @@ export async function s3(): Promise<S3> {
     `${pipeline}${sections.join('')}[app:proxy-server]\nuse = egg:swift#proxy\naccount_autocreate = true\n`,
   )
   const url = `http://127.0.0.1:${port}`
+  const env = {
+    RCLONE_CONFIG: join(dir, 'rclone.conf'),
+    // Of the machine; rclone 1.60 ends with an error where it is set.
+    AWS_CA_BUNDLE: undefined,
+    RCLONE_CONFIG_S3_TYPE: 's3',
+    RCLONE_CONFIG_S3_PROVIDER: 'Other',
+    RCLONE_CONFIG_S3_ENDPOINT: url,
+    RCLONE_CONFIG_S3_ACCESS_KEY_ID: USER,
+    RCLONE_CONFIG_S3_SECRET_ACCESS_KEY: KEY,
+  }
+  await execa('rclone', ['mkdir', '--s3-acl', 'public-read', '--s3-bucket-acl', 'public-read', `s3:${bucket}`], { env })
   return {
     url,
-    env: {
-      RCLONE_CONFIG: join(dir, 'rclone.conf'),
-      // Of the machine; rclone 1.60 ends with an error where it is set.
-      AWS_CA_BUNDLE: undefined,
-      RCLONE_CONFIG_S3_TYPE: 's3',
-      RCLONE_CONFIG_S3_PROVIDER: 'Other',
-      RCLONE_CONFIG_S3_ENDPOINT: url,
-      RCLONE_CONFIG_S3_ACCESS_KEY_ID: USER,
-      RCLONE_CONFIG_S3_SECRET_ACCESS_KEY: KEY,
-    },
-    bucketUrl: bucket => `${url}/v1/AUTH_test/${bucket}`,
+    // Otherwise each upload would make the bucket anew, for nobody else to read.
+    env: { ...env, RCLONE_CONFIG_S3_NO_CHECK_BUCKET: 'true' },
+    bucketUrl: `${url}/v1/AUTH_test/${bucket}`,
     async stop() {
       for (const server of servers.reverse()) await server.stop()
     },
