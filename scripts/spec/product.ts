@@ -4,13 +4,7 @@ import type { Architecture } from './architecture.ts'
 import type { Spec } from './load.ts'
 import type { Format } from './schema.ts'
 
-export interface Product {
-  /** Of its spec. */
-  name: string
-  spec: Spec
-  architecture: Architecture
-  format: Format
-}
+export type Product = ReturnType<typeof products>[number]
 
 /** How people and the tree call a product: `nginx/amd64`. */
 export function title({ name, architecture }: Pick<Product, 'name' | 'architecture'>): string {
@@ -25,7 +19,7 @@ export interface Defaults {
   only?: readonly Architecture[] | undefined
 }
 
-export function products(specs: readonly Spec[], { architecture, format, only }: Defaults): Product[] {
+export function products(specs: readonly Spec[], { architecture, format, only }: Defaults) {
   return specs.flatMap(spec =>
     (spec.keys.architectures ?? only ?? [architecture])
       .filter(architecture => !only || only.includes(architecture))

@@ -5,10 +5,8 @@ import { type Digest, digest } from '../text/digest.ts'
 
 type Transport = (typeof PATHS)[number] | 'containers-storage' | 'docker-daemon'
 
-export type Reference = { /** As it was written. */ text: string } & (
-  | { transport: 'docker'; repository: string; tag?: string; digest?: Digest }
-  | { transport: Transport; path: string }
-)
+/** Its `text` is as it was written. A pinned one has no tag. */
+export type Reference = z.infer<typeof reference>
 
 const PATHS = ['oci', 'oci-archive', 'docker-archive', 'dir'] as const
 const TRANSPORT = /^(oci|oci-archive|docker-archive|dir|containers-storage|docker-daemon):(?!\d+\/)(.+)$/
@@ -20,7 +18,7 @@ const HOST = /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?$/
  * Parses what Docker takes (`nginx`, `library/nginx:latest`, `ghcr.io/a/b:tag`, `host:5000/a@sha256:…`) or an
  * explicit skopeo transport (`oci:…`, `oci-archive:…`, `docker-archive:…`, `dir:…`, `containers-storage:…`).
  */
-export const reference = z.string().transform((text, context): Reference => {
+export const reference = z.string().transform((text, context) => {
   const refuse = (message: string) => {
     context.addIssue({ code: 'custom', message })
     return z.NEVER
@@ -41,8 +39,7 @@ export const reference = z.string().transform((text, context): Reference => {
   if (!REPOSITORY.test(path))
     return refuse(`"${path}" is not a repository name (lower-case letters, digits and . _ - / between them)`)
   const repository = `${host}/${host === 'docker.io' && !path.includes('/') ? 'library/' : ''}${path}`
-  if (pinned.data !== undefined) return { text, transport: 'docker', repository, digest: pinned.data }
-  return { text, transport: 'docker', repository, tag: tag ?? 'latest' }
+  return { text, transport: 'docker' as const, repository, digest: pinned.data, tag: pinned.data ? undefined : (tag ?? 'latest') }
 })
 
 /** The same reference with a relative path made absolute by `absolute`. */

@@ -2,13 +2,7 @@
 
 import { type Alias, isMap, LineCounter, parseDocument, type Scalar, stringify, visit } from 'yaml'
 
-export interface Yaml {
-  value: unknown
-  /** Errors, each with its `line:column`. */
-  errors: { at: string; message: string }[]
-  /** Where the value at a path stands, or its key, as `line:column`; the nearest enclosing value when there is none. */
-  at(path: readonly PropertyKey[], what?: 'key' | 'value'): string
-}
+export type Yaml = ReturnType<typeof parseYaml>
 
 /** Control characters of C0 but for tab and line ends: the yaml package takes them, no text should hold them. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are the ones to find
@@ -18,7 +12,7 @@ const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/
 const MAX_ERRORS = 5
 
 /** @param bytes of the file; those that are not UTF-8 are an error like any other */
-export function parseYaml(bytes: Uint8Array): Yaml {
+export function parseYaml(bytes: Uint8Array) {
   const lines = new LineCounter()
   const text = new TextDecoder().decode(bytes)
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
@@ -27,7 +21,8 @@ export function parseYaml(bytes: Uint8Array): Yaml {
     return `${line}:${col}`
   }
   const node = (path: readonly PropertyKey[]) => document.getIn(path, true) as { range?: [number, number, number] } | undefined
-  const errors: Yaml['errors'] = []
+  /** Each with its `line:column`. */
+  const errors: { at: string; message: string }[] = []
   const complain = (message: string, offset = 0) => errors.push({ at: position(offset), message })
   for (const { message, pos } of [...document.errors, ...document.warnings]) complain(message, pos[0])
   if (!Buffer.from(text).equals(bytes.subarray(bytes.length - Buffer.byteLength(text))))
@@ -52,7 +47,8 @@ export function parseYaml(bytes: Uint8Array): Yaml {
   return {
     value,
     errors: errors.slice(0, MAX_ERRORS),
-    at(path, what = 'value') {
+    /** Where the value at a path stands, or its key, as `line:column`; the nearest enclosing value when there is none. */
+    at(path: readonly PropertyKey[], what: 'key' | 'value' = 'value'): string {
       const parent = path.length > 0 ? node(path.slice(0, -1)) : undefined
       const pair = isMap(parent) ? parent.items.find(({ key }) => String(key) === String(path.at(-1))) : undefined
       const found = what === 'key' ? (pair?.key as typeof parent) : node(path)

@@ -157,6 +157,18 @@ describe('a tree in object storage', needed, () => {
     for (const serial of gone) ok(!existsSync(join(house.dir, 'public', directory(), serial)))
   }
 
+  test('rclone is told what the page tells it', () => {
+    const keys = [...only('docs/scale.md', 'conf').matchAll(/^(\w+) = /gm)].map(
+      ([, key = '']) => `RCLONE_CONFIG_S3_${key.toUpperCase()}`,
+    )
+    deepEqual(
+      keys.sort(),
+      Object.keys(storage.env)
+        .filter(key => key.startsWith('RCLONE_CONFIG_S3_'))
+        .sort(),
+    )
+  })
+
   test('an upload that fails at any step is nothing that a client sees half of', async () => {
     // The first one has nothing to delete: lsf, copy, copyto thrice.
     for (let fail = 2; fail <= 5; fail++) {

@@ -20,11 +20,12 @@ const CLAIMS: Record<string, string> = {
   text: 'a synopsis, held against --help here; or a diagram',
   ts: 'a piece of the file that it names',
   nginx: 'run by test/e2e/alternatives.test.ts or test/e2e/scale.test.ts',
+  conf: 'its keys are those that test/e2e/scale.test.ts gives to rclone',
   caddyfile: 'run by test/e2e/alternatives.test.ts',
 }
 
 /** Blocks of text that show no command, by their first word: nothing in them can be run. */
-const DIAGRAMS = ['specs/*.yaml', 'text', '[s3]']
+const DIAGRAMS = ['specs/*.yaml', 'text']
 
 const of = (language: string) => EXAMPLES.filter(example => example.language === language)
 const place = ({ file, line }: Example) => `${file}:${line}`
