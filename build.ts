@@ -116,10 +116,12 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   return report(log, outcomes, flags.json)
 })
 
-const withoutRoot = (user: string) => `sudo npx zx build.ts; or, with ids of your own, which these lines give you once:
+function withoutRoot(user: string): string {
+  return `sudo npx zx build.ts; or, with ids of your own, which these lines give you once:
   sudo usermod --add-subuids 100000-165535 ${user}
   sudo usermod --add-subgids 100000-165535 ${user}
   unshare --map-root-user --map-auto --mount npx zx build.ts`
+}
 
 function report(log: Log, outcomes: readonly Outcome[], json: boolean): number {
   if (json) for (const outcome of outcomes) console.log(JSON.stringify(outcome))

@@ -60,7 +60,7 @@ test('tar keeps numeric owners, kinds, hard links, capabilities, attributes, tim
     'mkfifo --mode=600 -- DIR/fifo',
     'tar --create --file=- --sort=name --numeric-owner --format=posix ' +
       '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime ' +
-      "--xattrs --xattrs-include=security.capability '--xattrs-include=user.*' --acls --directory=DIR -- root",
+      "--xattrs --xattrs-include=security.capability '--xattrs-include=system.posix_acl_*' '--xattrs-include=user.*' --directory=DIR -- root",
   ])
   deepEqual(await readdir(dir), ['root'])
 })
