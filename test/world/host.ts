@@ -69,11 +69,13 @@ function instance(path: string): { name: string; project: string } {
 }
 
 /** What a daemon answers on its socket: many times cheaper than a client's process, for whoever asks again and again. */
-async function asked(dir: string, path: string): Promise<string> {
-  const question = request({ socketPath: join(dir, 'unix.socket'), path }).end()
+async function asked(dir: string, path: string, order?: unknown): Promise<string> {
+  const method = order === undefined ? 'GET' : 'POST'
+  const headers = { 'Content-Type': 'application/json' }
+  const question = request({ socketPath: join(dir, 'unix.socket'), path, method, headers }).end(order && JSON.stringify(order))
   const [answer] = (await once(question, 'response')) as [IncomingMessage]
   const text = Buffer.concat(await answer.toArray()).toString()
-  if (answer.statusCode !== 200) throw new Error(`${path}: ${text}`)
+  if (Number(answer.statusCode) >= 300) throw new Error(`${path}: ${text}`)
   return text
 }
 
@@ -92,6 +94,21 @@ export function host(argv: Argv, env: Record<string, string>, end: () => Promise
     const found = (await all()).find(one => one.name === name)
     if (!found) throw new Error(`${name}: no such instance`)
     return `/1.0/instances/${name}${what}?project=${found.project}`
+  }
+  // Not by the client, which now and then waits for ever for the end of a command that has ended.
+  const exec = async (name: string, ...command: string[]): Promise<string> => {
+    const path = await about(name, '/exec')
+    const order = { command, 'wait-for-websocket': false, 'record-output': true, interactive: false }
+    const { operation } = JSON.parse(await asked(dir, path, order))
+    const { metadata, err } = await ask(`${operation}/wait`)
+    const output = async (descriptor: string) => {
+      const file = metadata?.output?.[descriptor]
+      return file ? (await asked(dir, `${file}${path.replace(/^[^?]*/, '')}`)).replace(/\n$/, '') : ''
+    }
+    const [stdout, stderr] = [await output('1'), await output('2')]
+    const exitCode = metadata?.return ?? -1
+    if (exitCode === 0) return stdout
+    throw Object.assign(new Error(`${command.join(' ')}: ${exitCode} ${err}\n${stderr}\n${stdout}`), { exitCode, stdout, stderr })
   }
   let launched = 0
   /** Of each instance, what its console has shown. */
@@ -138,7 +155,7 @@ export function host(argv: Argv, env: Record<string, string>, end: () => Promise
       }
       return real
     },
-    exec: (name, ...argv) => lxc('exec', name, '--force-noninteractive', '--', ...argv),
+    exec,
     pull: (name, path) => lxc('file', 'pull', `${name}${path}`, '-'),
     read: (name, path) => readFileSync(join(dir, 'storage-pools/default/containers', name, 'rootfs', path), 'utf8'),
     status: async name => (await ask(await about(name))).status,
