@@ -1,7 +1,17 @@
 // A damaged tree costs what is damaged: runs go on, verify names it, --repair deletes nothing outside, the next build heals.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -282,6 +292,8 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
 
       const two = house(hub, template)
       await damage(two)
+      // Where the damage has taken it away it is built anew, as another version once the minute is over.
+      const kept = existsSync(join(tree(two), 'images/good')) ? String(good[0]) : 'good'
       const { complaints } = await verify(run, tree(two), () => {})
       await repair(run, silentLog(), tree(two), complaints).catch(error => explained({ ...next, stderr: String(error) }))
       unharmed(two)
@@ -293,7 +305,10 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
       }
       equal(last.exitCode, 0, last.stderr)
       const listed = await two.listed()
-      ok(listed.includes(good[0] as string), listed.join())
+      ok(
+        listed.some(line => line.startsWith(kept)),
+        listed.join(),
+      )
       ok(
         listed.some(line => line.startsWith('broken')),
         listed.join(),
