@@ -52,6 +52,7 @@ export type BuildContext = ReturnType<typeof buildContext>
 
 export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]) {
   const found = groups(published, productKey)
+  let packages: ReturnType<typeof packageVersions> | undefined
   return {
     ...options,
     run,
@@ -62,6 +63,8 @@ export function buildContext(run: Run, log: Log, options: BuildOptions, publishe
     images: imageCache(run, options.cache),
     payloads: payloads(options.home, options.udhcpcScript),
     workspaces: workspaces(run, log),
+    /** Asked once, by the first build. */
+    packages: () => (packages ??= packageVersions(run)),
   }
 }
 
@@ -145,7 +148,7 @@ function carryOutOrder(context: BuildContext, product: Product, { source, recipe
       source: { image: spec.keys.image.text, digest: source.digest },
       summary,
       recipe,
-      tools: await packageVersions(run),
+      tools: await context.packages(),
       items,
     }
     step('publishing')

@@ -46,10 +46,12 @@ export async function loadSpecs(directory: string): Promise<Spec[]> {
 
 /** The keys of one file, or what is wrong with it. Silently no spec would mean that its image leaves the catalog. */
 async function loadKeys(file: string): Promise<{ keys?: Keys; wrong: string[] }> {
-  const found = await stat(file).catch((error: Error) => error)
-  if (found instanceof Error) return { wrong: [`1:1: cannot be read: ${found.message}`] }
-  if (!found.isFile()) return { wrong: ['1:1: is not a regular file'] }
-  const yaml = parseYaml(await readFile(file))
+  const read = async () => ((await stat(file)).isFile() ? readFile(file) : 'is not a regular file')
+  const text = await read().catch(({ code, message }: NodeJS.ErrnoException) =>
+    code === 'ENOENT' ? 'is a link to nothing' : `cannot be read: ${message}`,
+  )
+  if (typeof text === 'string') return { wrong: [`1:1: ${text}`] }
+  const yaml = parseYaml(text)
   if (yaml.errors.length > 0) return { wrong: yaml.errors.map(({ at, message }) => `${at}: ${message}`) }
   const { data, error } = schema.safeParse(yaml.value ?? {})
   if (error) return { wrong: error.issues.flatMap(issue => complaint(issue, yaml)) }

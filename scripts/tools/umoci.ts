@@ -34,7 +34,10 @@ export async function rawUnpack(run: Run, layout: string, tag: string, rootfs: s
     if (!(error instanceof ToolFailure)) throw error
     const [unmapped] = UNMAPPED.exec(error.stderr) ?? []
     if (unmapped)
-      throw error.reworded(`a user namespace cannot hold it: ${printable(unmapped)}`, 'build it as root of the machine')
+      throw error.reworded(
+        `it cannot be unpacked here: ${printable(unmapped)}`,
+        'a user namespace has no device nodes, and no ids beyond its own: build it as root of the machine',
+      )
     if (!/^panic: /m.test(error.stderr)) throw error
     throw error.reworded('it cannot read the image, whose config may name too few layers (rootfs.diff_ids)')
   }

@@ -80,11 +80,11 @@ const KINDS: Record<string, Entries[]> = {
 const FOR_ROOT: Record<string, [Entries, RegExp]> = {
   'a device': [
     { 'srv/null': { char: [1, 3] } },
-    /a user namespace cannot hold it: .*srv\/null.*device 1:3\n {2}hint: build it as root/,
+    /it cannot be unpacked here: .*srv\/null.*device 1:3\n {2}hint: a user namespace .*: build it as root/,
   ],
   'an owner': [
     { 'srv/a': { content: 'x', uid: 70_000 } },
-    /a user namespace cannot hold it: .*srv\/a.*invalid argument\n {2}hint: build/,
+    /it cannot be unpacked here: .*srv\/a.*invalid argument\n {2}hint: a user namespace .*: build it as root/,
   ],
 }
 
