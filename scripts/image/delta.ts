@@ -3,7 +3,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Run } from '../system/run.ts'
-import { sha256sumFiles } from '../tools/sha256sum.ts'
 import { xdelta3 } from '../tools/xdelta3.ts'
 import type { Item, Version } from '../tree/version.ts'
 import { item } from './pack.ts'
@@ -27,7 +26,7 @@ export async function deltas(run: Run, directory: string, items: Item[], bases: 
     if (!whole || !old || old.sha256 === whole.sha256) continue
     const file = join(directory, `${base.serial}.vcdiff`)
     await xdelta3(run, join(base.directory, old.file), join(directory, whole.file), file)
-    const delta = { ...(await item('squashfs.vcdiff', file, await sha256sumFiles(run, file))), base: base.serial }
+    const delta = { ...(await item('squashfs.vcdiff', file)), base: base.serial }
     if (delta.size < whole.size * MAX_SHARE) found.push(delta)
     else await rm(file)
   }

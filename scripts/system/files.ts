@@ -1,6 +1,6 @@
 // Writes files whole or not at all.
 
-import { constants } from 'node:fs'
+import { constants, createReadStream } from 'node:fs'
 import { lstat, mkdir, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import fastGlob from 'fast-glob'
@@ -30,6 +30,14 @@ export async function read(path: string): Promise<string | undefined> {
     if (code === 'ENOENT') return undefined
     throw new Failure(path, `cannot be read: ${message}`, { cause: error })
   }
+}
+
+/** A piece of a file as it is read, in bytes. */
+const PIECE_BYTES = 1 << 18
+
+/** What the files hold, one after the other, in pieces. */
+export async function* bytesOf(...files: string[]): AsyncGenerator<Buffer> {
+  for (const file of files) yield* createReadStream(file, { highWaterMark: PIECE_BYTES })
 }
 
 /** Makes a directory, with those above it, where nothing has its name; `mode` is that of all it makes. */

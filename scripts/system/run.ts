@@ -1,7 +1,7 @@
 // Starts external programs; no other file does.
 
 import { constants } from 'node:os'
-import type { Writable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { execa, type Options, type Result } from 'execa'
 import { type Details, Failure, Interrupted } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
@@ -26,10 +26,8 @@ export class ToolFailure extends Failure {
 const MAX_OUTPUT_CHARACTERS = 8 << 20
 
 export interface RunOptions extends Limits, Needs {
-  /** Text for standard input, which is empty otherwise. */
-  input?: string
-  /** Gets standard input, at once, instead: whoever takes it has to end it. */
-  stdin?: (stream: Writable) => void
+  /** For standard input, which is empty otherwise. */
+  input?: string | Readable
   /** An open descriptor that standard output goes to, instead of being returned. */
   output?: number
   /** What on standard error means that it failed, whatever its exit code. */
@@ -87,14 +85,13 @@ export function runner({ log, interruption, writable, temporary }: Runner): Run 
       detached: true,
       extendEnv: false,
       env: { ...environment(options.variables), ...(temporary ? { TMPDIR: temporary } : {}) },
-      ...(options.stdin ? {} : { input: options.input ?? '' }),
+      input: options.input ?? '',
       stdio: ['pipe', options.output ?? 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])] as Options['stdio'],
       stripFinalNewline: false,
       maxBuffer: MAX_OUTPUT_CHARACTERS,
       cancelSignal: ending,
       reject: false,
     })
-    if (running.stdin) options.stdin?.(running.stdin.on('error', () => {}))
     const { pid } = running
     if (pid) ending.addEventListener('abort', () => killGroup(pid))
     const unwatch = pid ? watch(pid, options, reason => overdue.abort(reason)) : () => {}
@@ -130,7 +127,7 @@ const NOT_FOUND = /^\w+: (?:failed to execute|execvp) (.*): No such file/
 
 function failure(program: string, result: Omit<Result, 'stdout'>, details: Details): ToolFailure {
   const { stderr = '', argv: [tool = program] = [] } = details
-  const missing = result.code === 'ENOENT' ? program : NOT_FOUND.exec(stderr)?.[1]
+  const missing = /^spawn .* ENOENT$/.test(result.originalMessage ?? '') ? program : NOT_FOUND.exec(stderr)?.[1]
   if (missing) {
     const hint = 'scripts/setup.sh installs what is missing'
     return new ToolFailure(tool, missing === tool ? 'not found' : `${missing} not found`, { ...details, hint })
@@ -139,7 +136,7 @@ function failure(program: string, result: Omit<Result, 'stdout'>, details: Detai
   const number = (result.exitCode ?? 0) - 128
   const signal = result.signal ?? Object.entries(constants.signals).find(([, value]) => value === number)?.[0]
   if (signal) return new ToolFailure(tool, `killed by ${signal}`, details)
-  // A cause is what broke on our side, e.g. of a file that the output goes to.
+  // A cause is what broke on our side, e.g. of a file that the input comes from.
   const cause = result.cause instanceof Error ? result.cause.message : ''
   const reason = cause || lastLines(stderr) || result.originalMessage || `exit code ${result.exitCode}`
   const full = /no space left on device/i.test(cause + stderr)

@@ -1,16 +1,15 @@
 // tar: makes archives that depend on the files alone.
 
-import { copyOutput, type Sink } from '../system/copy.ts'
 import type { Run } from '../system/run.ts'
 
 export interface Archive {
+  /** The file to write. */
+  file: string
   directory: string
   /** What of the directory goes in. */
   names: readonly string[]
   /** A command that tar pipes the archive through, e.g. `zstd -3`; undefined: it stays as it is. */
   compressor: string | undefined
-  /** A free path, for a moment's named pipe. */
-  fifo: string
 }
 
 /** The names of what is in an archive, one a line. @throws ToolFailure also where it is no whole archive */
@@ -18,17 +17,12 @@ export function list(run: Run, file: string): Promise<string> {
   return run(['tar', '--list', `--file=${file}`])
 }
 
-/**
- * Archives files with their numeric owners, extended attributes and times.
- *
- * @param sinks what takes the archive, all at the same time
- */
-export async function create(run: Run, archive: Archive, ...sinks: Sink[]): Promise<void> {
-  const { directory, names, compressor, fifo } = archive
+/** Archives files with their numeric owners, extended attributes and times. */
+export async function create(run: Run, { file, directory, names, compressor }: Archive): Promise<void> {
   // biome-ignore format: a flag and its value on one line
-  await copyOutput(run, [
+  await run([
     'tar', '--create',
-    '--file=-',
+    `--file=${file}`,
     ...(compressor ? [`--use-compress-program=${compressor}`] : []),
     '--sort=name',
     '--numeric-owner',
@@ -40,5 +34,5 @@ export async function create(run: Run, archive: Archive, ...sinks: Sink[]): Prom
     '--xattrs-include=user.*',
     `--directory=${directory}`,
     '--', ...names,
-  ], fifo, ...sinks)
+  ])
 }

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { Failure, Interrupted } from '../../../scripts/cli/errors.ts'
 import { type Argv, type RunOptions, runner, ToolFailure } from '../../../scripts/system/run.ts'
@@ -42,7 +43,8 @@ test('no shell reads the words', async () => {
 test('standard input is empty, or the text that is given', async () => {
   equal(await run(['cat']), '')
   equal(await run(['cat'], { input: 'text' }), 'text')
-  equal(await run(['cat'], { stdin: stream => stream.end('streamed') }), 'streamed')
+  equal(await run(['cat'], { input: Readable.from(['stre', 'amed']) }), 'streamed')
+  equal(await run(['true'], { input: Readable.from(Array(100).fill('x'.repeat(100_000))) }), '')
 })
 
 test('standard output goes to a descriptor, another one arrives as 3', async t => {
