@@ -7,18 +7,18 @@ import type { Format } from '../spec/schema.ts'
 import { bytesOf, makeDirectory, remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import { sha256OfPieces } from '../text/digest.ts'
-import { anyCapability } from '../tools/getcap.ts'
+import { attributes } from '../tools/getfattr.ts'
 import { mksquashfs } from '../tools/mksquashfs.ts'
 import * as tar from '../tools/tar.ts'
 import type { Ftype, Item } from '../tree/version.ts'
 
-const ZSTD = 'zstd -3 --threads=0 --quiet'
+const ZSTD = ['zstd', '-3', '--threads=0', '--quiet'] as const
 
 /** Each writes the same bytes whatever the number of processors; xz does so for every number of threads but one. */
 const COMPRESSORS = {
   'tar.zst': ZSTD,
-  'tar.xz': `xz -6 --threads=${Math.max(2, availableParallelism())}`,
-  'tar.gz': 'gzip -6 --no-name',
+  'tar.xz': ['xz', '-6', `--threads=${Math.max(2, availableParallelism())}`],
+  'tar.gz': ['gzip', '-6', '--no-name'],
   tar: undefined,
 } as const
 
@@ -40,9 +40,11 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
   // A first attempt may have left something.
   await remove(run, work, 'version')
   await makeDirectory(join(work, 'version'))
+  const directory = join(staged, 'rootfs')
+  const { capability, several } = await attributes(run, directory, join(work, 'attributes'))
   if (format === 'unified') {
     const file = path('image.tar.zst')
-    await tar.create(run, { file, directory: staged, names: [...METADATA, 'rootfs'], compressor: ZSTD })
+    await tar.create(run, { file, directory: staged, names: [...METADATA, 'rootfs'], compressor: ZSTD, several })
     const only = await item('lxd_combined.tar.gz', file)
     return [{ ...only, fingerprint: only.sha256 }]
   }
@@ -50,14 +52,13 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
   await tar.create(run, { file, directory: staged, names: METADATA, compressor: COMPRESSORS['tar.xz'] })
   await tar.list(run, file)
   const metadata = await item('lxd.tar.xz', file)
-  const directory = join(staged, 'rootfs')
   const combined = async (ftype: Ftype, image: string): Promise<Item> => ({
     ...(await item(ftype, image)),
     fingerprint: await sha256OfPieces(bytesOf(file, image)),
   })
   const packTar = async (kind: keyof typeof COMPRESSORS): Promise<Item> => {
     const image = path(`rootfs.${kind}`)
-    await tar.create(run, { file: image, directory, names: ['.'], compressor: COMPRESSORS[kind] })
+    await tar.create(run, { file: image, directory, names: ['.'], compressor: COMPRESSORS[kind], several })
     return combined('root.tar.xz', image)
   }
   if (format !== 'squashfs') return [metadata, await packTar(format)]
@@ -65,7 +66,7 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
   await mksquashfs(run, directory, image, time)
   const squashed = [metadata, await combined('squashfs', image)]
   // Incus unpacks squashfs without file capabilities.
-  return (await anyCapability(run, directory)) ? [...squashed, await packTar('tar.zst')] : squashed
+  return capability ? [...squashed, await packTar('tar.zst')] : squashed
 }
 
 export async function item(ftype: Ftype, file: string): Promise<Item> {

@@ -6,7 +6,7 @@ import type { Recipe, Version } from '../tree/version.ts'
 import type { Payload } from './payload.ts'
 
 /** Raised when a change of the program changes what it makes of the same inputs. */
-const REVISION = '3'
+const REVISION = '4'
 
 export interface Inputs {
   /** Of the image that the registry has now. */

@@ -1,6 +1,8 @@
 // tar: makes archives that depend on the files alone.
 
-import type { Run } from '../system/run.ts'
+import { closeSync, createReadStream, openSync, readSync, writeSync } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
+import type { Argv, Run } from '../system/run.ts'
 
 export interface Archive {
   /** The file to write. */
@@ -8,8 +10,10 @@ export interface Archive {
   directory: string
   /** What of the directory goes in. */
   names: readonly string[]
-  /** A command that tar pipes the archive through, e.g. `zstd -3`; undefined: it stays as it is. */
-  compressor: string | undefined
+  /** What the archive is piped through, e.g. `zstd -3`; undefined: it stays as it is. */
+  compressor?: Argv | undefined
+  /** Whether a file may have several extended attributes, which tar takes in the order of the disk: they are sorted. */
+  several?: boolean
 }
 
 /** The names of what is in an archive, one a line. @throws ToolFailure also where it is no whole archive */
@@ -18,12 +22,21 @@ export function list(run: Run, file: string): Promise<string> {
 }
 
 /** Archives files with their numeric owners, extended attributes and times. */
-export async function create(run: Run, { file, directory, names, compressor }: Archive): Promise<void> {
+export async function create(run: Run, archive: Archive): Promise<void> {
+  const { file, directory, names, compressor, several } = archive
+  if (several && compressor) {
+    const plain = `${file}.tar`
+    await create(run, { ...archive, file: plain, compressor: undefined })
+    const output = await open(file, 'w')
+    // As a pipe: zstd writes other bytes where it knows the size.
+    await run(compressor, { input: createReadStream(plain), output: output.fd }).finally(() => output.close())
+    return rm(plain)
+  }
   // biome-ignore format: a flag and its value on one line
   await run([
     'tar', '--create',
     `--file=${file}`,
-    ...(compressor ? [`--use-compress-program=${compressor}`] : []),
+    ...(compressor ? [`--use-compress-program=${compressor.join(' ')}`] : []),
     '--sort=name',
     '--numeric-owner',
     '--format=posix',
@@ -35,4 +48,46 @@ export async function create(run: Run, { file, directory, names, compressor }: A
     `--directory=${directory}`,
     '--', ...names,
   ])
+  if (several) sortRecords(file)
+}
+
+const BLOCK_BYTES = 512
+
+/** Gives what an archive says of each file in its extended header the order of the names. */
+export function sortRecords(file: string): void {
+  const archive = openSync(file, 'r+')
+  const read = (bytes: number, at: number) => {
+    const buffer = Buffer.alloc(bytes)
+    readSync(archive, buffer, 0, bytes, at)
+    return buffer.toString('latin1')
+  }
+  try {
+    /** Of a file, where its own header has no room for it. */
+    let size: string | undefined
+    for (let at = 0; ; ) {
+      const header = read(BLOCK_BYTES, at)
+      if (header.startsWith('\0')) return
+      const [bytes, content] = [Number(size ?? `0o${header.slice(124, 135)}`), at + BLOCK_BYTES]
+      size = undefined
+      if (header[156] === 'x') {
+        const records = recordsOf(read(bytes, content))
+        size = records.flatMap(record => /^\d+ size=(\d+)\n$/.exec(record)?.[1] ?? [])[0]
+        const name = (record: string) => record.slice(record.indexOf(' '))
+        writeSync(archive, records.sort((one, other) => (name(one) < name(other) ? -1 : 1)).join(''), content, 'latin1')
+      }
+      at = content + Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES
+    }
+  } finally {
+    closeSync(archive)
+  }
+}
+
+/** `30 mtime=1350244992.023960108`, each ended by a line break: the length counts itself. A value may hold anything. */
+function recordsOf(header: string): string[] {
+  const records: string[] = []
+  for (let [at, length] = [0, 0]; at < header.length; at += length) {
+    length = Number.parseInt(header.slice(at, at + 20), 10)
+    records.push(header.slice(at, at + length))
+  }
+  return records
 }

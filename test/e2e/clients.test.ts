@@ -23,7 +23,7 @@ import type { Entries } from '../world/tarball.ts'
 import { INCUS_ROOT, needs } from '../world/tools.ts'
 import { waitFor } from '../world/wait.ts'
 
-const tools = 'root docker-registry skopeo umoci zstd xz mksquashfs getcap xdelta3 openssl htpasswd'
+const tools = 'root docker-registry skopeo umoci zstd xz mksquashfs getfattr xdelta3 openssl htpasswd'
 const needed = needs(...tools.split(' '))
 
 const hosts = {

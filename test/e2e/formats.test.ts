@@ -19,7 +19,7 @@ import { capability } from '../world/tarball.ts'
 import { needs } from '../world/tools.ts'
 import { waitFor } from '../world/wait.ts'
 
-const needed = needs('root', 'skopeo', 'umoci', 'zstd', 'xz', 'mksquashfs', 'getcap', 'openssl', 'gcc', 'taskset')
+const needed = needs('root', 'skopeo', 'umoci', 'zstd', 'xz', 'mksquashfs', 'getfattr', 'openssl', 'gcc', 'taskset')
 
 /** CAP_NET_BIND_SERVICE */
 const BIND = 10

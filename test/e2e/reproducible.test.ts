@@ -17,6 +17,7 @@ const needed = needs('root', 'skopeo', 'umoci', 'zstd', 'taskset')
 const files: Entries = {
   'made/by/umoci': 'x',
   'own/capable': { content: 'x', mode: 0o755, xattrs: { 'security.capability': capability(10) } },
+  'own/both': { content: 'x', xattrs: { 'user.b': '1', 'security.capability': capability(10), 'user.a': '2' } },
   'own/noted': { content: 'x', xattrs: { 'user.note': Buffer.from('kept') } },
   [`${'long'.repeat(50)} ☃`]: 'x'.repeat(3_000_000),
 }

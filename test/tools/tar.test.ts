@@ -1,14 +1,16 @@
-import { deepEqual, equal, match, rejects } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { chmod, chown, copyFile, link, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { ToolFailure } from '../../scripts/system/run.ts'
+import { type Argv, ToolFailure } from '../../scripts/system/run.ts'
 import * as tar from '../../scripts/tools/tar.ts'
 import { temporary } from '../world/directory.ts'
 import { run as plain, recordingRun } from '../world/run.ts'
 import { needs } from '../world/tools.ts'
 
 const needed = needs('root', 'setcap', 'setfattr', 'zstd')
+
+const ZSTD = ['zstd', '-3', '--quiet'] as const
 
 /** An image of several owners, kinds, attributes; its files are made in this order. */
 async function files(t: TestContext, names: string[]): Promise<string> {
@@ -29,9 +31,15 @@ async function files(t: TestContext, names: string[]): Promise<string> {
 }
 
 /** The archive's bytes. */
-async function archive(run: typeof plain, directory: string, names: string[], compressor?: string): Promise<Buffer> {
+async function archive(
+  run: typeof plain,
+  directory: string,
+  names: string[],
+  compressor?: Argv,
+  several = false,
+): Promise<Buffer> {
   const file = join(directory, 'archive')
-  await tar.create(run, { file, directory, names, compressor })
+  await tar.create(run, { file, directory, names, compressor, several })
   const bytes = await readFile(file)
   await rm(file)
   return bytes
@@ -61,7 +69,7 @@ test('tar keeps numeric owners, kinds, hard links, capabilities, attributes, tim
 test('tar pipes through a compressor', needed, async t => {
   const [dir, out] = [await files(t, ['a', 'b']), await temporary(t)]
   const { run, lines } = recordingRun()
-  await writeFile(join(out, 'zst'), await archive(run, dir, ['root'], 'zstd -3 --quiet'))
+  await writeFile(join(out, 'zst'), await archive(run, dir, ['root'], ZSTD))
   await plain(['zstd', '--quiet', '-d', join(out, 'zst'), '-o', join(out, 'tar')])
   equal((await readFile(join(out, 'tar'))).compare(await archive(plain, dir, ['root'])), 0)
   match(lines({ DIR: dir })[0] ?? '', /^tar --create --file=DIR\/archive '--use-compress-program=zstd -3 --quiet' --sort=name /)
@@ -106,9 +114,74 @@ test('the names come in the order that is given, even such that look like flags'
 test('a file or a compressor that is not there is a failure; so is a disk that takes no more', needed, async t => {
   const dir = await files(t, ['a', 'b'])
   await rejects(archive(plain, dir, ['nothing']), error => error instanceof ToolFailure && /nothing/.test(error.reason))
-  await rejects(archive(plain, dir, ['root'], 'no-such-compressor'), ToolFailure)
-  for (const compressor of [undefined, 'zstd -3 --quiet']) {
+  await rejects(archive(plain, dir, ['root'], ['no-such-compressor']), ToolFailure)
+  for (const compressor of [undefined, ZSTD]) {
     const full = tar.create(plain, { file: '/dev/full', directory: dir, names: ['root'], compressor })
     await rejects(full, error => error instanceof ToolFailure && /disk space/.test(error.details.hint ?? ''))
   }
+})
+
+const NOBODY = 'ffffffff'
+const ACL = `0x02000000${['01000600', '02000700'].map((tag, nth) => tag + (nth ? '21000000' : NOBODY)).join('')}${['04000400', '10000700', '20000400'].map(tag => tag + NOBODY).join('')}`
+
+/** By file. */
+const SEVERAL: Record<string, Record<string, string>> = {
+  file: {
+    'user.b': '0x31',
+    'user.a': '0x0a3220733d34',
+    'system.posix_acl_access': ACL,
+    'security.capability': '0x0100000200200000000000000000000000000000',
+  },
+  large: { 'user.a': `0x${'ff'.repeat(1000)}`, 'user.long.name': '0x', 'user.a.b': '0x00' },
+  directory: { 'system.posix_acl_default': ACL, 'system.posix_acl_access': ACL },
+}
+
+test('the order in which a file has got its attributes does not matter', needed, async t => {
+  const archives = async (order: <T>(names: T[]) => T[]) => {
+    const dir = await temporary(t)
+    await mkdir(join(dir, 'directory'))
+    for (const file of ['file', 'large', 'without']) await writeFile(join(dir, file), file.repeat(200))
+    for (const [file, attributes] of Object.entries(SEVERAL))
+      for (const [name, value] of order(Object.entries(attributes)))
+        await plain(['setfattr', '-n', name, '-v', value, '--', join(dir, file)])
+    await plain(['find', dir, '-exec', 'touch', '--date=@1000.5', '{}', '+'])
+    const found = []
+    for (const compressor of [undefined, ZSTD])
+      found.push(await archive(plain, dir, ['directory', 'file', 'large', 'without'], compressor, true))
+    return found as [Buffer, Buffer]
+  }
+  const [[one, packed], [other, packedToo]] = [await archives(names => names), await archives(names => names.reverse())]
+  ok(one.equals(other))
+  ok(packed.equals(packedToo))
+  const out = await temporary(t)
+  await writeFile(join(out, 'zst'), packed)
+  await plain(['zstd', '--quiet', '-d', join(out, 'zst'), '-o', join(out, 'tar')])
+  ok((await readFile(join(out, 'tar'))).equals(one))
+  await plain(['tar', '--extract', '--xattrs', '--xattrs-include=*', `--directory=${out}`, '--file', join(out, 'tar')])
+  for (const [file, attributes] of Object.entries(SEVERAL)) {
+    const dump = await plain(['getfattr', '-d', '-e', 'hex', '-m', '.', '--absolute-names', '--', join(out, file)])
+    for (const [name, value] of Object.entries(attributes)) ok(dump.split('\n').includes(`${name}=${value}`), dump)
+  }
+  equal(await readFile(join(out, 'without'), 'utf8'), 'without'.repeat(200))
+})
+
+test('the order of several attributes: a size that stands in the extended header alone counts', async t => {
+  const block = (type: string, size: number) => {
+    const header = Buffer.alloc(512)
+    header.write('name')
+    header.write(`${size.toString(8).padStart(11, '0')}\0`, 124)
+    header.write(type, 156)
+    return header
+  }
+  const padded = (text: string) => Buffer.concat([Buffer.from(text), Buffer.alloc(512 - text.length)])
+  const archived = (...records: string[]) => {
+    const said = [block('x', records.join('').length), padded(records.join(''))]
+    const large = [block('0', 0), padded('5 b=\n5 a=\n'), padded('x')]
+    return Buffer.concat([...said, ...large, block('x', 10), padded(records.slice(0, 2).join('')), block('0', 3), padded('abc')])
+  }
+  const file = join(await temporary(t), 'tar')
+  await writeFile(file, archived('5 b=\n', '5 a=\n', '12 size=600\n'))
+  tar.sortRecords(file)
+  const sorted = archived('5 a=\n', '5 b=\n', '12 size=600\n')
+  ok((await readFile(file)).equals(sorted))
 })
