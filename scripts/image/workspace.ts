@@ -6,7 +6,7 @@ import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { makeDirectory, remove } from '../system/files.ts'
 import { freeMemory } from '../system/memory.ts'
-import { type Run, ToolFailure } from '../system/run.ts'
+import { type Run, runner, ToolFailure } from '../system/run.ts'
 import { sizeText } from '../text/size.ts'
 import { diskUsage } from '../tools/du.ts'
 import { mountTmpfs, umount } from '../tools/mount.ts'
@@ -46,12 +46,14 @@ export type Workspaces = ReturnType<typeof workspaces>
 export function workspaces(run: Run, log: Log) {
   /** Bytes that running builds may come to use. */
   let reserved = 0
+  /** Goes on after an interruption: memory is given back at once. */
+  const last = runner({ log, interruption: new AbortController().signal })
 
   async function inMemory<T>(work: string, bytes: number, use: (workspace: Workspace) => Promise<T>): Promise<T> {
     const directory = join(work, 'memory')
     await makeDirectory(directory)
     await mountTmpfs(run, directory, { bytes, inodes: Math.ceil(bytes / BYTES_PER_FILE) })
-    return use({ directory, run }).finally(() => umount(run, directory))
+    return use({ directory, run }).finally(() => umount(last, directory))
   }
 
   async function onDisk<T>(work: string, most: number, use: (workspace: Workspace) => Promise<T>): Promise<T> {

@@ -307,8 +307,12 @@ for (const [signal, code] of [
     const house = lxdocker(hub.env)
     const { run } = await packing(house)
     const good = published(house)
+    const inMemory = () => readFileSync('/proc/self/mountinfo', 'utf8').includes(`${house.dir}/public/.work/`)
+    ok(inMemory())
     run.kill(signal)
     equal((await run).exitCode, code)
+    // Nobody can do anything about kill -9 before the next run.
+    equal(inMemory(), signal === 'SIGKILL')
     deepEqual(published(house), good)
     const { exitCode, stderr } = await house.build()
     equal(exitCode, 0, stderr)
