@@ -1,6 +1,7 @@
 // Takes products from their registries into the tree.
 
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { explain, Failure, failedCommand, Interrupted } from './cli/errors.ts'
 import type { Log } from './cli/log.ts'
 import { build } from './image/build.ts'
@@ -17,7 +18,6 @@ import { release } from './spec/reference.ts'
 import { glob, remove, UNFINISHED } from './system/files.ts'
 import { gate, settled } from './system/pool.ts'
 import type { Run } from './system/run.ts'
-import { throttle } from './system/throttle.ts'
 import { sizeText } from './text/size.ts'
 import { packageVersions } from './tools/dpkg-query.ts'
 import { umount } from './tools/mount.ts'
@@ -28,7 +28,7 @@ import { groups, productKey, type Recipe, type Version } from './tree/version.ts
 /** Registries are asked about so many images at a time. */
 const CONCURRENT_QUESTIONS = 8
 
-const LIST_PAUSE_SECONDS = 5
+const LIST_PAUSE_MILLISECONDS = 5000
 
 /** Where, in the cache, tools lay down what they need for a moment. */
 export const TEMPORARY = 'tmp'
@@ -79,17 +79,34 @@ export type CarryOut = { products: readonly Product[]; jobs: number; list?: () =
 
 /** Plans products, carries each plan out as soon as it is made; says what became of each. */
 export async function carryOut(context: BuildContext, { products, jobs, list }: CarryOut): Promise<Outcome[]> {
-  const listing = list && throttle(list, LIST_PAUSE_SECONDS)
+  const over = new AbortController()
+  let unlisted = false
+  const listNowAndThen = async () => {
+    for (let pause = LIST_PAUSE_MILLISECONDS; ; ) {
+      await sleep(pause, undefined, { signal: over.signal })
+      if (!unlisted) continue
+      unlisted = false
+      const start = performance.now()
+      // Whoever needs its result lists once more.
+      await list?.().catch(() => {})
+      // It takes longer the more there is, but a tenth of the time all the same.
+      pause = Math.max(pause, 9 * (performance.now() - start))
+    }
+  }
+  const listing = listNowAndThen().catch(() => {})
   const [ask, work] = [gate(CONCURRENT_QUESTIONS), gate(jobs)]
   const outcomes = products.map(async product => {
     const plan = await ask(() => planProduct(context, product))
     const { order } = plan
-    const { outcome } = order && listing ? await work(() => carryOutOrder(context, product, order)) : plan
+    const { outcome } = order && list ? await work(() => carryOutOrder(context, product, order)) : plan
     printOutcome(context.log, outcome)
-    if (outcome.action === 'built') listing?.soon()
+    unlisted ||= outcome.action === 'built'
     return outcome
   })
-  return settled(outcomes).finally(() => listing?.stop())
+  return settled(outcomes).finally(() => {
+    over.abort()
+    return listing
+  })
 }
 
 function planProduct(context: BuildContext, product: Product): Promise<Plan> {

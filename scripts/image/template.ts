@@ -16,20 +16,10 @@ engine.registerHelper('quote', (value: Hole | undefined, name: string) => {
 class Quoting extends Handlebars.Visitor {
   override MustacheStatement(hole: hbs.AST.MustacheStatement): void {
     if (!hole.escaped) throw new Error(`line ${hole.loc.start.line}: {{{…}}} would not be quoted`)
-    if (hole.params.length > 0 || hole.hash) throw new Error(`line ${hole.loc.start.line}: only plain {{names}} are holes`)
-    const name = (hole.path as hbs.AST.PathExpression).original
-    hole.params = [
-      hole.path as hbs.AST.Expression,
-      { type: 'StringLiteral', value: name, loc: hole.loc } as hbs.AST.StringLiteral,
-    ]
-    hole.path = {
-      type: 'PathExpression',
-      original: 'quote',
-      parts: ['quote'],
-      data: false,
-      depth: 0,
-      loc: hole.loc,
-    } as hbs.AST.PathExpression
+    const name = String((hole.path as hbs.AST.PathExpression).original)
+    if (hole.params.length > 0 || hole.hash || !/^\w+$/.test(name))
+      throw new Error(`line ${hole.loc.start.line}: only plain {{names}} are holes`)
+    Object.assign(hole, engine.parse(`{{quote ${name} "${name}"}}`).body[0])
   }
   override BlockStatement(block: hbs.AST.BlockStatement): void {
     throw new Error(`line ${block.loc.start.line}: blocks belong into the shell, not into the template`)

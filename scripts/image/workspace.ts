@@ -2,6 +2,7 @@
 
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { makeDirectory, remove } from '../system/files.ts'
@@ -66,13 +67,15 @@ export function workspaces(run: Run, log: Log) {
     await makeDirectory(directory, 0o700)
     const excess = new AbortController()
     const watched: Run = (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options })
-    const unwatch = await watchDisk(run, directory, limit, () => excess.abort(failure))
+    const over = new AbortController()
+    const watching = outgrown(run, directory, limit, over.signal).then(() => excess.abort(failure))
+    watching.catch(() => {})
     try {
       return await use({ directory, run: watched })
     } catch (error) {
       throw error instanceof ToolFailure && /file too large/i.test(error.stderr) ? failure : error
     } finally {
-      unwatch()
+      over.abort()
       await remove(run, work, 'staged')
     }
   }
@@ -110,27 +113,21 @@ function tooLarge(limit: number): Failure {
 }
 
 /**
- * Calls `exceeded` when a directory has grown beyond a limit. The file system's own count, which others change, too, only
- * tells when it is time to measure.
- *
- * @returns what ends the watching
+ * Waits until a directory has grown beyond a limit. The file system's own count, which others change, too, only tells when it is
+ * time to measure.
  */
-async function watchDisk(run: Run, directory: string, limit: number, exceeded: () => void): Promise<() => void> {
+async function outgrown(run: Run, directory: string, limit: number, over: AbortSignal): Promise<void> {
   const files = Math.ceil(limit / BYTES_PER_FILE)
   let { bavail, bsize, ffree } = await statfs(directory)
-  let measuring = false
-  const look = async () => {
+  for (;;) {
+    await sleep(LOOK_MILLISECONDS, undefined, { signal: over })
     const now = await statfs(directory)
-    if (measuring || ((bavail - now.bavail) * bsize <= limit && ffree - now.ffree <= files)) return
-    measuring = true
-    const used = await diskUsage(run, directory).finally(() => {
-      measuring = false
-    })
-    if (used.bytes > limit || used.inodes > files) exceeded()
-    else ({ bavail, bsize, ffree } = now)
+    if ((bavail - now.bavail) * bsize <= limit && ffree - now.ffree <= files) continue
+    const used = await diskUsage(run, directory).catch(() => undefined)
+    if (!used) continue
+    if (used.bytes > limit || used.inodes > files) return
+    ;({ bavail, bsize, ffree } = now)
   }
-  const timer = setInterval(() => look().catch(() => {}), LOOK_MILLISECONDS)
-  return () => clearInterval(timer)
 }
 
 /** No space, no access, no mount, no extended attributes of users: older kernels keep none of those in memory. */

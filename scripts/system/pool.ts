@@ -3,18 +3,16 @@
 /** @returns a function that carries out jobs, at most `jobs` at once, in the order in which it is asked to */
 export function gate(jobs: number): <T>(job: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = []
-  // Of those that wait. Not an array's shift, which moves all the others.
-  let [free, first] = [jobs, 0]
+  let free = jobs
   return async job => {
     if (free > 0) free--
     else await new Promise<void>(enter => waiting.push(enter))
     try {
       return await job()
     } finally {
-      const enter = waiting[first]
-      if (enter) first++
+      const enter = waiting.shift()
+      if (enter) enter()
       else free++
-      enter?.()
     }
   }
 }

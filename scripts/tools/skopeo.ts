@@ -69,8 +69,7 @@ function message({ reason, stderr }: ToolFailure): string {
 
 /** Selects one image of an index. */
 function override({ os, architecture, variant }: Platform): string[] {
-  const flags = { '--override-os': os, '--override-arch': architecture, '--override-variant': variant }
-  return Object.entries(flags).flatMap(([flag, value]) => (value ? [flag, value] : []))
+  return ['--override-os', os, '--override-arch', architecture, ...(variant ? ['--override-variant', variant] : [])]
 }
 
 /** The manifest or index as the registry has it, byte for byte: one request. */

@@ -22,6 +22,8 @@ for (const [what, template, complaint] of [
   ['a hole without quotes', 'line\n{{{x}}}', /line 2: .*not be quoted/],
   ['an ampersand hole', '{{& x}}', /not be quoted/],
   ['a helper', '{{quote x y}}', /only plain/],
+  ['a path', '{{x.y}}', /only plain/],
+  ['a name in brackets', '{{[x y]}}', /only plain/],
   ['a block', '{{#if x}}a{{/if}}', /blocks belong into the shell/],
   ['a partial', '{{> x}}', /no partials/],
   ['a hole without a value', '{{y}}', /\{\{y\}\} has no value/],
