@@ -1,10 +1,11 @@
 // Tests that an image has the same fingerprint wherever it is built: root, an ordinary user, unprivileged containers of both daemons.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { execa } from 'execa'
 import { FORMATS } from '../../scripts/spec/schema.ts'
 import { busyboxLayer } from '../world/busybox.ts'
@@ -173,6 +174,44 @@ for (const [kind, [, told]] of Object.entries(FOR_ROOT))
     equal(exitCode, 1, stderr)
     match(stderr, told)
   })
+
+/** A control group with a limit; run.sh removes it by its name. */
+function controlGroup(t: TestContext, bytes: number): string {
+  const [root, limit] = existsSync('/sys/fs/cgroup/memory')
+    ? ['/sys/fs/cgroup/memory', 'memory.limit_in_bytes']
+    : ['/sys/fs/cgroup', 'memory.max']
+  if (limit === 'memory.max') writeFileSync(join(root, 'cgroup.subtree_control'), '+memory')
+  const group = join(root, `lxc.payload.lxdt-${process.env.LXDT_RUN}-memory`)
+  // The limit of one above counts, too.
+  mkdirSync(join(group, 'within'), { recursive: true })
+  writeFileSync(join(group, limit), String(bytes))
+  t.after(() => [join(group, 'within'), group].map(one => rmdirSync(one)))
+  return join(group, 'within')
+}
+
+test('an image that is larger than the memory of a control group is built there, on the disk', needed, async t => {
+  const small = lxdocker()
+  const [limit, files, formats] = (process.env.LXDT_MEMORY ?? '300 400 tar.zst,squashfs').split(' ')
+  const entries = Array.from({ length: Number(files) }, (_, nth) => {
+    return [`data/${nth}`, Buffer.concat([randomBytes(300_000), Buffer.alloc(700_000)])]
+  })
+  const layers = [busyboxLayer()]
+  while (entries.length > 0) layers.push(Object.fromEntries(entries.splice(0, 200)))
+  const layout = image(join(small.dir, 'image'), { config: { Cmd: ['sh'] }, layers })
+  const wanted = String(formats).split(',')
+  for (const format of wanted) small.spec(format.replace('.', ''), `image: ${layout}\nformat: ${format}\n`)
+  const places = ['--specs', join(small.dir, 'specs'), '--out', join(small.dir, 'public'), '--cache', join(small.dir, '.cache')]
+  const group = controlGroup(t, Number(limit) << 20)
+  const build = ['-c', 'echo $$ >"$0/cgroup.procs" && exec "$@"', group, process.execPath, '--import=tsx', 'build.ts']
+  const env = { NODE_OPTIONS: undefined }
+  const { exitCode, stderr } = await execa('sh', [...build, ...places, '--verbose'], { cwd: PROJECT, env, reject: false })
+  equal(exitCode, 0, stderr)
+  const unpacked = [...stderr.matchAll(/^\$ umoci .*\/\.work\/[^/]+\/(\w+)\/rootfs$/gm)].map(([, place]) => place)
+  deepEqual(
+    unpacked,
+    wanted.map(() => 'staged'),
+  )
+})
 
 /** What build.ts needs of this machine, read-only in an instance that has nothing but these. */
 const MOUNTS = { usr: ['/usr', '/usr'], project: [PROJECT, '/project'], house: [String(house?.dir), '/house'] } as const
