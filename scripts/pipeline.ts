@@ -62,7 +62,7 @@ export function buildContext(run: Run, log: Log, options: BuildOptions, publishe
     registries: registries(run),
     images: imageCache(run, options.cache),
     payloads: payloads(options.home, options.udhcpcScript),
-    workspaces: workspaces(run, log),
+    useWorkspace: workspaces(run, log),
     /** Asked once, by the first build. */
     packages: () => (packages ??= packageVersions(run)),
   }
@@ -115,8 +115,7 @@ function planProduct(context: BuildContext, product: Product): Promise<Plan> {
     step('asking the registry')
     const payload = await context.payloads(product.architecture)
     const source = await context.registries.resolve(product.spec.keys.image, PLATFORMS[product.architecture])
-    const inputs = { source: source.digest, payload, newest, force: context.force }
-    const { action, why, recipe } = decide(product, inputs)
+    const { action, why, recipe } = decide(product, { source: source.digest, payload, newest, force: context.force })
     const order = action === 'build' ? { source, recipe, why } : undefined
     return { outcome: outcome(product, { action, why }, newest), order }
   })
@@ -139,7 +138,7 @@ async function attempt(context: BuildContext, product: Product, work: (step: (do
 }
 
 function carryOutOrder(context: BuildContext, product: Product, { source, recipe, why }: NonNullable<Plan['order']>) {
-  const { run, log, out, keep, delta, registries, images, workspaces } = context
+  const { run, log, out, keep, delta, registries, images, useWorkspace } = context
   const { name, spec, architecture } = product
   const earlier = context.published(product)
   return attempt(context, product, async step => {
@@ -152,7 +151,7 @@ function carryOutOrder(context: BuildContext, product: Product, { source, recipe
       })
     const payload = await context.payloads(architecture)
     const image = { product, config, payload, limit, fetch: () => images.fetch(source, limit, bytes) }
-    const { directory, items, summary } = await build(image, { log, workspaces, work, step })
+    const { directory, items, summary } = await build(image, { log, useWorkspace, work, step })
     if (delta && keep > 1) {
       const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))
       items.push(...(await deltas(run, directory, items, bases)))

@@ -21,7 +21,7 @@ import { overlay } from './overlay.ts'
 import { pack } from './pack.ts'
 import { choosePid1 } from './pid1.ts'
 import { rootfs } from './rootfs.ts'
-import type { Workspaces } from './workspace.ts'
+import type { UseWorkspace } from './workspace.ts'
 
 export interface Image {
   product: Product
@@ -35,7 +35,7 @@ export interface Image {
 
 export interface Workshop {
   log: Log
-  workspaces: Workspaces
+  useWorkspace: UseWorkspace
   /** A directory of this build's own, on the file system of the published tree. */
   work: string
   /** Tells what is being done. */
@@ -46,15 +46,14 @@ export interface Workshop {
  * @returns the directory that holds the items' files alone
  * @throws Failure when the image cannot be fetched, unpacked or run
  */
-export async function build(image: Image, { log, workspaces, work, step }: Workshop) {
+export async function build(image: Image, { log, useWorkspace, work, step }: Workshop) {
   const { product, config, payload } = image
   const { keys } = product.spec
   const runtime = runtimeConfig(config, keys)
   const time = config.created
   step('fetching')
   const layout = await image.fetch()
-  const size = { download: layout.bytes, limit: image.limit }
-  const made = await workspaces.use(work, size, async ({ directory, run }) => {
+  const made = await useWorkspace(work, { download: layout.bytes, limit: image.limit }, async ({ directory, run }) => {
     const root = join(directory, 'rootfs')
     step('unpacking')
     const start = Date.now() / 1000

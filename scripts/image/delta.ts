@@ -10,18 +10,18 @@ import { item } from './pack.ts'
 /** From this share of the whole on, a delta does not pay. */
 const MAX_SHARE = 0.5
 
-/** An older version of the same product. */
-export type Base = Pick<Version, 'serial' | 'items'> & { directory: string }
+type Base = Pick<Version, 'serial' | 'items'> & { directory: string }
 
 /**
  * @param directory of the new version's files, gets the deltas
+ * @param bases older versions of the same product
  * @returns a delta for every base that has a squashfs, where it is small enough to pay
  */
 export async function deltas(run: Run, directory: string, items: Item[], bases: Base[]): Promise<Item[]> {
   const squashfs = (all: readonly Item[]) => all.find(({ ftype }) => ftype === 'squashfs')
   const whole = squashfs(items)
   const found: Item[] = []
-  for (const base of whole ? bases : []) {
+  for (const base of bases) {
     const old = squashfs(base.items)
     if (!whole || !old || old.sha256 === whole.sha256) continue
     const file = join(directory, `${base.serial}.vcdiff`)

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Format } from '../spec/schema.ts'
 import { bytesOf, makeDirectory, remove } from '../system/files.ts'
+import { freeMemory } from '../system/memory.ts'
 import type { Run } from '../system/run.ts'
 import { sha256OfPieces } from '../text/digest.ts'
 import { attributes } from '../tools/getfattr.ts'
@@ -12,15 +13,8 @@ import { mksquashfs } from '../tools/mksquashfs.ts'
 import * as tar from '../tools/tar.ts'
 import type { Ftype, Item } from '../tree/version.ts'
 
-const ZSTD = ['zstd', '-3', '--threads=0', '--quiet'] as const
-
-/** Each writes the same bytes whatever the number of processors; xz does so for every number of threads but one. */
-const COMPRESSORS = {
-  'tar.zst': ZSTD,
-  'tar.xz': ['xz', '-6', `--threads=${Math.max(2, availableParallelism())}`],
-  'tar.gz': ['gzip', '-6', '--no-name'],
-  tar: undefined,
-} as const
+/** What a thread of xz takes, and some more. */
+const THREAD_BYTES = 256 << 20
 
 /** What the metadata's archive holds, the file that daemons look for first. */
 const METADATA = ['metadata.yaml', 'templates']
@@ -42,33 +36,40 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
   await makeDirectory(join(work, 'version'))
   const directory = join(staged, 'rootfs')
   const { capability, several } = await attributes(run, directory, join(work, 'attributes'))
+  const threads = Math.max(2, Math.min(availableParallelism(), Math.floor((await freeMemory()) / THREAD_BYTES)))
+  // Each writes the same bytes whatever the number of processors; xz does so for every number of threads but one.
+  const compressors = {
+    'tar.zst': ['zstd', '-3', '--threads=0', '--quiet'],
+    'tar.xz': ['xz', '-6', `--threads=${threads}`],
+    'tar.gz': ['gzip', '-6', '--no-name'],
+    tar: undefined,
+  } as const
   if (format === 'unified') {
     const file = path('image.tar.zst')
-    await tar.create(run, { file, directory: staged, names: [...METADATA, 'rootfs'], compressor: ZSTD, several })
-    const only = await item('lxd_combined.tar.gz', file)
-    return [{ ...only, fingerprint: only.sha256 }]
+    const names = [...METADATA, 'rootfs']
+    await tar.create(run, { file, directory: staged, names, compressor: compressors['tar.zst'], several })
+    return [await item('lxd_combined.tar.gz', file, file)]
   }
   const file = path('metadata.tar.xz')
-  await tar.create(run, { file, directory: staged, names: METADATA, compressor: COMPRESSORS['tar.xz'] })
+  await tar.create(run, { file, directory: staged, names: METADATA, compressor: compressors['tar.xz'] })
   await tar.list(run, file)
   const metadata = await item('lxd.tar.xz', file)
-  const combined = async (ftype: Ftype, image: string): Promise<Item> => ({
-    ...(await item(ftype, image)),
-    fingerprint: await sha256OfPieces(bytesOf(file, image)),
-  })
-  const packTar = async (kind: keyof typeof COMPRESSORS): Promise<Item> => {
+  const packTar = async (kind: keyof typeof compressors): Promise<Item> => {
     const image = path(`rootfs.${kind}`)
-    await tar.create(run, { file: image, directory, names: ['.'], compressor: COMPRESSORS[kind], several })
-    return combined('root.tar.xz', image)
+    await tar.create(run, { file: image, directory, names: ['.'], compressor: compressors[kind], several })
+    return item('root.tar.xz', image, file, image)
   }
   if (format !== 'squashfs') return [metadata, await packTar(format)]
   const image = path('rootfs.squashfs')
   await mksquashfs(run, directory, image, time)
-  const squashed = [metadata, await combined('squashfs', image)]
+  const squashed = [metadata, await item('squashfs', image, file, image)]
   // Incus unpacks squashfs without file capabilities.
   return capability ? [...squashed, await packTar('tar.zst')] : squashed
 }
 
-export async function item(ftype: Ftype, file: string): Promise<Item> {
-  return { ftype, file: basename(file), size: (await stat(file)).size, sha256: await sha256OfPieces(bytesOf(file)) }
+/** @param image all files of an image that ends with this one: their bytes have its fingerprint */
+export async function item(ftype: Ftype, file: string, ...image: string[]): Promise<Item> {
+  const [sha256, fingerprint] = [await sha256OfPieces(bytesOf(file)), await sha256OfPieces(bytesOf(...image))]
+  const { size } = await stat(file)
+  return { ftype, file: basename(file), size, sha256, ...(image.length > 0 ? { fingerprint } : {}) }
 }

@@ -3,45 +3,35 @@
 import Handlebars from 'handlebars'
 import { quote } from '../text/words.ts'
 
-/** What a hole may hold: one word, or several. */
-export type Hole = string | number | boolean | readonly string[]
-
 const engine = Handlebars.create()
-engine.registerHelper('quote', (value: Hole | undefined, name: string) => {
+engine.registerHelper('quote', (value: unknown, name: string) => {
   if (value === undefined) throw new Error(`{{${name}}} has no value`)
-  return (Array.isArray(value) ? value : [String(value)]).map(quote).join(' ')
+  return [value].flat().map(String).map(quote).join(' ')
 })
 
-/** Turns `{{x}}` into `{{quote x}}`; whatever could write unquoted text is refused. */
-class Quoting extends Handlebars.Visitor {
-  override MustacheStatement(hole: hbs.AST.MustacheStatement): void {
-    if (!hole.escaped) throw new Error(`line ${hole.loc.start.line}: {{{…}}} would not be quoted`)
-    const name = String((hole.path as hbs.AST.PathExpression).original)
-    if (hole.params.length > 0 || hole.hash || !/^\w+$/.test(name))
-      throw new Error(`line ${hole.loc.start.line}: only plain {{names}} are holes`)
-    Object.assign(hole, engine.parse(`{{quote ${name} "${name}"}}`).body[0])
-  }
-  override BlockStatement(block: hbs.AST.BlockStatement): void {
-    throw new Error(`line ${block.loc.start.line}: blocks belong into the shell, not into the template`)
-  }
-  override PartialStatement(partial: hbs.AST.PartialStatement): void {
-    throw new Error(`line ${partial.loc.start.line}: no partials`)
-  }
+/** Turns `{{x}}` into `{{quote x}}`; whatever else could write text is refused. */
+function quoted(statement: hbs.AST.Statement): hbs.AST.Statement {
+  if (statement.type === 'ContentStatement') return statement
+  const refuse = (reason: string) => new Error(`line ${statement.loc.start.line}: ${reason}`)
+  if (statement.type !== 'MustacheStatement')
+    throw refuse('blocks, partials, comments belong into the shell, not into the template')
+  const { escaped, params, hash, path } = statement as hbs.AST.MustacheStatement
+  if (!escaped) throw refuse('{{{…}}} would not be quoted')
+  const name = String((path as hbs.AST.PathExpression).original)
+  if (params.length > 0 || hash || !/^\w+$/.test(name)) throw refuse('only plain {{names}} are holes')
+  return engine.parse(`{{quote ${name} "${name}"}}`).body[0] as hbs.AST.Statement
 }
 
 /**
  * Renders a script.
  *
  * @param template Handlebars with plain `{{name}}` holes only
+ * @param holes one word each, or several
  * @throws Error when a hole has no value, or a construct could write unquoted text
  */
-export function renderShell(template: string, holes: Record<string, Hole>): string {
+export function renderShell(template: string, holes: Record<string, string | number | boolean | readonly string[]>): string {
   const syntax = engine.parse(template)
-  new Quoting().accept(syntax)
-  return engine.compile(syntax, {
-    noEscape: true,
-    strict: true,
-    knownHelpers: { quote: true },
-    knownHelpersOnly: true,
-  })(holes)
+  syntax.body = syntax.body.map(quoted)
+  const options = { noEscape: true, strict: true, knownHelpers: { quote: true }, knownHelpersOnly: true }
+  return engine.compile(syntax, options)(holes)
 }

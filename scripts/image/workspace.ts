@@ -34,16 +34,12 @@ export interface Workspace {
   run: Run
 }
 
-export interface Size {
-  /** The image's size, compressed, in bytes. */
-  download: number
-  /** What it may take unpacked, in bytes. */
-  limit: number
-}
+/** Of an image, in bytes: compressed, and what it may take unpacked. */
+type Size = { download: number; limit: number }
 
-export type Workspaces = ReturnType<typeof workspaces>
+export type UseWorkspace = ReturnType<typeof workspaces>
 
-/** The workspaces of one run. */
+/** The workspaces of one run: gives each build its own. */
 export function workspaces(run: Run, log: Log) {
   /** Bytes that running builds may come to use. */
   let reserved = 0
@@ -68,8 +64,8 @@ export function workspaces(run: Run, log: Log) {
     const excess = new AbortController()
     const watched: Run = (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options })
     const over = new AbortController()
-    const watching = outgrown(run, directory, limit, over.signal).then(() => excess.abort(failure))
-    watching.catch(() => {})
+    const stop = () => excess.abort(failure)
+    outgrown(run, directory, limit, over.signal).then(stop, () => {})
     try {
       return await use({ directory, run: watched })
     } catch (error) {
@@ -80,30 +76,29 @@ export function workspaces(run: Run, log: Log) {
     }
   }
 
-  return {
-    /**
-     * Calls `use` with a directory that nobody else can look into: an image's set-uid programs are not this machine's.
-     *
-     * @param work a directory on the disk
-     * @throws Failure when the image grows beyond its limit
-     */
-    async use<T>(work: string, { download, limit }: Size, use: (workspace: Workspace) => Promise<T>): Promise<T> {
-      await makeDirectory(work)
-      const need = Math.min(Math.max(download * UNPACKED_RATIO, MIN_MEMORY_BYTES), limit)
-      if (reserved + need < (await freeMemory()) * MEMORY_SHARE) {
-        reserved += need
-        try {
-          return await inMemory(work, need, use)
-        } catch (error) {
-          if (!isUnfit(error)) throw error
-          if (need === limit) throw tooLarge(limit)
-          log.debug(`not in memory: ${(error as Error).message}`)
-        } finally {
-          reserved -= need
-        }
+  /**
+   * Calls `use` with a directory that nobody else can look into: an image's set-uid programs are not this machine's.
+   *
+   * @param work a directory on the disk
+   * @throws Failure when the image grows beyond its limit
+   */
+  return async <T>(work: string, { download, limit }: Size, use: (workspace: Workspace) => Promise<T>): Promise<T> => {
+    await makeDirectory(work)
+    const need = Math.min(Math.max(download * UNPACKED_RATIO, MIN_MEMORY_BYTES), limit)
+    const free = await freeMemory()
+    if (reserved + need < free * MEMORY_SHARE) {
+      reserved += need
+      try {
+        return await inMemory(work, need, use)
+      } catch (error) {
+        if (!isUnfit(error)) throw error
+        if (need === limit) throw tooLarge(limit)
+        log.debug(`not in memory: ${(error as Error).message}`)
+      } finally {
+        reserved -= need
       }
-      return onDisk(work, limit, use)
-    },
+    }
+    return onDisk(work, limit, use)
   }
 }
 

@@ -30,9 +30,8 @@ const INIT = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supe
 export function payloads(home: string, udhcpcScript = join(home, 'init-templates', 'udhcpc-default.sh')) {
   const template = async (name: string) => String(await file(join(home, 'init-templates', name)))
   const load = async (architecture: Architecture): Promise<Payload> => {
-    const texts = await Promise.all(TEMPLATES.map(async name => [name, await template(name)]))
+    const templates = Object.fromEntries(await Promise.all(TEMPLATES.map(async name => [name, await template(name)])))
     const parts = await Promise.all(INIT.map(name => template(`init/${name}.sh`)))
-    const templates = Object.fromEntries(texts)
     return {
       templates: { ...templates, 'init.sh.hbs': [templates['init.sh.hbs'], ...parts].join('\n') },
       busybox: await file(join(home, 'busybox', architecture, 'busybox'), 'scripts/setup.sh puts it there'),

@@ -62,7 +62,7 @@ function health({ Healthcheck, Shell }: ImageConfig['config']) {
     test: kind === 'CMD' ? words : kind === 'CMD-SHELL' ? [...shell, ...words] : [],
     interval: Healthcheck.Interval || 30,
     timeout: Healthcheck.Timeout || 30,
-    startPeriod: Healthcheck.StartPeriod,
+    startPeriod: Math.ceil(Healthcheck.StartPeriod),
     startInterval: Healthcheck.StartInterval || 5,
     retries: Healthcheck.Retries > 0 ? Healthcheck.Retries : 3,
   }

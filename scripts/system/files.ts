@@ -32,12 +32,9 @@ export async function read(path: string): Promise<string | undefined> {
   }
 }
 
-/** A piece of a file as it is read, in bytes. */
-const PIECE_BYTES = 1 << 18
-
 /** What the files hold, one after the other, in pieces. */
 export async function* bytesOf(...files: string[]): AsyncGenerator<Buffer> {
-  for (const file of files) yield* createReadStream(file, { highWaterMark: PIECE_BYTES })
+  for (const file of files) yield* createReadStream(file, { highWaterMark: 256 << 10 })
 }
 
 /** Makes a directory, with those above it, where nothing has its name; `mode` is that of all it makes. */

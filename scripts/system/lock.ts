@@ -36,10 +36,10 @@ export async function lock(run: Run, ...directories: string[]): Promise<() => Pr
       if (!(error instanceof ToolFailure) || error.details.exitCode !== CONFLICT) throw error
       throw new Locked(directory, `another run is going on (${holder})`)
     }
-    const words = [process.argv0, ...process.execArgv, ...process.argv.slice(1)]
     await handle.truncate()
+    const command = [process.argv0, ...process.execArgv, ...process.argv.slice(1)].join(' ')
     // A full disk has no room for it; this run may be the one that makes some.
-    await handle.write(`pid ${process.pid}: ${words.join(' ')}`).catch(() => {})
+    await handle.write(`pid ${process.pid}: ${command}`).catch(() => {})
   }
   return release
 }

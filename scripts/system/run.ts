@@ -7,7 +7,6 @@ import { type Details, Failure, Interrupted } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
-import { launcher, type Needs } from './sandbox.ts'
 import { type Limits, watch } from './silence.ts'
 
 /** A tool that ended with an error. The wrappers in `tools/` give it a better hint where they know one. */
@@ -25,11 +24,11 @@ export class ToolFailure extends Failure {
 /** More than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
 const MAX_OUTPUT_CHARACTERS = 8 << 20
 
-export interface RunOptions extends Limits, Needs {
+export interface RunOptions extends Limits {
   /** For standard input, which is empty otherwise. */
   input?: string | Readable
-  /** An open descriptor that standard output goes to, instead of being returned. */
-  output?: number
+  /** A file that standard output goes to, however much it is, instead of being returned. */
+  output?: string
   /** What on standard error means that it failed, whatever its exit code. */
   refuse?: RegExp
   /** An open descriptor that the tool gets as its descriptor 3. */
@@ -44,6 +43,10 @@ export interface RunOptions extends Limits, Needs {
   temporaryFlag?: string
   /** Whether the tool changes the machine itself, e.g. mounts: it runs outside the sandbox. */
   privileged?: boolean
+  /** Whether it needs the network. */
+  network?: boolean
+  /** Whether it sets trusted.* and their like, which takes CAP_SYS_ADMIN: with it a program gone bad could change the mounts. */
+  attributes?: boolean
 }
 
 export type Argv = readonly [string, ...string[]]
@@ -69,7 +72,7 @@ export interface Runner {
 /** What starts the tools of one run of the program, and ends them when that is interrupted. */
 export function runner({ log, interruption, writable, temporary }: Runner): Run {
   return async ([tool, ...words], options = {}) => {
-    const { temporaryFlag: flag, limit, fileBytes, fd3 } = options
+    const { temporaryFlag: flag, limit, fileBytes, output, fd3 } = options
     if (interruption.aborted) throw new Interrupted()
     const argv = [tool, ...(temporary && flag ? [flag, temporary] : []), ...words]
     log.debug(`$ ${argv.map(word).join(' ')}`)
@@ -86,8 +89,9 @@ export function runner({ log, interruption, writable, temporary }: Runner): Run 
       extendEnv: false,
       env: { ...environment(options.variables), ...(temporary ? { TMPDIR: temporary } : {}) },
       input: options.input ?? '',
-      stdio: ['pipe', options.output ?? 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])] as Options['stdio'],
+      stdio: ['pipe', output ? { file: output } : 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])] as Options['stdio'],
       stripFinalNewline: false,
+      buffer: { stdout: output === undefined },
       maxBuffer: MAX_OUTPUT_CHARACTERS,
       cancelSignal: ending,
       reject: false,
@@ -105,6 +109,31 @@ export function runner({ log, interruption, writable, temporary }: Runner): Run 
     if (result.failed || options.refuse?.test(details.stderr)) throw failure(program, result, details)
     return String(result.stdout ?? '')
   }
+}
+
+/** What unpacking an image as root takes: owners, modes, device nodes, file capabilities. */
+const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP']
+
+/**
+ * What stands before a tool's own words: the tool dies with this process, even on kill -9.
+ *
+ * @param writable absolute paths of the directories that it may write to, all else is read-only; undefined for no sandbox
+ */
+export function launcher(writable: readonly string[] | undefined, { network, attributes }: RunOptions): string[] {
+  if (!writable) return ['setpriv', '--pdeathsig', 'KILL', '--']
+  // biome-ignore format: a flag and its value on one line
+  return [
+    'bwrap',
+    '--die-with-parent',
+    '--ro-bind', '/', '/',
+    '--dev', '/dev',
+    ...writable.flatMap(path => ['--bind', path, path]),
+    '--unshare-ipc',
+    ...(network ? [] : ['--unshare-net']),
+    '--cap-drop', 'ALL',
+    ...[...CAPABILITIES, ...(attributes ? ['SYS_ADMIN'] : [])].flatMap(name => ['--cap-add', `CAP_${name}`]),
+    '--',
+  ]
 }
 
 /** Kills a tool with its children: one that outlived it would hold its output open. */
@@ -136,29 +165,23 @@ function failure(program: string, result: Omit<Result, 'stdout'>, details: Detai
   const number = (result.exitCode ?? 0) - 128
   const signal = result.signal ?? Object.entries(constants.signals).find(([, value]) => value === number)?.[0]
   if (signal) return new ToolFailure(tool, `killed by ${signal}`, details)
-  // A cause is what broke on our side, e.g. of a file that the input comes from.
+  // A cause is what broke on our side, e.g. of a file that its output goes to.
   const cause = result.cause instanceof Error ? result.cause.message : ''
-  const reason = cause || lastLines(stderr) || result.originalMessage || `exit code ${result.exitCode}`
+  // A tool repeats what strangers wrote, e.g. names of files.
+  const lines = stderr.trim().split('\n').slice(-3)
+  const said = lines.map(line => printable(line.trim()))
+  const reason = cause || said.join('\n    ').slice(-1000) || result.originalMessage || `exit code ${result.exitCode}`
   const full = /no space left on device/i.test(cause + stderr)
   return new ToolFailure(tool, reason, full ? { ...details, hint: 'free some disk space, then run again' } : details)
-}
-
-/** A tool repeats what strangers wrote, e.g. names of files. */
-function lastLines(text: string): string {
-  const lines = text.trim().split('\n').slice(-3)
-  const harmless = lines.map(line => printable(line.trim()))
-  return harmless.join('\n    ').slice(-1000)
 }
 
 /** A runner in a sandbox; where the machine allows none it says so, and does without. */
 export async function sandboxedRunner({ writable, ...others }: Runner): Promise<Run> {
   const run = runner({ ...others, writable })
-  try {
-    await run(['true'])
-    return run
-  } catch (error) {
+  const works = run(['true']).then(() => run)
+  return works.catch(error => {
     if (!(error instanceof ToolFailure)) throw error
     others.log.info(`the tools run without a sandbox: ${error.reason}`)
     return runner(others)
-  }
+  })
 }

@@ -24,7 +24,7 @@ export interface Limits {
  */
 export function watch(pid: number, { timeout, silence, transfer }: Limits, end: (reason: string) => void): () => void {
   let [before, looks] = [0, 0]
-  const look = () => {
+  const timer = setInterval(() => {
     const seconds = ++looks / LOOKS_PER_SECOND
     if (timeout && seconds >= timeout) end(`no answer within ${timeout} s`)
     if (!silence && !transfer) return
@@ -33,8 +33,7 @@ export function watch(pid: number, { timeout, silence, transfer }: Limits, end: 
     if (!silence || seconds % silence > 0) return
     if (now - before < SILENT_BYTES) end(`nothing has come for ${silence} s`)
     before = now
-  }
-  const timer = setInterval(look, 1000 / LOOKS_PER_SECOND)
+  }, 1000 / LOOKS_PER_SECOND)
   return () => clearInterval(timer)
 }
 

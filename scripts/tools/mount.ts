@@ -11,12 +11,10 @@ export async function mountTmpfs(run: Run, path: string, limits: { bytes: number
 
 /** Unmounts all that is mounted at a path or below. */
 export async function umount(run: Run, path: string): Promise<void> {
-  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map(line => line.split(' ')[4] ?? '')
-  const found = mounts.map(unescaped).filter(mount => mount === path || mount.startsWith(`${path}/`))
+  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n')
+  // It writes blanks and the like in octal.
+  const octal = (_: string, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))
+  const mounts = lines.map(line => String(line.split(' ')[4]).replace(/\\([0-7]{3})/g, octal))
+  const found = mounts.filter(mount => mount === path || mount.startsWith(`${path}/`))
   for (const mount of found.reverse()) await run(['umount', '--lazy', '--', mount], { privileged: true })
-}
-
-/** mountinfo writes blanks and the like in octal. */
-function unescaped(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
 }

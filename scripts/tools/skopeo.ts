@@ -51,7 +51,7 @@ async function skopeo(run: Run, args: readonly string[], limits: RunOptions): Pr
   } catch (error) {
     if (!(error instanceof ToolFailure) || error.details.hint) throw error
     const said = error.stderr + error.reason
-    const hint = Object.keys(HINTS).find(hint => HINTS[hint]?.test(said))
+    const [hint] = Object.entries(HINTS).find(([, pattern]) => pattern.test(said)) ?? []
     throw error.reworded(message(error), hint)
   }
 }

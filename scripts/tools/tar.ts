@@ -1,7 +1,7 @@
 // tar: makes archives that depend on the files alone.
 
 import { closeSync, createReadStream, openSync, readSync, writeSync } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { Argv, Run } from '../system/run.ts'
 
 export interface Archive {
@@ -27,9 +27,8 @@ export async function create(run: Run, archive: Archive): Promise<void> {
   if (several && compressor) {
     const plain = `${file}.tar`
     await create(run, { ...archive, file: plain, compressor: undefined })
-    const output = await open(file, 'w')
     // As a pipe: zstd writes other bytes where it knows the size.
-    await run(compressor, { input: createReadStream(plain), output: output.fd }).finally(() => output.close())
+    await run(compressor, { input: createReadStream(plain), output: file })
     return rm(plain)
   }
   // biome-ignore format: a flag and its value on one line

@@ -36,7 +36,7 @@ test('mksquashfs keeps owners, modes, times, capabilities; its own time is given
   await plain(['unsquashfs', '-quiet', '-no-progress', '-dest', join(out, 'root'), join(out, 'image')])
   match(await plain(['getcap', join(out, 'root/etc/ping')]), /cap_net_raw=ep/)
   deepEqual(lines({ DIR: dir, IMAGE: join(out, 'image') }), [
-    'mksquashfs DIR IMAGE -noappend -xattrs -comp zstd -Xcompression-level 3 -mkfs-time 86400 -quiet -no-progress',
+    'mksquashfs DIR IMAGE -noappend -xattrs -comp zstd -Xcompression-level 3 -mkfs-time 86400 -mem 64M -quiet -no-progress',
   ])
 })
 

@@ -24,8 +24,10 @@ for (const [what, template, complaint] of [
   ['a helper', '{{quote x y}}', /only plain/],
   ['a path', '{{x.y}}', /only plain/],
   ['a name in brackets', '{{[x y]}}', /only plain/],
-  ['a block', '{{#if x}}a{{/if}}', /blocks belong into the shell/],
-  ['a partial', '{{> x}}', /no partials/],
+  ['a block', '{{#if x}}a{{/if}}', /belong into the shell/],
+  ['a partial', '{{> x}}', /belong into the shell/],
+  ['a comment', '{{! x}}', /belong into the shell/],
+  ['a decorator', '{{* x}}', /belong into the shell/],
   ['a hole without a value', '{{y}}', /\{\{y\}\} has no value/],
 ] as const) {
   test(`${what} is refused`, () => assert.throws(() => renderShell(template, { x: 'a' }), complaint))

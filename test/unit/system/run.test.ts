@@ -47,13 +47,15 @@ test('standard input is empty, or the text that is given', async () => {
   equal(await run(['true'], { input: Readable.from(Array(100).fill('x'.repeat(100_000))) }), '')
 })
 
-test('standard output goes to a descriptor, another one arrives as 3', async t => {
+test('standard output goes to a file, an open descriptor arrives as 3', async t => {
   const path = join(await temporary(t), 'file')
   const file = await open(path, 'w+')
-  equal(await run(['echo', 'out'], { output: file.fd }), '')
   await run(['sh', '-c', 'echo three >&3'], { fd3: file.fd })
   await file.close()
-  equal(await readFile(path, 'utf8'), 'out\nthree\n')
+  equal(await readFile(path, 'utf8'), 'three\n')
+  equal(await run(['head', '--bytes=20000000', '/dev/zero'], { output: path }), '')
+  equal((await stat(path)).size, 20_000_000)
+  match((await failure(['echo'], { output: '/dev/full' })).message, /no space left.*\n {2}hint: free some disk space/)
 })
 
 test('a tool sees PATH, plain texts and times, what it is allowed to: nothing else of the environment', async t => {
