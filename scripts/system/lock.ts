@@ -36,10 +36,10 @@ export async function lock(run: Run, ...directories: string[]): Promise<() => Pr
       if (!(error instanceof ToolFailure) || error.details.exitCode !== CONFLICT) throw error
       throw new Locked(directory, `another run is going on (${holder})`)
     }
-    await handle.truncate()
     const command = [process.argv0, ...process.execArgv, ...process.argv.slice(1)].join(' ')
+    const written = handle.truncate().then(() => handle.write(`pid ${process.pid}: ${command}`))
     // A full disk has no room for it; this run may be the one that makes some.
-    await handle.write(`pid ${process.pid}: ${command}`).catch(() => {})
+    await written.catch(() => {})
   }
   return release
 }
