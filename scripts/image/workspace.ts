@@ -49,8 +49,8 @@ export function workspaces(run: Run, log: Log) {
   async function inMemory<T>(work: string, bytes: number, use: (workspace: Workspace) => Promise<T>): Promise<T> {
     const directory = join(work, 'memory')
     await makeDirectory(directory)
-    await mountTmpfs(run, directory, { bytes, inodes: Math.ceil(bytes / BYTES_PER_FILE) })
-    return use({ directory, run }).finally(() => umount(last, directory))
+    const mounting = mountTmpfs(run, directory, { bytes, inodes: Math.ceil(bytes / BYTES_PER_FILE) })
+    return mounting.then(() => use({ directory, run })).finally(() => umount(last, directory))
   }
 
   async function onDisk<T>(work: string, most: number, use: (workspace: Workspace) => Promise<T>): Promise<T> {
