@@ -26,22 +26,13 @@ export function json<Schema extends z.ZodType>(schema: Schema, doubt?: (text: st
 
 /** The complaint about a key that an object of a JSON text holds twice: programs in Go, which read it, too, might take another. */
 export function repeatedKey(text: string): string | undefined {
-  // The keys so far of each object that is open here; undefined for an array.
-  const open: (Set<string> | undefined)[] = []
-  let previous = ''
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]/g)) {
-    if (token === '{') open.push(new Set())
-    else if (token === '[') open.push(undefined)
-    else if (token === '}' || token === ']') open.pop()
-    else if (token.startsWith('"') && (previous === '{' || previous === ',')) {
-      const keys = open.at(-1)
-      const key = JSON.parse(token)
-      if (keys?.has(key)) return `the key ${token} stands there twice`
-      keys?.add(key)
-    }
-    previous = token
-  }
-  return undefined
+  let kept = 0
+  JSON.parse(text, (_, value) => {
+    if (typeof value === 'object' && !Array.isArray(value)) kept += Object.keys(value ?? {}).length
+    return value
+  })
+  const written = text.match(/"(?:[^"\\]|\\.)*"(\s*:)?/g)?.filter(token => token.endsWith(':')) ?? []
+  return written.length === kept ? undefined : 'a key of an object stands there twice'
 }
 
 /** Go's encoding/json matches the keys of a struct without regard to case; it folds "ſ" and the Kelvin sign, too. */
