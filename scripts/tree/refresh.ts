@@ -1,11 +1,12 @@
 // Brings the catalog in line with the versions that lie in the tree.
 
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Log } from '../cli/log.ts'
-import { read, remove, write } from '../system/files.ts'
+import { makeDirectoriesBelow, read, remove, write } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
-import { UNLISTED, versionPath } from './layout.ts'
-import { writeCatalog } from './publish.ts'
+import { catalog } from './catalog.ts'
+import { CATALOG, INDEX, PAGE, UNLISTED, versionPath } from './layout.ts'
+import { page } from './page.ts'
 import { groups, productKey, type Version } from './version.ts'
 import { versions } from './versions.ts'
 
@@ -23,6 +24,16 @@ export async function refreshCatalog(run: Run, log: Log, { tree, wanted, keep }:
   await writeCatalog(tree, listed)
   await expire(run, tree, { all, listed: new Set(listed), now: new Date() })
   return listed
+}
+
+/** Lists versions, to the clients first, then to people. A catalog that says the same already is not touched. */
+export async function writeCatalog(tree: string, versions: readonly Version[]): Promise<void> {
+  const { index, images } = catalog(versions)
+  // A link in its place would lead out of the tree.
+  await makeDirectoriesBelow(tree, dirname(CATALOG))
+  await write(join(tree, CATALOG), images)
+  await write(join(tree, INDEX), index)
+  await write(join(tree, PAGE), page(versions))
 }
 
 /** The newest versions of every product that is wanted; `all` are oldest first within a product. */

@@ -1,11 +1,12 @@
 // The published versions: what lies on the disk.
 
 import { lstat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { explain, Failure, parsed } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
-import { glob, read, write } from '../system/files.ts'
+import { glob, makeDirectoriesBelow, move, read, remove, sync, write } from '../system/files.ts'
 import { pool } from '../system/pool.ts'
+import type { Run } from '../system/run.ts'
 import { BUILD, VERSIONS, versionPath } from './layout.ts'
 import { buildJson, type Item, type Version } from './version.ts'
 
@@ -43,4 +44,15 @@ async function readVersion(tree: string, directory: string): Promise<Version> {
 /** Writes the build.json of a version's directory. */
 export async function saveVersion(directory: string, version: Version): Promise<void> {
   await write(join(directory, BUILD), `${JSON.stringify(version, null, 2)}\n`)
+}
+
+/** Adds a version to the tree: writes its build.json and gives its finished directory the final name. */
+export async function publish(run: Run, tree: string, directory: string, version: Version): Promise<void> {
+  for (const { file } of version.items) await sync(join(directory, file))
+  await saveVersion(directory, version)
+  const path = versionPath(version)
+  await makeDirectoriesBelow(tree, dirname(path))
+  // A broken version, which no catalog lists for long, may have the name of this very minute.
+  await remove(run, tree, path)
+  await move(directory, join(tree, path))
 }
