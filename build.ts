@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url'
 import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
 import type { Log } from './scripts/cli/log.ts'
 import { EXIT, main } from './scripts/cli/main.ts'
-import { choice, count } from './scripts/cli/options.ts'
+import { count } from './scripts/cli/options.ts'
 import { buildContext, carryOut, sweep, TEMPORARY } from './scripts/pipeline.ts'
 import { type Outcome, printSum } from './scripts/plan/outcome.ts'
 import { architecture, hostArchitecture } from './scripts/spec/architecture.ts'
 import { loadSpecs, type Spec } from './scripts/spec/load.ts'
 import { products } from './scripts/spec/product.ts'
-import { DEFAULT_FORMAT, FORMATS } from './scripts/spec/schema.ts'
+import { DEFAULT_FORMAT, FORMATS, schema } from './scripts/spec/schema.ts'
 import { makeDirectory } from './scripts/system/files.ts'
 import { lock } from './scripts/system/lock.ts'
 import { type Run, runner, sandboxedRunner } from './scripts/system/run.ts'
@@ -69,7 +69,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const jobs = count('jobs', flags.jobs, 1)
   const keep = count('keep', flags.keep, 1)
   const maxSize = parsed(size, flags['max-size'], '--max-size', UsageFailure)
-  const format = choice('format', flags.format, FORMATS)
+  const format = parsed(schema.shape.format.unwrap(), flags.format, '--format', UsageFailure)
   const only = flags.arch?.split(',').map(text => parsed(architecture, text, '--arch', UsageFailure))
   if (flags.index && flags.check) throw new UsageFailure('command line', '--index and --check contradict each other')
   const specs = flags.index ? [] : await loadSpecs(flags.specs)

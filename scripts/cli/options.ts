@@ -63,10 +63,3 @@ export function count(flag: string, text: string, least: number): number {
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value
   throw new UsageFailure(`--${flag}`, `"${text}" is not a whole number of at least ${least}`)
 }
-
-/** One of the words that a flag knows. @throws UsageFailure */
-export function choice<T extends string>(flag: string, text: string, known: readonly T[]): T {
-  const found = known.find(word => word === text)
-  if (found !== undefined) return found
-  throw new UsageFailure(`--${flag}`, `"${text}" is none of ${known.join(', ')}`)
-}
