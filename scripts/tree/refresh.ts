@@ -1,14 +1,16 @@
 // Brings the catalog in line with the versions that lie in the tree.
 
 import { dirname, join } from 'node:path'
+import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
-import { makeDirectoriesBelow, read, remove, write } from '../system/files.ts'
+import { glob, makeDirectoriesBelow, read, remove, write } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import { catalog } from './catalog.ts'
-import { CATALOG, INDEX, PAGE, UNLISTED, versionPath } from './layout.ts'
+import { CATALOG, INDEX, PAGE, UNLISTED, VERSIONS, versionPath } from './layout.ts'
 import { page } from './page.ts'
+import type { Complaint } from './verify.ts'
 import { groups, productKey, type Version } from './version.ts'
-import { versions } from './versions.ts'
+import { saveVersion, versions } from './versions.ts'
 
 /** How long a version outlives its listing: clients believe their copy of the catalog for an hour. */
 const GRACE_HOURS = 6
@@ -54,4 +56,22 @@ export async function expire(run: Run, tree: string, { all, listed, now }: Leavi
     } else if (since === undefined) await write(join(tree, mark), `${now.toISOString()}\n`)
     else if (now.getTime() - Date.parse(since.trim()) > GRACE_HOURS * 3_600_000) await remove(run, tree, versionPath(version))
   }
+}
+
+/**
+ * Lists the versions that are whole, then deletes the others. Of a version that is whole but for its deltas only those go.
+ *
+ * @throws Failure when no whole version would be left; then all stays as it is
+ */
+export async function repair(run: Run, log: Log, tree: string, complaints: readonly Complaint[]): Promise<void> {
+  const whole = await versions(tree, log, new Set(complaints.map(({ path }) => path)))
+  const marks = new Set(await glob(join(VERSIONS, UNLISTED), tree))
+  const listed = whole.filter(version => !marks.has(join(versionPath(version), UNLISTED)))
+  if (listed.length === 0) {
+    throw new Failure(tree, 'nothing in it is whole', { hint: 'npx zx build.ts --force builds all anew' })
+  }
+  for (const version of listed) await saveVersion(join(tree, versionPath(version)), version)
+  await writeCatalog(tree, listed)
+  const paths = new Set(whole.map(versionPath))
+  for (const path of await glob(VERSIONS, tree)) if (!paths.has(path)) await remove(run, tree, path)
 }
