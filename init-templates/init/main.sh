@@ -33,9 +33,7 @@ boot() {
 	choose_streams "$application"
 	(umask 077 && : >$state/unfinished)
 	for name in supervisor uid gid groups home path workdir variables application check stop_signal health_file tty writer; do
-		printf %s "$name="
-		eval "print_quoted \"\$$name\""
-		echo
+		eval "echo \"$name=\$(print_quoted \"\$$name\")\""
 	done >$state/unfinished
 	mv $state/unfinished $state/settings
 }
