@@ -9,29 +9,16 @@ import { renderShell } from './template.ts'
  * @param supervised false: the application itself becomes PID 1
  */
 export function init(template: string, runtime: RuntimeConfig, supervised: boolean): string {
-  const { health } = runtime
   // The script evaluates these texts, and writes them into files that it evaluates.
   const text = (words: string[]) => words.map(quote).join(' ')
+  const { health, tty = '', entrypoint, command, variables } = runtime
   return renderShell(template, {
-    workdir: runtime.workdir,
-    user: runtime.user,
-    stop_signal: runtime.stopSignal,
-    stop_timeout: runtime.stopTimeout,
+    ...runtime,
     supervised,
-    restart: runtime.restart,
-    restart_unhealthy: runtime.restartUnhealthy,
-    log: runtime.log,
-    tty: runtime.tty ?? '',
-    health_interval: health.interval,
-    health_start_interval: health.startInterval,
-    health_start_period: Math.ceil(health.startPeriod),
-    health_timeout: health.timeout,
-    health_retries: health.retries,
-    volumes: runtime.volumes,
-    tmpfs: runtime.tmpfs,
-    health_test: text(health.test),
-    entrypoint: text(runtime.entrypoint),
-    command: text(runtime.command),
-    variables: text(runtime.variables),
+    tty,
+    health: { ...health, startPeriod: Math.ceil(health.startPeriod), test: text(health.test) },
+    entrypoint: text(entrypoint),
+    command: text(command),
+    variables: text(variables),
   })
 }
