@@ -27,8 +27,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   noArguments(names)
   const run = runner({ log, interruption })
   const release = flags.repair ? await lock(run, flags.dir) : undefined
-  const { files, complaints } = await verify(run, flags.dir, path => log.doing('verifying', path))
-  log.done('verifying')
+  const { files, complaints } = await verify(run, log, flags.dir)
   for (const { path, reason } of complaints) log.warn(`${path}: ${reason}`)
   log.info(`${files} files, ${complaints.length} wrong`)
   if (flags.repair) await repair(run, log, flags.dir, complaints)
