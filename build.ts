@@ -77,7 +77,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const unknown = names.filter(name => !specOf.has(name))
   if (unknown.length > 0) throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`)
   if (process.getuid?.() !== 0)
-    throw new UsageFailure('build.ts', 'only root can set the owners of files', { hint: withoutRoot(userInfo().username) })
+    throw new UsageFailure('build.ts', 'only root can set the owners of files', withoutRoot(userInfo().username))
 
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const wanted = products(chosen, { architecture: hostArchitecture(), format, only })
@@ -101,7 +101,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const refresh = (wanted: (version: Version) => boolean) => refreshCatalog(run, log, { tree: out, wanted, keep })
   if (flags.index) {
     const listed = await refresh(() => true)
-    if (listed.length === 0) throw new Failure(out, 'there is no image in it', { hint: '--out names the tree' })
+    if (listed.length === 0) throw new Failure(out, 'there is no image in it', '--out names the tree')
     log.info(`${listed.length} versions are listed`)
     return EXIT.ok
   }

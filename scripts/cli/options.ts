@@ -54,7 +54,7 @@ function end(text: string): never {
 /** For entries that take flags alone. @throws UsageFailure */
 export function noArguments(names: readonly string[]): void {
   if (names.length === 0) return
-  throw new UsageFailure('command line', `unexpected argument "${names[0]}"`, { hint: '--help lists the options' })
+  throw new UsageFailure('command line', `unexpected argument "${names[0]}"`, '--help lists the options')
 }
 
 /** A whole number of at least `least`. @throws UsageFailure */

@@ -67,9 +67,7 @@ export async function repair(run: Run, log: Log, tree: string, complaints: reado
   const whole = await versions(tree, log, new Set(complaints.map(({ path }) => path)))
   const marks = new Set(await glob(join(VERSIONS, UNLISTED), tree))
   const listed = whole.filter(version => !marks.has(join(versionPath(version), UNLISTED)))
-  if (listed.length === 0) {
-    throw new Failure(tree, 'nothing in it is whole', { hint: 'npx zx build.ts --force builds all anew' })
-  }
+  if (listed.length === 0) throw new Failure(tree, 'nothing in it is whole', 'npx zx build.ts --force builds all anew')
   for (const version of listed) await saveVersion(join(tree, versionPath(version)), version)
   await writeCatalog(tree, listed)
   const paths = new Set(whole.map(versionPath))
