@@ -10,7 +10,7 @@ import { count } from './scripts/cli/options.ts'
 import { buildContext, carryOut, sweep, TEMPORARY } from './scripts/pipeline.ts'
 import { type Outcome, printSum } from './scripts/plan/outcome.ts'
 import { architecture, hostArchitecture } from './scripts/spec/architecture.ts'
-import { loadSpecs, type Spec } from './scripts/spec/load.ts'
+import { loadSpecs } from './scripts/spec/load.ts'
 import { products } from './scripts/spec/product.ts'
 import { DEFAULT_FORMAT, FORMATS, schema } from './scripts/spec/schema.ts'
 import { makeDirectory } from './scripts/system/files.ts'
@@ -105,7 +105,11 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     log.info(`${listed.length} versions are listed`)
     return EXIT.ok
   }
-  const list = () => refresh(version => asksFor(specOf.get(version.name), version))
+  // A spec that names no architecture is content with all that were ever built.
+  const list = () =>
+    refresh(
+      ({ name, architecture }) => specOf.has(name) && (specOf.get(name)?.keys.architectures?.includes(architecture) ?? true),
+    )
   const outcomes = await carryOut(running, { products: wanted, jobs, list })
   await sweep(running)
   const listed = await list()
@@ -127,9 +131,4 @@ function report(log: Log, outcomes: readonly Outcome[], json: boolean): number {
   if (json) for (const outcome of outcomes) console.log(JSON.stringify(outcome))
   printSum(log, outcomes)
   return outcomes.some(({ action }) => action === 'fail') ? EXIT.failed : EXIT.ok
-}
-
-/** A spec that names no architecture is content with all that were ever built. */
-function asksFor(spec: Spec | undefined, { architecture }: Version): boolean {
-  return spec !== undefined && (spec.keys.architectures?.includes(architecture) ?? true)
 }

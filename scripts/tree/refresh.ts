@@ -21,7 +21,8 @@ export type Listed = { tree: string; wanted: (version: Version) => boolean; keep
 /** An empty catalog is never published: then all stays as it is. @returns the versions that are listed now */
 export async function refreshCatalog(run: Run, log: Log, { tree, wanted, keep }: Listed): Promise<Version[]> {
   const all = await versions(tree, log)
-  const listed = retained(all, wanted, keep)
+  const newest = new Set([...groups(all, productKey).values()].flatMap(versions => versions.slice(-keep)))
+  const listed = all.filter(version => wanted(version) && newest.has(version))
   if (listed.length === 0) return []
   await writeCatalog(tree, listed)
   await expire(run, tree, { all, listed: new Set(listed), now: new Date() })
@@ -36,12 +37,6 @@ export async function writeCatalog(tree: string, versions: readonly Version[]): 
   await write(join(tree, CATALOG), images)
   await write(join(tree, INDEX), index)
   await write(join(tree, PAGE), page(versions))
-}
-
-/** The newest versions of every product that is wanted; `all` are oldest first within a product. */
-export function retained(all: readonly Version[], wanted: (version: Version) => boolean, keep: number): Version[] {
-  const newest = new Set([...groups(all, productKey).values()].flatMap(versions => versions.slice(-keep)))
-  return all.filter(version => wanted(version) && newest.has(version))
 }
 
 type Leaving = { all: readonly Version[]; listed: ReadonlySet<Version>; now: Date }

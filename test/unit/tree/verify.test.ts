@@ -1,55 +1,17 @@
 import { deepEqual } from 'node:assert/strict'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { digestOf, sha256 } from '../../../scripts/text/digest.ts'
+import { test } from 'node:test'
+import { sha256 } from '../../../scripts/text/digest.ts'
 import { CATALOG, INDEX, versionPath } from '../../../scripts/tree/layout.ts'
 import { repair, writeCatalog } from '../../../scripts/tree/refresh.ts'
 import { type Complaint, verify } from '../../../scripts/tree/verify.ts'
-import type { Item, Version } from '../../../scripts/tree/version.ts'
-import { saveVersion, versions } from '../../../scripts/tree/versions.ts'
-import { temporary } from '../../world/directory.ts'
+import { versions } from '../../../scripts/tree/versions.ts'
 import { run, silentLog } from '../../world/run.ts'
-
-const item = (ftype: Item['ftype'], file: string, content: string) => ({
-  ftype,
-  file,
-  size: content.length,
-  sha256: sha256(content),
-})
-
-const METADATA = item('lxd.tar.xz', 'meta.tar.xz', 'meta')
-const ROOTFS = item('squashfs', 'rootfs.squashfs', 'squashed')
-
-function version(name: string, fingerprint: string): Version {
-  return {
-    name,
-    architecture: 'amd64',
-    serial: '20260101_0000',
-    release: 'latest',
-    source: { image: name, digest: digestOf(name) },
-    summary: { description: '', created: 1, ports: [], volumes: [], stopSignal: 'SIGTERM', supervised: true },
-    recipe: {},
-    items: [METADATA, { ...ROOTFS, fingerprint }],
-  }
-}
+import { METADATA, ROOTFS, tree, version } from '../../world/tree.ts'
 
 const RIGHT = sha256('metasquashed')
 const WEB = 'images/web/amd64/20260101_0000'
-
-/** A tree that lists these versions, each with its files. */
-async function tree(t: TestContext, ...listed: Version[]): Promise<string> {
-  const directory = await temporary(t)
-  for (const one of listed) {
-    const path = join(directory, versionPath(one))
-    await mkdir(path, { recursive: true })
-    await writeFile(join(path, METADATA.file), 'meta')
-    await writeFile(join(path, ROOTFS.file), 'squashed')
-    await saveVersion(path, one)
-  }
-  await writeCatalog(directory, listed)
-  return directory
-}
 
 const complaints = async (directory: string): Promise<Complaint[]> => (await verify(run, silentLog(), directory)).complaints
 
