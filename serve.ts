@@ -51,7 +51,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, level, log, int
   const http = flags.http === undefined ? undefined : parseAddress(flags.http, '--http')
   const processes = count('workers', flags.workers, 1)
   if (!(await stat(flags.dir).catch(() => undefined))?.isDirectory()) {
-    throw new Failure(flags.dir, 'no such directory', 'npx zx build.ts publishes a tree; --dir names it')
+    throw new Failure(flags.dir, 'no such directory', { hint: 'npx zx build.ts publishes a tree; --dir names it' })
   }
   const authFile = flags['auth-file']
   const run = runner({ log, interruption })

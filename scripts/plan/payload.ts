@@ -24,26 +24,31 @@ const INIT = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supe
  * The payloads of one run, each read once: a busybox weighs 2 MB, and every image of an architecture has the same one.
  *
  * @param home the project's directory
- * @param udhcpcScript the udhcpc script to lay in
+ * @param udhcpcScript a file to use instead of the project's own udhcpc script
  * @returns what gives the payload of an architecture; it throws a Failure when a file is missing
  */
-export function payloads(home: string, udhcpcScript = join(home, 'init-templates', 'udhcpc-default.sh')) {
+export function payloads(home: string, udhcpcScript?: string): (architecture: Architecture) => Promise<Payload> {
   const known = new Map<Architecture, Promise<Payload>>()
-  const template = async (name: string) => String(await file(join(home, 'init-templates', name)))
-  const load = async (architecture: Architecture): Promise<Payload> => {
-    const texts = await Promise.all(TEMPLATES.map(async name => [name, await template(name)]))
-    const parts = await Promise.all(INIT.map(name => template(`init/${name}.sh`)))
-    const templates = Object.fromEntries(texts)
-    return {
-      templates: { ...templates, 'init.sh.hbs': [templates['init.sh.hbs'], ...parts].join('\n') },
-      busybox: await file(join(home, 'busybox', architecture, 'busybox'), 'scripts/setup.sh puts it there'),
-      udhcpcScript: await file(udhcpcScript),
-    }
-  }
-  return (architecture: Architecture): Promise<Payload> => {
-    const payload = known.get(architecture) ?? load(architecture)
+  return architecture => {
+    const payload = known.get(architecture) ?? load(home, architecture, udhcpcScript)
     known.set(architecture, payload)
     return payload
+  }
+}
+
+async function load(
+  home: string,
+  architecture: Architecture,
+  udhcpcScript = join(home, 'init-templates', 'udhcpc-default.sh'),
+): Promise<Payload> {
+  const template = async (name: string) => String(await file(join(home, 'init-templates', name)))
+  const texts = await Promise.all(TEMPLATES.map(async name => [name, await template(name)]))
+  const parts = await Promise.all(INIT.map(name => template(`init/${name}.sh`)))
+  const templates = Object.fromEntries(texts)
+  return {
+    templates: { ...templates, 'init.sh.hbs': [templates['init.sh.hbs'], ...parts].join('\n') },
+    busybox: await file(join(home, 'busybox', architecture, 'busybox'), 'scripts/setup.sh puts it there'),
+    udhcpcScript: await file(udhcpcScript),
   }
 }
 
