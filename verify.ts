@@ -28,7 +28,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const run = runner({ log, interruption })
   const release = flags.repair ? await lock(run, flags.dir) : undefined
   const { files, complaints } = await verify(run, log, flags.dir)
-  for (const { path, reason } of complaints) log.warn(`${path}: ${reason}`)
+  for (const complaint of complaints) log.failure(complaint)
   log.info(`${files} files, ${complaints.length} wrong`)
   if (flags.repair) await repair(run, log, flags.dir, complaints)
   await release?.()

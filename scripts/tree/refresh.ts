@@ -8,7 +8,6 @@ import type { Run } from '../system/run.ts'
 import { catalog } from './catalog.ts'
 import { CATALOG, INDEX, PAGE, UNLISTED, VERSIONS, versionPath } from './layout.ts'
 import { page } from './page.ts'
-import type { Complaint } from './verify.ts'
 import { groups, productKey, type Version } from './version.ts'
 import { saveVersion, versions } from './versions.ts'
 
@@ -58,8 +57,8 @@ export async function expire(run: Run, tree: string, { all, listed, now }: Leavi
  *
  * @throws Failure when no whole version would be left; then all stays as it is
  */
-export async function repair(run: Run, log: Log, tree: string, complaints: readonly Complaint[]): Promise<void> {
-  const whole = await versions(tree, log, new Set(complaints.map(({ path }) => path)))
+export async function repair(run: Run, log: Log, tree: string, complaints: readonly Failure[]): Promise<void> {
+  const whole = await versions(tree, log, new Set(complaints.map(({ place }) => place)))
   const marks = new Set(await glob(join(VERSIONS, UNLISTED), tree))
   const listed = whole.filter(version => !marks.has(join(versionPath(version), UNLISTED)))
   if (listed.length === 0) throw new Failure(tree, 'nothing in it is whole', 'npx zx build.ts --force builds all anew')

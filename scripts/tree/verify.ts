@@ -15,9 +15,6 @@ import { CATALOG, INDEX, versionPath } from './layout.ts'
 import type { Item, Version } from './version.ts'
 import { versions } from './versions.ts'
 
-/** What is wrong with a file of the tree, or with a version. */
-export type Complaint = { path: string; reason: string }
-
 // Clients skip a catalog of no products.
 const imagesFile = z.object({ path: z.literal(CATALOG), products: z.array(z.string()).min(1, 'names no product') })
 const index = json(z.object({ index: z.object({ images: imagesFile }) }))
@@ -25,18 +22,18 @@ const index = json(z.object({ index: z.object({ images: imagesFile }) }))
 const product = z.object({ versions: z.record(z.string(), z.unknown()) })
 const images = json(z.object({ products: z.record(z.string(), product) }))
 
-/** @returns how many files the listed versions have, and what is wrong with them or with the catalog itself */
-export async function verify(run: Run, log: Log, tree: string): Promise<{ files: number; complaints: Complaint[] }> {
+/** @returns how many files the listed versions have, and what is wrong with them or with the catalog itself: paths are the places */
+export async function verify(run: Run, log: Log, tree: string): Promise<{ files: number; complaints: Failure[] }> {
   const found = await readCatalog(tree).catch(error => error as Error)
-  if (found instanceof Failure) return { files: 0, complaints: [{ path: found.place, reason: found.reason }] }
+  if (found instanceof Failure) return { files: 0, complaints: [found] }
   if (found instanceof Error) throw found
   const { text, listed } = found
   const all = await versions(tree, log)
   const paths = new Set(all.map(versionPath))
   const whole = all.filter(version => listed.has(versionPath(version)))
-  const complaints = [...listed].filter(path => !paths.has(path)).map(path => ({ path, reason: 'is listed, but broken' }))
+  const complaints = [...listed].filter(path => !paths.has(path)).map(path => new Failure(path, 'is listed, but broken'))
   if (complaints.length === 0 && catalog(whole).images !== text)
-    complaints.push({ path: CATALOG, reason: 'says other things than the versions' })
+    complaints.push(new Failure(CATALOG, 'says other things than the versions'))
   const wrong = await pool(whole, availableParallelism(), version => mismatches(run, log, tree, version))
   log.done('verifying')
   return { files: whole.flatMap(({ items }) => items).length, complaints: [...complaints, ...wrong.flat()] }
@@ -55,14 +52,14 @@ async function readCatalog(tree: string): Promise<{ text: string | undefined; li
 }
 
 /** LXD and Incus refuse a file with another sum, and an image whose two files together have another one. */
-async function mismatches(run: Run, log: Log, tree: string, version: Version): Promise<Complaint[]> {
-  const complaints: Complaint[] = []
+async function mismatches(run: Run, log: Log, tree: string, version: Version): Promise<Failure[]> {
+  const complaints: Failure[] = []
   const check = async (what: string, sum: string | undefined, ...items: Item[]) => {
     const paths = items.map(({ file }) => join(versionPath(version), file))
     const [path = ''] = paths
     log.doing('verifying', path)
     const found = await sha256sumFiles(run, ...paths.map(path => join(tree, path)))
-    if (found !== sum) complaints.push({ path, reason: `${what} ${found} instead of ${sum}` })
+    if (found !== sum) complaints.push(new Failure(path, `${what} ${found} instead of ${sum}`))
   }
   for (const item of version.items) await check('sha256', item.sha256, item)
   // A wrong fingerprint is news only where the files are right.

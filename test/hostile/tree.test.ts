@@ -15,8 +15,9 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { Failure } from '../../scripts/cli/errors.ts'
 import { repair } from '../../scripts/tree/refresh.ts'
-import { type Complaint, verify } from '../../scripts/tree/verify.ts'
+import { verify } from '../../scripts/tree/verify.ts'
 import { ARCHITECTURE, image } from '../world/image.ts'
 import { type Registry, registry } from '../world/registry.ts'
 import { run, silentLog } from '../world/run.ts'
@@ -283,7 +284,7 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
         equal(healed.exitCode, 0, healed.stderr)
       }
       deepEqual(
-        (await complaintsOf(one)).filter(({ path }) => !path.includes('broken')),
+        (await complaintsOf(one)).filter(({ place }) => !place.includes('broken')),
         [],
       )
       counts.healed++
@@ -327,10 +328,10 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
 })
 
 /** Where a file stands in the place of images/, verify ends with the kernel's words, as a build does. */
-async function complaintsOf(one: House): Promise<Complaint[]> {
+async function complaintsOf(one: House): Promise<Failure[]> {
   const { complaints } = await verify(run, silentLog(), tree(one)).catch(error => {
     equal(error.code, 'ENOTDIR', String(error))
-    return { complaints: [{ path: error.path, reason: error.message }] }
+    return { complaints: [new Failure(error.path, error.message)] }
   })
   return complaints
 }
