@@ -18,8 +18,6 @@ export interface Source {
   digest: Digest
 }
 
-export type Registries = ReturnType<typeof registries>
-
 /** The registries as one run sees them: each is asked once about an image, for all architectures and specs. */
 export function registries(run: Run) {
   const answers = new Map<string, Promise<string>>()
