@@ -74,14 +74,16 @@ async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnTyp
 export function init(template: string, runtime: RuntimeConfig, supervised: boolean): string {
   // The script evaluates these texts, and writes them into files that it evaluates.
   const text = (words: string[]) => words.map(quote).join(' ')
-  const { health, tty = '', entrypoint, command, variables } = runtime
+  const { health, tty = '', ...others } = runtime
   return renderShell(template, {
-    ...runtime,
+    ...others,
+    ...health,
     supervised,
     tty,
-    health: { ...health, startPeriod: Math.ceil(health.startPeriod), test: text(health.test) },
-    entrypoint: text(entrypoint),
-    command: text(command),
-    variables: text(variables),
+    startPeriod: Math.ceil(health.startPeriod),
+    test: text(health.test),
+    entrypoint: text(others.entrypoint),
+    command: text(others.command),
+    variables: text(others.variables),
   })
 }

@@ -3,7 +3,7 @@
 import Handlebars from 'handlebars'
 import { quote } from '../text/words.ts'
 
-/** What a hole may hold: one word, or several. `{{a.b}}` is a hole, too. */
+/** What a hole may hold: one word, or several. */
 export type Hole = string | number | boolean | readonly string[]
 
 const engine = Handlebars.create()
@@ -45,7 +45,7 @@ class Quoting extends Handlebars.Visitor {
  * @param template Handlebars with plain `{{name}}` holes only
  * @throws Error when a hole has no value, or a construct could write unquoted text
  */
-export function renderShell(template: string, holes: Record<string, Hole | Record<string, Hole>>): string {
+export function renderShell(template: string, holes: Record<string, Hole>): string {
   const syntax = engine.parse(template)
   new Quoting().accept(syntax)
   return engine.compile(syntax, {
