@@ -12,15 +12,23 @@ import { json } from '../text/json.ts'
 import { sha256sumFiles } from '../tools/sha256sum.ts'
 import { catalog } from './catalog.ts'
 import { CATALOG, INDEX, versionPath } from './layout.ts'
-import type { Item, Version } from './version.ts'
+import { type Item, PRODUCT_KEY, SERIAL, type Version } from './version.ts'
 import { versions } from './versions.ts'
 
 // Clients skip a catalog of no products.
 const imagesFile = z.object({ path: z.literal(CATALOG), products: z.array(z.string()).min(1, 'names no product') })
 const index = json(z.object({ index: z.object({ images: imagesFile }) }))
 
-const product = z.object({ versions: z.record(z.string(), z.unknown()) })
-const images = json(z.object({ products: z.record(z.string(), product) }))
+const product = z.object({ versions: z.record(z.string().regex(SERIAL), z.unknown()) })
+const images = json(z.object({ products: z.record(z.string().regex(PRODUCT_KEY), product) }))
+
+/** The directories of the versions that a text of images.json lists. @throws Failure where it is none */
+export function listedPaths(text: string | undefined): string[] {
+  const { products } = parsed(images, text, CATALOG)
+  return Object.entries(products).flatMap(([key, { versions }]) =>
+    Object.keys(versions).map(serial => join('images', ...key.split(':').slice(1), serial)),
+  )
+}
 
 /** @returns how many files the listed versions have, and what is wrong with them or with the catalog itself: paths are the places */
 export async function verify(run: Run, log: Log, tree: string): Promise<{ files: number; complaints: Failure[] }> {
@@ -44,11 +52,7 @@ async function readCatalog(tree: string): Promise<{ text: string | undefined; li
   // The two files change one after the other: clients take what stands in the second.
   parsed(index, await read(join(tree, INDEX)), INDEX)
   const text = await read(join(tree, CATALOG))
-  const { products } = parsed(images, text, CATALOG)
-  const paths = Object.entries(products).flatMap(([key, { versions }]) =>
-    Object.keys(versions).map(serial => join('images', ...key.split(':').slice(1), serial)),
-  )
-  return { text, listed: new Set(paths) }
+  return { text, listed: new Set(listedPaths(text)) }
 }
 
 /** LXD and Incus refuse a file with another sum, and an image whose two files together have another one. */
