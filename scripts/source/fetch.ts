@@ -1,6 +1,6 @@
 // Fetches images into the cache: one small OCI layout an image, their blobs shared.
 
-import { lstat, symlink } from 'node:fs/promises'
+import { lstat, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Failure, parsed } from '../cli/errors.ts'
@@ -88,7 +88,8 @@ export function imageCache(run: Run, directory: string) {
     /** Deletes all that these images do not need. */
     async prune(digests: ReadonlySet<Digest>): Promise<void> {
       const layouts = new Set([...digests].map(layoutName))
-      for (const name of await glob('layouts/*', directory)) if (!layouts.has(name)) await remove(run, directory, name)
+      const found = await readdir(join(directory, 'layouts')).catch(() => [])
+      for (const name of found.map(name => join('layouts', name))) if (!layouts.has(name)) await remove(run, directory, name)
       const needed = new Set<string>()
       for (const layout of layouts)
         for (const { digest } of await layoutBlobs(join(directory, layout)).catch(() => [])) needed.add(blobPath(digest))
