@@ -6,9 +6,8 @@ import type { Payload } from '../plan/payload.ts'
 import type { RuntimeConfig } from '../plan/runtime.ts'
 import { remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
-import { quote } from '../text/words.ts'
+import { init } from './init.ts'
 import { follow, type Rootfs, rootfs } from './rootfs.ts'
-import { renderShell } from './template.ts'
 
 export interface Overlay {
   runtime: RuntimeConfig
@@ -63,27 +62,4 @@ async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnTyp
   if (!dangling) await image.setAside(INIT, `${REAL_INIT}/given/init`)
   await image.link(dangling ? end.path : INIT, `${REAL_INIT}/init`)
   await image.place({ path: `${REAL_INIT}/init`, content, mode: 0o755 })
-}
-
-/**
- * The text of /sbin/init.
- *
- * @param template the text of init-templates/init.sh.hbs with its parts
- * @param supervised false: the application itself becomes PID 1
- */
-export function init(template: string, runtime: RuntimeConfig, supervised: boolean): string {
-  // The script evaluates these texts, and writes them into files that it evaluates.
-  const text = (words: string[]) => words.map(quote).join(' ')
-  const { health, tty = '', ...others } = runtime
-  return renderShell(template, {
-    ...others,
-    ...health,
-    supervised,
-    tty,
-    startPeriod: Math.ceil(health.startPeriod),
-    test: text(health.test),
-    entrypoint: text(others.entrypoint),
-    command: text(others.command),
-    variables: text(others.variables),
-  })
 }
