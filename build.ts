@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url'
 import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
 import type { Log } from './scripts/cli/log.ts'
 import { EXIT, main } from './scripts/cli/main.ts'
-import { choice, count } from './scripts/cli/options.ts'
+import { count } from './scripts/cli/options.ts'
 import { buildContext, carryOut, sweep, TEMPORARY } from './scripts/pipeline.ts'
 import { type Outcome, printSum } from './scripts/plan/outcome.ts'
 import { architecture, hostArchitecture } from './scripts/spec/architecture.ts'
-import { loadSpecs, type Spec } from './scripts/spec/load.ts'
+import { loadSpecs } from './scripts/spec/load.ts'
 import { products } from './scripts/spec/product.ts'
-import { DEFAULT_FORMAT, FORMATS } from './scripts/spec/schema.ts'
+import { DEFAULT_FORMAT, FORMATS, schema } from './scripts/spec/schema.ts'
 import { makeDirectory } from './scripts/system/files.ts'
 import { lock } from './scripts/system/lock.ts'
 import { type Run, runner, sandboxedRunner } from './scripts/system/run.ts'
@@ -69,7 +69,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const jobs = count('jobs', flags.jobs, 1)
   const keep = count('keep', flags.keep, 1)
   const maxSize = parsed(size, flags['max-size'], '--max-size', UsageFailure)
-  const format = choice('format', flags.format, FORMATS)
+  const format = parsed(schema.shape.format.unwrap(), flags.format, '--format', UsageFailure)
   const only = flags.arch?.split(',').map(text => parsed(architecture, text, '--arch', UsageFailure))
   if (flags.index && flags.check) throw new UsageFailure('command line', '--index and --check contradict each other')
   const specs = flags.index ? [] : await loadSpecs(flags.specs)
@@ -77,7 +77,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const unknown = names.filter(name => !specOf.has(name))
   if (unknown.length > 0) throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`)
   if (process.getuid?.() !== 0)
-    throw new UsageFailure('build.ts', 'only root can set the owners of files', { hint: withoutRoot(userInfo().username) })
+    throw new UsageFailure('build.ts', 'only root can set the owners of files', withoutRoot(userInfo().username))
 
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const wanted = products(chosen, { architecture: hostArchitecture(), format, only })
@@ -101,11 +101,15 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const refresh = (wanted: (version: Version) => boolean) => refreshCatalog(run, log, { tree: out, wanted, keep })
   if (flags.index) {
     const listed = await refresh(() => true)
-    if (listed.length === 0) throw new Failure(out, 'there is no image in it', { hint: '--out names the tree' })
+    if (listed.length === 0) throw new Failure(out, 'there is no image in it', '--out names the tree')
     log.info(`${listed.length} versions are listed`)
     return EXIT.ok
   }
-  const list = () => refresh(version => asksFor(specOf.get(version.name), version))
+  // A spec that names no architecture is content with all that were ever built.
+  const list = () =>
+    refresh(
+      ({ name, architecture }) => specOf.has(name) && (specOf.get(name)?.keys.architectures?.includes(architecture) ?? true),
+    )
   const outcomes = await carryOut(running, { products: wanted, jobs, list })
   await sweep(running)
   const listed = await list()
@@ -127,9 +131,4 @@ function report(log: Log, outcomes: readonly Outcome[], json: boolean): number {
   if (json) for (const outcome of outcomes) console.log(JSON.stringify(outcome))
   printSum(log, outcomes)
   return outcomes.some(({ action }) => action === 'fail') ? EXIT.failed : EXIT.ok
-}
-
-/** A spec that names no architecture is content with all that were ever built. */
-function asksFor(spec: Spec | undefined, { architecture }: Version): boolean {
-  return spec !== undefined && (spec.keys.architectures?.includes(architecture) ?? true)
 }

@@ -4,7 +4,7 @@ import { EXIT, main } from './scripts/cli/main.ts'
 import { noArguments } from './scripts/cli/options.ts'
 import { lock } from './scripts/system/lock.ts'
 import { runner } from './scripts/system/run.ts'
-import { repair } from './scripts/tree/repair.ts'
+import { repair } from './scripts/tree/refresh.ts'
 import { verify } from './scripts/tree/verify.ts'
 
 const USAGE = `npx zx verify.ts              hashes every file of a published tree again
@@ -27,11 +27,10 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   noArguments(names)
   const run = runner({ log, interruption })
   const release = flags.repair ? await lock(run, flags.dir) : undefined
-  const { files, complaints } = await verify(run, flags.dir, path => log.doing('verifying', path))
-  log.done('verifying')
-  for (const { path, reason } of complaints) log.warn(`${path}: ${reason}`)
+  const { files, complaints } = await verify(run, log, flags.dir)
+  for (const complaint of complaints) log.failure(complaint)
   log.info(`${files} files, ${complaints.length} wrong`)
-  if (complaints.length > 0 && flags.repair) await repair(run, log, flags.dir, complaints)
+  if (flags.repair) await repair(run, log, flags.dir, complaints)
   await release?.()
   return complaints.length > 0 ? EXIT.failed : EXIT.ok
 })

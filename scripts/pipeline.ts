@@ -22,8 +22,8 @@ import { sizeText } from './text/size.ts'
 import { packageVersions } from './tools/dpkg-query.ts'
 import { umount } from './tools/mount.ts'
 import { nextSerial, versionPath, WORK } from './tree/layout.ts'
-import { publish } from './tree/publish.ts'
 import { groups, productKey, type Recipe, type Version } from './tree/version.ts'
+import { publish } from './tree/versions.ts'
 
 /** Registries are asked about so many images at a time. */
 const CONCURRENT_QUESTIONS = 8

@@ -7,15 +7,11 @@ cd "$(dirname "$0")/.."
 # command:Debian package
 tools='setpriv:util-linux bwrap:bubblewrap skopeo:skopeo umoci:umoci tar:tar zstd:zstd xz:xz-utils openssl:openssl mksquashfs:squashfs-tools getfattr:attr newuidmap:uidmap xdelta3:xdelta3'
 
-test=''
-case ${1-} in
-'') ;;
---test) test=yes . test/packages.sh ;;
-*)
-	echo "usage: scripts/setup.sh [--test]" >&2
-	exit 2
-	;;
+case $* in
+'' | --test) test=$* ;;
+*) echo "usage: scripts/setup.sh [--test]" >&2 && exit 2 ;;
 esac
+[ -z "$test" ] || . test/packages.sh
 
 say() { echo "setup: $*" >&2; }
 

@@ -11,11 +11,8 @@ boot() {
 	run_prelaunch_script
 	workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user}
 	restart=${LXDOCKER_RESTART:-$restart} log=${LXDOCKER_LOG:-$log} stop_timeout=${LXDOCKER_STOP_TIMEOUT:-$stop_timeout}
-	case $restart in
-	no | always | on-failure) ;;
-	on-failure:[1-9]*) is_number "${restart#*:}" ;;
-	*) false ;;
-	esac || exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
+	echo "$restart" | grep -Eqx 'no|always|on-failure(:[1-9][0-9]*)?' ||
+		exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
 	case $log in '' | /*) ;; *) exit_with_error "LXDOCKER_LOG: not an absolute path: $log" ;; esac
 	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
 	resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$image_stop_signal}"
@@ -33,9 +30,7 @@ boot() {
 	choose_streams "$application"
 	(umask 077 && : >$state/unfinished)
 	for name in supervisor uid gid groups home path workdir variables application check stop_signal health_file tty writer; do
-		printf %s "$name="
-		eval "print_quoted \"\$$name\""
-		echo
+		eval "echo \"$name=\$(print_quoted \"\$$name\")\""
 	done >$state/unfinished
 	mv $state/unfinished $state/settings
 }

@@ -22,7 +22,9 @@ export class Failure extends Error {
   readonly reason: string
   readonly details: Details
 
-  constructor(place: string, reason: string, details: Details = {}) {
+  /** @param more what to do about it, where there is nothing else to say */
+  constructor(place: string, reason: string, more: Details | string = {}) {
+    const details = typeof more === 'string' ? { hint: more } : more
     super(`${place}: ${reason}${details.hint ? `\n  hint: ${details.hint}` : ''}`, { cause: details.cause })
     this.name = new.target.name
     this.place = place
@@ -62,7 +64,7 @@ const WITHOUT_HINT = ['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOO
 export function explain(error: unknown): string {
   if (error instanceof Failure) return error.message
   const { code = '', path = 'disk', message } = Object(error) as NodeJS.ErrnoException
-  if (code in FILE_SYSTEM || WITHOUT_HINT.includes(code)) return new Failure(path, message, { hint: FILE_SYSTEM[code] }).message
+  if (code in FILE_SYSTEM || WITHOUT_HINT.includes(code)) return new Failure(path, message, FILE_SYSTEM[code]).message
   return `bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 

@@ -54,7 +54,7 @@ function end(text: string): never {
 /** For entries that take flags alone. @throws UsageFailure */
 export function noArguments(names: readonly string[]): void {
   if (names.length === 0) return
-  throw new UsageFailure('command line', `unexpected argument "${names[0]}"`, { hint: '--help lists the options' })
+  throw new UsageFailure('command line', `unexpected argument "${names[0]}"`, '--help lists the options')
 }
 
 /** A whole number of at least `least`. @throws UsageFailure */
@@ -62,11 +62,4 @@ export function count(flag: string, text: string, least: number): number {
   const value = Number(text)
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value
   throw new UsageFailure(`--${flag}`, `"${text}" is not a whole number of at least ${least}`)
-}
-
-/** One of the words that a flag knows. @throws UsageFailure */
-export function choice<T extends string>(flag: string, text: string, known: readonly T[]): T {
-  const found = known.find(word => word === text)
-  if (found !== undefined) return found
-  throw new UsageFailure(`--${flag}`, `"${text}" is none of ${known.join(', ')}`)
 }

@@ -8,7 +8,6 @@ import { remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import { init } from './init.ts'
 import { follow, type Rootfs, rootfs } from './rootfs.ts'
-import { renderShell } from './template.ts'
 
 export interface Overlay {
   runtime: RuntimeConfig
@@ -25,8 +24,6 @@ const REAL_INIT = '/lxd-realinit'
 /** Runs a command as the application runs. */
 const EXEC = '#!/busybox-lxd sh\nexec /busybox-lxd sh /dev/.lxdocker/init exec "$@"\n'
 
-const UDHCPC_SCRIPT = '/lxd-udhcpc-default.script.real'
-
 /** Lays the files in; the directories that this changes get the time of the change. */
 export async function overlay(run: Run, root: string, { runtime, supervised, payload, time }: Overlay): Promise<void> {
   const { busybox, templates, udhcpcScript } = payload
@@ -37,9 +34,8 @@ export async function overlay(run: Run, root: string, { runtime, supervised, pay
   await image.place({ path: '/busybox-lxd', content: busybox, mode: 0o755 })
   const script = init(templates['init.sh.hbs'], runtime, supervised)
   await placeInit(image, script, await follow(root, INIT).catch(() => undefined))
-  const udhcpc = renderShell(templates['udhcpc.sh.hbs'], { script: UDHCPC_SCRIPT })
-  await image.place({ path: '/lxd-udhcpc-default.script', content: udhcpc, mode: 0o755 })
-  await image.place({ path: UDHCPC_SCRIPT, content: udhcpcScript, mode: 0o755 })
+  await image.place({ path: '/lxd-udhcpc-default.script', content: templates['udhcpc.sh'], mode: 0o755 })
+  await image.place({ path: '/lxd-udhcpc-default.script.real', content: udhcpcScript, mode: 0o755 })
   for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']) await image.place({ path, content: '', mode: 0o644 })
   const mtab = await follow(root, '/etc/mtab').catch(() => undefined)
   // As Docker does.

@@ -57,8 +57,7 @@ export function workspaces(run: Run, log: Log) {
     const { bavail, bsize } = await statfs(work)
     const limit = Math.min(most, Math.floor(bavail * bsize * DISK_SHARE))
     const full = `it takes more than ${sizeText(limit)}, nearly all that the disk has left`
-    const hint = 'free some disk space, then run again'
-    const failure = limit < most ? new Failure('image', full, { hint }) : tooLarge(limit)
+    const failure = limit < most ? new Failure('image', full, 'free some disk space, then run again') : tooLarge(limit)
     const directory = join(work, 'staged')
     await makeDirectory(directory, 0o700)
     const excess = new AbortController()

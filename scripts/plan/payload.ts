@@ -7,7 +7,7 @@ import type { Architecture } from '../spec/architecture.ts'
 
 /** What is laid into images of one architecture; contents by name. */
 export interface Payload {
-  /** Handlebars templates and LXD's own, by file name in init-templates/. */
+  /** By file name in init-templates/. */
   templates: Record<(typeof TEMPLATES)[number], string>
   /** A static busybox of the image's architecture. */
   busybox: Uint8Array
@@ -15,7 +15,7 @@ export interface Payload {
   udhcpcScript: Uint8Array
 }
 
-const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh.hbs', 'hostname.tpl', 'hosts.tpl', 'prelaunch.tpl'] as const
+const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh', 'hostname.tpl', 'hosts.tpl', 'prelaunch.tpl'] as const
 
 /** What init.sh.hbs goes on with, in this order. */
 const INIT = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supervisor', 'main']

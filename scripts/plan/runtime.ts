@@ -15,16 +15,12 @@ const STOP_TIMEOUT = 300
 export function runtimeConfig({ config }: ImageConfig, keys: Keys) {
   const entrypoint = keys.entrypoint ?? config.Entrypoint
   const command = keys.command ?? (keys.entrypoint ? [] : config.Cmd)
-  if (entrypoint.length + command.length === 0) {
-    const hint = 'give the spec a "command:"'
-    throw new Failure('image', 'Entrypoint and Cmd are empty: there is nothing to run', { hint })
-  }
+  if (entrypoint.length + command.length === 0)
+    throw new Failure('image', 'Entrypoint and Cmd are empty: there is nothing to run', 'give the spec a "command:"')
   const name = keys.stop_signal ?? (config.StopSignal || 'SIGTERM')
   const stopSignal = signalNumber(name)
   if (stopSignal === undefined)
-    throw new Failure('image', `StopSignal "${printable(name.slice(0, 100))}" is not a signal`, {
-      hint: 'give the spec a "stop_signal:"',
-    })
+    throw new Failure('image', `StopSignal "${printable(name.slice(0, 100))}" is not a signal`, 'give the spec a "stop_signal:"')
   const own = Object.entries(keys.env ?? {}).map(([name, value]) => `${name}=${value}`)
   return {
     /** `NAME=value`; the last of equal names counts. */

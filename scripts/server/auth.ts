@@ -25,8 +25,7 @@ export interface KnownPasswords {
 /** Checks that htpasswd can read the file. @throws Failure */
 export async function checkAuthFile(run: Run, file: string): Promise<void> {
   if ((await read(file)) === undefined) {
-    const hint = `htpasswd -B -c ${file} NAME makes it (apt-get install apache2-utils)`
-    throw new Failure(file, 'no such file', { hint })
+    throw new Failure(file, 'no such file', `htpasswd -B -c ${file} NAME makes it (apt-get install apache2-utils)`)
   }
   await htpasswd.verify(run, resolve(file), { user: 'nobody', password: '' })
 }

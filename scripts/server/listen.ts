@@ -42,8 +42,7 @@ export function parseAddress(text: string, flag = '--listen'): ListenAddress {
   if (host !== undefined && (ipv6 === undefined || isIPv6(ipv6)) && Number(port) < 65536) {
     return { host: ['0.0.0.0', '::'].includes(host) ? '' : host, port: Number(port) }
   }
-  const hint = 'for example :8443, 192.0.2.7:8443 or [::1]:8443'
-  throw new UsageFailure(flag, `"${text}" is not HOST:PORT`, { hint })
+  throw new UsageFailure(flag, `"${text}" is not HOST:PORT`, 'for example :8443, 192.0.2.7:8443 or [::1]:8443')
 }
 
 export interface ListenOptions {

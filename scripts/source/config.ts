@@ -65,15 +65,15 @@ const runConfig = goStruct({
   }),
 })
 
-const imageConfig = goStruct({
-  architecture: text,
-  os: text,
-  /** RFC 3339; here in whole seconds since 1970, 1 where the image does not say, since LXD takes 0 for a mistake. */
-  created: text.transform(date => Math.min(Math.max(1, Math.floor(Date.parse(date) / 1000) || 1), MAX_TIME_SECONDS)),
-  config: runConfig,
-})
-
-export type ImageConfig = z.infer<typeof imageConfig>
-
 /** Parses the config of an OCI or Docker image. */
-export const imageConfigJson = json(imageConfig)
+export const imageConfigJson = json(
+  goStruct({
+    architecture: text,
+    os: text,
+    /** RFC 3339; here in whole seconds since 1970, 1 where the image does not say, since LXD takes 0 for a mistake. */
+    created: text.transform(date => Math.min(Math.max(1, Math.floor(Date.parse(date) / 1000) || 1), MAX_TIME_SECONDS)),
+    config: runConfig,
+  }),
+)
+
+export type ImageConfig = z.infer<typeof imageConfigJson>

@@ -57,14 +57,9 @@ export type Descriptor = z.infer<typeof descriptor>
 /** A manifest or an index, whatever its media type says: skopeo, too, goes by what it holds. */
 export const manifestJson = json(manifest, repeatedKey)
 
-export type Manifest = z.infer<typeof manifest>
-
 /** @throws Failure when it is that of something else than an image */
-export function checkImage({ schemaVersion, config }: Manifest): void {
-  if (schemaVersion === 1) {
-    const hint = 'push it again with any Docker since 2017'
-    throw new Failure('manifest', 'it is of Docker schema 1', { hint })
-  }
+export function checkImage({ schemaVersion, config }: z.infer<typeof manifest>): void {
+  if (schemaVersion === 1) throw new Failure('manifest', 'it is of Docker schema 1', 'push it again with any Docker since 2017')
   if (config && !IMAGE_CONFIG.test(config.mediaType))
     throw new Failure('manifest', `it is that of an artifact, ${printable(config.mediaType)}, not of an image`)
 }

@@ -18,8 +18,6 @@ export interface Source {
   digest: Digest
 }
 
-export type Registries = ReturnType<typeof registries>
-
 /** The registries as one run sees them: each is asked once about an image, for all architectures and specs. */
 export function registries(run: Run) {
   const answers = new Map<string, Promise<string>>()
@@ -64,7 +62,7 @@ function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
   if (found) return found.digest
   const offers = manifests.map(({ platform }) => name(platform ?? {}))
   const known = [...new Set(offers)].filter(offer => offer && !offer.includes('unknown')).join(', ')
-  throw new Failure('image', `there is none for ${name(wanted)}`, { hint: `it exists for ${known || 'no platform'}` })
+  throw new Failure('image', `there is none for ${name(wanted)}`, `it exists for ${known || 'no platform'}`)
 }
 
 function name({ os, architecture, variant }: Partial<Record<'os' | 'architecture' | 'variant', string>>): string {
@@ -74,7 +72,7 @@ function name({ os, architecture, variant }: Partial<Record<'os' | 'architecture
 /** An image without an index names its platform only here; one that names none is what it was asked for. */
 function checkPlatform(config: ImageConfig, platform: skopeo.Platform): void {
   const { os, architecture } = normalPlatform({ ...config, variant: '' })
-  if (os !== 'linux') throw new Failure('image', `it is for ${name({ os })}`, { hint: 'LXD runs Linux' })
+  if (os !== 'linux') throw new Failure('image', `it is for ${name({ os })}`, 'LXD runs Linux')
   if (architecture !== '' && architecture !== platform.architecture) {
     throw new Failure('image', `it is for ${name({ architecture })}, not ${platform.architecture}`)
   }

@@ -1,7 +1,7 @@
 // Knows the architectures by Debian's names, which LXD and Incus use.
 
 import { z } from 'zod'
-import { Failure } from '../cli/errors.ts'
+import { parsed } from '../cli/errors.ts'
 import type { Platform } from '../tools/skopeo.ts'
 
 /** What an image index calls each. */
@@ -34,7 +34,5 @@ export const architecture = z.string().transform((text, context) => {
 /** The architecture of this machine. @throws Failure where LXD has no name for it */
 export function hostArchitecture(): Architecture {
   const name = { x64: 'amd64', arm: 'armhf', ia32: 'i386', ppc64: 'ppc64el' }[process.arch as string] ?? process.arch
-  const known = architecture.safeParse(name).data
-  if (known) return known
-  throw new Failure('this machine', `its architecture ${process.arch} is none that LXD knows`)
+  return parsed(architecture, name, 'this machine')
 }

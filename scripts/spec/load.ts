@@ -23,10 +23,8 @@ export interface Spec {
  */
 export async function loadSpecs(directory: string): Promise<Spec[]> {
   const names = (await readdir(directory).catch(() => [])).filter(name => /^[^.].*\.ya?ml$/i.test(name)).sort()
-  if (names.length === 0) {
-    const hint = 'one YAML file per image, e.g. nginx.yaml with the line "image: nginx"'
-    throw new UsageFailure(directory, 'no specs here', { hint })
-  }
+  if (names.length === 0)
+    throw new UsageFailure(directory, 'no specs here', 'one YAML file per image, e.g. nginx.yaml with the line "image: nginx"')
   const complaints: string[] = []
   const specs = new Map<string, Spec>()
   for (const file of names.map(name => join(directory, name))) {

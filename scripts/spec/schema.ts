@@ -27,10 +27,8 @@ const scalar = z.union([z.string(), z.number(), z.boolean()], 'expected a text o
 
 const variables = z.record(z.string().regex(/^[^=\0]+$/, 'cannot be the name of a variable'), scalar)
 
-const stopSignal = scalar.superRefine((name, context) => {
-  if (signalNumber(name) === undefined) {
-    context.addIssue({ code: 'custom', message: `"${name}" is not a signal, e.g. SIGTERM, 15 or SIGRTMIN+3` })
-  }
+const stopSignal = scalar.refine(name => signalNumber(name) !== undefined, {
+  error: ({ input }) => `"${input}" is not a signal, e.g. SIGTERM, 15 or SIGRTMIN+3`,
 })
 
 const optional = z
@@ -41,7 +39,7 @@ const optional = z
       .min(1)
       .transform(list => [...new Set(list)])
       .describe(`What to build for: ${ARCHITECTURES.join(', ')}; this machine's architecture by default`),
-    format: z.enum(FORMATS).describe('How the image is packed; tar.zst by default'),
+    format: z.enum(FORMATS, `expected one of ${FORMATS.join(', ')}`).describe('How the image is packed; tar.zst by default'),
     max_size: size.describe('What the image may take unpacked, e.g. 8GiB; --max-size by default'),
     disable_supervisor: z
       .boolean()

@@ -53,8 +53,7 @@ export async function makeDirectoriesBelow(root: string, path: string): Promise<
   for (const name of relative(root, below(root, path)).split('/')) {
     directory = join(directory, name)
     await makeDirectory(directory)
-    if (!(await lstat(directory)).isDirectory())
-      throw new Failure(directory, 'is not a directory', { hint: 'remove it, then run again' })
+    if (!(await lstat(directory)).isDirectory()) throw new Failure(directory, 'is not a directory', 'remove it, then run again')
   }
 }
 

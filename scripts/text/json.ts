@@ -10,14 +10,13 @@ import { printable } from './printable.ts'
  */
 export function json<Schema extends z.ZodType>(schema: Schema, doubt?: (text: string) => string | undefined) {
   const decoded = z.string('no such file').transform((text, context) => {
-    const refuse = (message: string) => context.addIssue({ code: 'custom', message })
     try {
       const value: unknown = JSON.parse(text)
       const doubtful = doubt?.(text)
-      if (doubtful !== undefined) refuse(doubtful)
+      if (doubtful !== undefined) context.addIssue(doubtful)
       return value
     } catch (error) {
-      refuse(`not JSON: ${(error as Error).message}`)
+      context.addIssue(`not JSON: ${(error as Error).message}`)
       return z.NEVER
     }
   })
@@ -26,22 +25,13 @@ export function json<Schema extends z.ZodType>(schema: Schema, doubt?: (text: st
 
 /** The complaint about a key that an object of a JSON text holds twice: programs in Go, which read it, too, might take another. */
 export function repeatedKey(text: string): string | undefined {
-  // The keys so far of each object that is open here; undefined for an array.
-  const open: (Set<string> | undefined)[] = []
-  let previous = ''
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]/g)) {
-    if (token === '{') open.push(new Set())
-    else if (token === '[') open.push(undefined)
-    else if (token === '}' || token === ']') open.pop()
-    else if (token.startsWith('"') && (previous === '{' || previous === ',')) {
-      const keys = open.at(-1)
-      const key = JSON.parse(token)
-      if (keys?.has(key)) return `the key ${token} stands there twice`
-      keys?.add(key)
-    }
-    previous = token
-  }
-  return undefined
+  let kept = 0
+  JSON.parse(text, (_, value) => {
+    if (typeof value === 'object' && !Array.isArray(value)) kept += Object.keys(value ?? {}).length
+    return value
+  })
+  const written = text.match(/"(?:[^"\\]|\\.)*"(\s*:)?/g)?.filter(token => token.endsWith(':')) ?? []
+  return written.length === kept ? undefined : 'a key of an object stands there twice'
 }
 
 /** Go's encoding/json matches the keys of a struct without regard to case; it folds "ſ" and the Kelvin sign, too. */
@@ -58,15 +48,13 @@ export function goStruct<Shape extends z.ZodRawShape>(shape: Shape, exact = fals
   return z.preprocess((value, context) => {
     if (value === null || value === undefined) return {}
     if (typeof value !== 'object' || Array.isArray(value)) return value
-    const known = Object.entries(value).map(([key, value]) => ({ key, name: names.get(fold(key)), value }))
-    for (const { key, name } of exact ? known : []) {
-      if (name !== undefined && name !== key)
-        context.addIssue({ code: 'custom', message: `the key ${JSON.stringify(key)} passes for "${name}"` })
-    }
     const said = new Map<string, unknown>()
-    for (const { name, value } of known) {
-      if (name !== undefined && value !== null) said.set(name, value)
-      else if (name !== undefined && typeof said.get(name) === 'object') said.delete(name)
+    for (const [key, one] of Object.entries(value)) {
+      const name = names.get(fold(key))
+      if (name === undefined) continue
+      if (exact && name !== key) context.addIssue(`the key ${JSON.stringify(key)} passes for "${name}"`)
+      if (one !== null) said.set(name, one)
+      else if (typeof said.get(name) === 'object') said.delete(name)
     }
     return Object.fromEntries(said)
   }, z.object(shape))

@@ -1,5 +1,6 @@
 // Reads YAML so that every complaint can name its line, writes it with sorted keys.
 
+import { isUtf8 } from 'node:buffer'
 import { type Alias, isMap, LineCounter, parseDocument, type Scalar, stringify, visit } from 'yaml'
 
 export type Yaml = ReturnType<typeof parseYaml>
@@ -25,8 +26,7 @@ export function parseYaml(bytes: Uint8Array) {
   const errors: { at: string; message: string }[] = []
   const complain = (message: string, offset = 0) => errors.push({ at: position(offset), message })
   for (const { message, pos } of [...document.errors, ...document.warnings]) complain(message, pos[0])
-  if (!Buffer.from(text).equals(bytes.subarray(bytes.length - Buffer.byteLength(text))))
-    complain('not UTF-8', Math.max(0, text.indexOf('\ufffd')))
+  if (!isUtf8(bytes)) complain('not UTF-8', Math.max(0, text.indexOf('\ufffd')))
   if (CONTROL.test(text)) complain('a control character', text.search(CONTROL))
   let alias: Alias | undefined
   visit(document, {

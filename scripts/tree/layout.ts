@@ -13,8 +13,6 @@ export const UNLISTED = 'unlisted'
 /** What is in a version's directory beside the files to download. */
 export const BUILD = 'build.json'
 export const VERSIONS = 'images/*/*/*'
-/** The path of a file to download. */
-export const FILE_PATH = /^images\/[A-Za-z0-9][\w.-]*\/[a-z0-9]+\/\d{8}_\d{4}\/[A-Za-z0-9][\w.-]*$/
 
 /** The directory of one version, inside the tree. */
 export function versionPath({ name, architecture, serial }: Pick<Version, 'name' | 'architecture' | 'serial'>): string {

@@ -14,7 +14,8 @@ export type Ftype = (typeof FTYPES)[number]
 export type Daemon = 'LXD' | 'Incus'
 
 /** The patterns of what becomes part of a path. */
-export const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
+const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
+export const PRODUCT_KEY = /^lxdocker:[A-Za-z0-9][\w.-]{0,99}:[a-z0-9]+$/
 export const SERIAL = /^(?!9999)\d{8}_\d{4}$/
 const FILE = /^[A-Za-z0-9][\w.-]*$/
 const SHA256 = /^[0-9a-f]{64}$/

@@ -203,8 +203,9 @@ test('verify names what is wrong; --repair serves the rest, the next run builds 
   const found = await house.verify()
   equal(found.exitCode, 1)
   match(found.stderr, /images\/a\/amd64\/\S+\/rootfs\.tar\.zst: sha256 \w{64} instead of \w{64}\n/)
-  match(found.stderr, /images\/b\/amd64\/\S+\/rootfs\.tar\.zst: missing\n/)
-  match(found.stderr, /^6 files, 2 wrong$/m)
+  match(found.stderr, /images\/b\/amd64\/\S+: left out, broken: rootfs\.tar\.zst: is not the \d+ bytes that were published\n/)
+  match(found.stderr, /^images\/b\/amd64\/\d{8}_\d{4}: is listed, but broken$/m)
+  match(found.stderr, /^4 files, 2 wrong$/m)
 
   equal((await house.verify('--repair')).exitCode, 1)
   deepEqual(products(house), ['c:amd64'])

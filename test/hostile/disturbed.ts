@@ -20,7 +20,7 @@ import { FAULT, STEPS } from '../world/faults.ts'
 import { ARCHITECTURE, image } from '../world/image.ts'
 import { PROJECT } from '../world/lxdocker.ts'
 import type { Registry } from '../world/registry.ts'
-import { run } from '../world/run.ts'
+import { run, silentLog } from '../world/run.ts'
 import type { Entries } from '../world/tarball.ts'
 import { waitFor } from '../world/wait.ts'
 
@@ -82,7 +82,7 @@ export function house(hub: Registry, from?: House): House {
     },
     async listed() {
       if (!existsSync(join(tree, 'streams/v1/index.json'))) return []
-      deepEqual((await verify(run, tree, () => {})).complaints, [])
+      deepEqual((await verify(run, silentLog(), tree)).complaints, [])
       const { products } = JSON.parse(readFileSync(join(tree, 'streams/v1/images.json'), 'utf8'))
       return Object.entries<{ versions: object }>(products).flatMap(([product, { versions }]) =>
         Object.keys(versions).map(serial => `${product.split(':')[1]} ${serial}`),

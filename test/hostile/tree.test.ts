@@ -15,8 +15,8 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { FILE_PATH } from '../../scripts/tree/layout.ts'
-import { repair } from '../../scripts/tree/repair.ts'
+import { Failure } from '../../scripts/cli/errors.ts'
+import { repair } from '../../scripts/tree/refresh.ts'
 import { verify } from '../../scripts/tree/verify.ts'
 import { ARCHITECTURE, image } from '../world/image.ts'
 import { type Registry, registry } from '../world/registry.ts'
@@ -266,7 +266,7 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
     t.test(name.slice(0, 120), { timeout: 900_000 }, async () => {
       const one = house(hub, template)
       await damage(one)
-      await verify(run, tree(one), () => {})
+      await complaintsOf(one)
       unharmed(one)
 
       const next = await one.build(undefined, '--delta')
@@ -284,7 +284,7 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
         equal(healed.exitCode, 0, healed.stderr)
       }
       deepEqual(
-        (await complaintsOf(one)).filter(path => path.includes('good') || !FILE_PATH.test(path)),
+        (await complaintsOf(one)).filter(({ place }) => !place.includes('broken')),
         [],
       )
       counts.healed++
@@ -294,8 +294,9 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
       await damage(two)
       // Where the damage has taken it away it is built anew, as another version once the minute is over.
       const kept = existsSync(join(tree(two), 'images/good')) ? String(good[0]) : 'good'
-      const { complaints } = await verify(run, tree(two), () => {})
-      await repair(run, silentLog(), tree(two), complaints).catch(error => explained({ ...next, stderr: String(error) }))
+      await repair(run, silentLog(), tree(two), await complaintsOf(two)).catch(error =>
+        explained({ ...next, stderr: String(error) }),
+      )
       unharmed(two)
       let last = await two.build(undefined, '--delta')
       const [, obstacle] = /(?:: |^)(\/\S+): (?:is not a directory|ENOTDIR)/m.exec(last.stderr) ?? []
@@ -326,6 +327,11 @@ test('a damaged tree', { ...needed, concurrency: SIDE_BY_SIDE }, async t => {
   )
 })
 
-async function complaintsOf(one: House): Promise<string[]> {
-  return (await verify(run, tree(one), () => {})).complaints.map(({ path }) => path)
+/** Where a file stands in the place of images/, verify ends with the kernel's words, as a build does. */
+async function complaintsOf(one: House): Promise<Failure[]> {
+  const { complaints } = await verify(run, silentLog(), tree(one)).catch(error => {
+    equal(error.code, 'ENOTDIR', String(error))
+    return { complaints: [new Failure(error.path, error.message)] }
+  })
+  return complaints
 }

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { init } from '../../scripts/image/init.ts'
-import { renderShell } from '../../scripts/image/template.ts'
 import { payloads } from '../../scripts/plan/payload.ts'
 import type { RuntimeConfig } from '../../scripts/plan/runtime.ts'
 import { hostArchitecture } from '../../scripts/spec/architecture.ts'
@@ -36,7 +35,7 @@ const { templates, udhcpcScript } = await payloads(home)(hostArchitecture())
 const scripts = {
   'init, supervised': init(templates['init.sh.hbs'], runtime, true),
   'init, not supervised': init(templates['init.sh.hbs'], runtime, false),
-  'udhcpc wrapper': renderShell(templates['udhcpc.sh.hbs'], { script: '/real' }),
+  'udhcpc wrapper': templates['udhcpc.sh'],
   'udhcpc script': udhcpcScript,
 }
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { UsageFailure } from '../../../scripts/cli/errors.ts'
-import { choice, count, noArguments, options } from '../../../scripts/cli/options.ts'
+import { count, noArguments, options } from '../../../scripts/cli/options.ts'
 import { temporary } from '../../world/directory.ts'
 import { PROJECT } from '../../world/lxdocker.ts'
 
@@ -59,14 +59,6 @@ test('numbers are whole, plain, not too small', () => {
   equal(count('keep', '0', 0), 0)
   for (const text of ['0', '-1', '1.5', '1e3', '0x10', ' 1', '', 'many', '99999999999999999999'])
     throws(() => count('jobs', text, 1), { place: '--jobs', reason: `"${text}" is not a whole number of at least 1` })
-})
-
-test('a choice is one of those that there are', () => {
-  equal(choice('format', 'tar', ['tar', 'squashfs']), 'tar')
-  throws(() => choice('format', 'zip', ['tar', 'squashfs']), {
-    place: '--format',
-    reason: '"zip" is none of tar, squashfs',
-  })
 })
 
 test('entries that take flags alone', () => {

@@ -8,7 +8,7 @@ import type { Version } from '../../../scripts/tree/version.ts'
 
 const source = (digit: string) => digest.parse(`sha256:${digit.repeat(64)}`)
 const payload = {
-  templates: { 'init.sh.hbs': 'one', 'udhcpc.sh.hbs': '', 'hostname.tpl': '', 'hosts.tpl': '', 'prelaunch.tpl': '' },
+  templates: { 'init.sh.hbs': 'one', 'udhcpc.sh': '', 'hostname.tpl': '', 'hosts.tpl': '', 'prelaunch.tpl': '' },
   busybox: new Uint8Array([1, 2]),
   udhcpcScript: new Uint8Array(),
 }

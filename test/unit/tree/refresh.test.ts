@@ -1,33 +1,41 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { expire, retained } from '../../../scripts/tree/refresh.ts'
+import { CATALOG, versionPath } from '../../../scripts/tree/layout.ts'
+import { expire, refreshCatalog } from '../../../scripts/tree/refresh.ts'
 import type { Version } from '../../../scripts/tree/version.ts'
-import { run } from '../../world/run.ts'
+import { run, silentLog } from '../../world/run.ts'
+import { tree, version } from '../../world/tree.ts'
 
-const version = (name: string, serial: string, architecture = 'amd64') => ({ name, serial, architecture }) as Version
-const web = ['20260101_0000', '20260102_0000', '20260103_0000'].map(serial => version('web', serial))
-const db = version('db', '20260101_0000')
+const web = ['20260101_0000', '20260102_0000', '20260103_0000'].map(serial => version('web', undefined, serial))
+const db = version('db')
 
-test('the newest versions of what has a spec are listed, per architecture', () => {
-  const arm = version('web', '20260101_0000', 'arm64')
-  const listed = retained([db, arm, ...web], ({ name }) => name === 'web', 2)
-  assert.deepEqual(listed, [arm, ...web.slice(1)])
+test('the newest versions of what is wanted are listed, per architecture', async t => {
+  const serials = ['20260101_0000', '20260102_0000', '20260103_0000']
+  const arm = { ...version('web'), architecture: 'arm64' as const }
+  const directory = await tree(t, version('db'), arm, ...serials.map(serial => version('web', undefined, serial)))
+  const refresh = (wanted: boolean) =>
+    refreshCatalog(run, silentLog(), { tree: directory, wanted: ({ name }) => wanted && name === 'web', keep: 2 })
+  const listed = ['images/web/amd64/20260102_0000', 'images/web/amd64/20260103_0000', 'images/web/arm64/20260101_0000']
+  assert.deepEqual((await refresh(true)).map(versionPath), listed)
+  const text = readFileSync(join(directory, CATALOG))
+  assert.deepEqual(await refresh(false), [])
+  assert.deepEqual(readFileSync(join(directory, CATALOG)), text)
 })
 
 test('what leaves the catalog leaves the disk six hours later; what comes back stays', async () => {
-  const tree = mkdtempSync(join(tmpdir(), 'tree-'))
+  const directory = mkdtempSync(join(tmpdir(), 'tree-'))
   try {
-    const path = (one: Version) => join(tree, 'images', one.name, 'amd64', one.serial)
+    const path = (one: Version) => join(directory, 'images', one.name, 'amd64', one.serial)
     for (const one of [db, ...web]) await mkdir(path(one), { recursive: true })
     const there = () => [db, ...web].map(one => existsSync(path(one)))
 
     const expireAt = async (hours: number, ...listed: Version[]) => {
       const all = [db, ...web].filter(one => existsSync(path(one)))
-      await expire(run, tree, { all, listed: new Set(listed), now: new Date(Date.UTC(2026, 1, 1, hours)) })
+      await expire(run, directory, { all, listed: new Set(listed), now: new Date(Date.UTC(2026, 1, 1, hours)) })
     }
     await expireAt(0, ...web.slice(1))
     await expireAt(5, ...web.slice(1))
@@ -39,6 +47,6 @@ test('what leaves the catalog leaves the disk six hours later; what comes back s
     await expireAt(15, ...web.slice(1))
     assert.deepEqual(there(), [false, false, true, true])
   } finally {
-    rmSync(tree, { recursive: true })
+    rmSync(directory, { recursive: true })
   }
 })

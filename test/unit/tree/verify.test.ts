@@ -1,42 +1,76 @@
 import { deepEqual } from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
 import { sha256 } from '../../../scripts/text/digest.ts'
-import { CATALOG, INDEX } from '../../../scripts/tree/layout.ts'
+import { CATALOG, INDEX, versionPath } from '../../../scripts/tree/layout.ts'
+import { repair, writeCatalog } from '../../../scripts/tree/refresh.ts'
 import { verify } from '../../../scripts/tree/verify.ts'
-import { temporary } from '../../world/directory.ts'
-import { run } from '../../world/run.ts'
+import { versions } from '../../../scripts/tree/versions.ts'
+import { run, silentLog } from '../../world/run.ts'
+import { METADATA, ROOTFS, tree, version } from '../../world/tree.ts'
 
-const VERSION = 'images/web/amd64/20260101_0000'
-const METADATA = `${VERSION}/meta.tar.xz`
-const CONTENTS = { 'lxd.tar.xz': 'meta', squashfs: 'squashed' }
+const RIGHT = sha256('metasquashed')
+const WEB = 'images/web/amd64/20260101_0000'
 
-/** The complaints about a version whose metadata names this fingerprint of the squashfs, and that has these files. */
-async function complaints(t: TestContext, fingerprint: string, ...ftypes: (keyof typeof CONTENTS)[]) {
-  const tree = await temporary(t)
-  const write = async (path: string, content: string) => {
-    await mkdir(dirname(join(tree, path)), { recursive: true })
-    await writeFile(join(tree, path), content)
-  }
-  const paths = { 'lxd.tar.xz': METADATA, squashfs: `${VERSION}/rootfs.squashfs` }
-  const entries = ftypes.map(ftype => {
-    const [content, path] = [CONTENTS[ftype], paths[ftype]]
-    const combined = ftype === 'lxd.tar.xz' ? { combined_squashfs_sha256: fingerprint } : {}
-    return [ftype, { ftype, path, size: content.length, sha256: sha256(content), ...combined }]
-  })
-  for (const ftype of ftypes) await write(paths[ftype], CONTENTS[ftype])
-  await write(INDEX, JSON.stringify({ index: { images: { path: CATALOG, products: ['web'] } } }))
-  const versions = { '20260101_0000': { items: Object.fromEntries(entries) } }
-  await write(CATALOG, JSON.stringify({ products: { web: { versions } } }))
-  return (await verify(run, tree, () => {})).complaints
-}
+const complaints = async (directory: string) => (await verify(run, silentLog(), directory)).complaints
+const said = async (directory: string) => (await complaints(directory)).map(({ place, reason }) => ({ path: place, reason }))
 
 test('a fingerprint is that of the metadata with its root file system', async t => {
-  const right = sha256('metasquashed')
-  const wrong = sha256('meta')
-  const named = (expected: string) => [{ path: METADATA, reason: `fingerprint with squashfs is not ${expected}` }]
-  deepEqual(await complaints(t, right, 'lxd.tar.xz', 'squashfs'), [])
-  deepEqual(await complaints(t, wrong, 'lxd.tar.xz', 'squashfs'), named(wrong))
-  deepEqual(await complaints(t, right, 'lxd.tar.xz'), named(right))
+  const right = await tree(t, version('web', RIGHT))
+  deepEqual(await verify(run, silentLog(), right), { files: 2, complaints: [] })
+  const wrong = await tree(t, version('web', METADATA.sha256))
+  const reason = `fingerprint with rootfs.squashfs ${RIGHT} instead of ${METADATA.sha256}`
+  deepEqual(await said(wrong), [{ path: `${WEB}/meta.tar.xz`, reason }])
+})
+
+test('a file with other bytes, a file that is not there', async t => {
+  const directory = await tree(t, version('web', RIGHT))
+  await writeFile(join(directory, WEB, ROOTFS.file), 'SQUASHED')
+  const reason = `sha256 ${sha256('SQUASHED')} instead of ${ROOTFS.sha256}`
+  deepEqual(await said(directory), [{ path: `${WEB}/rootfs.squashfs`, reason }])
+  for (const lost of [ROOTFS.file, 'build.json', '']) {
+    await rm(join(directory, WEB, lost), { recursive: true })
+    deepEqual(await said(directory), [{ path: WEB, reason: 'is listed, but broken' }])
+  }
+})
+
+test('a catalog that says what no version says', async t => {
+  const directory = await tree(t, version('web', RIGHT))
+  const text = await readFile(join(directory, CATALOG), 'utf8')
+  for (const [from, to] of [
+    [/"path": "/, '"path": "../'],
+    [METADATA.sha256, RIGHT],
+    ['"size": 4', '"size": 5'],
+    [RIGHT, METADATA.sha256],
+    ['"aliases": "web"', '"aliases": "db"'],
+  ] as const) {
+    await writeFile(join(directory, CATALOG), text.replace(from, to))
+    deepEqual(await said(directory), [{ path: CATALOG, reason: 'says other things than the versions' }])
+  }
+  await writeFile(join(directory, CATALOG), text)
+  await writeFile(join(directory, INDEX), '{"index":{"images":{"path":"../x","products":["x"]}}}')
+  deepEqual(
+    (await said(directory)).map(({ path }) => path),
+    [INDEX],
+  )
+})
+
+test('a version that is not listed yet, or not any more, is none of its business', async t => {
+  const [web, db] = [version('web', RIGHT), version('db', METADATA.sha256)]
+  const directory = await tree(t, web, db)
+  await writeCatalog(directory, [web])
+  deepEqual(await verify(run, silentLog(), directory), { files: 2, complaints: [] })
+})
+
+test('repair lists what is whole, deletes what is broken, listed or not', async t => {
+  const directory = await tree(t, version('web', RIGHT), version('db', RIGHT), version('old', RIGHT))
+  await writeCatalog(directory, [version('web', RIGHT), version('db', RIGHT)])
+  await rm(join(directory, 'images/old/amd64/20260101_0000', ROOTFS.file))
+  await writeFile(join(directory, 'images/db/amd64/20260101_0000', METADATA.file), 'META')
+  await repair(run, silentLog(), directory, await complaints(directory))
+  const log = silentLog()
+  deepEqual((await versions(directory, log)).map(versionPath), [WEB])
+  deepEqual(log.lines, [])
+  deepEqual(await verify(run, silentLog(), directory), { files: 2, complaints: [] })
 })
