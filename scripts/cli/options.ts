@@ -64,6 +64,16 @@ export function count(flag: string, text: string, least: number): number {
   throw new UsageFailure(`--${flag}`, `"${text}" is not a whole number of at least ${least}`)
 }
 
+const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** A time such as `6h`, in seconds; at most two weeks, longer than which no timer runs. @throws UsageFailure */
+export function duration(flag: string, text: string): number {
+  const [, digits, unit] = /^(\d{1,7})([smhd])$/.exec(text) ?? []
+  const seconds = Number(digits) * UNIT_SECONDS[unit as keyof typeof UNIT_SECONDS]
+  if (seconds >= 1 && seconds <= 14 * UNIT_SECONDS.d) return seconds
+  throw new UsageFailure(`--${flag}`, `"${text}" is not a time such as 30m, 6h or 1d, at most 14d`)
+}
+
 /** One of the words that a flag knows. @throws UsageFailure */
 export function choice<T extends string>(flag: string, text: string, known: readonly T[]): T {
   const found = known.find(word => word === text)

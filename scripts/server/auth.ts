@@ -1,6 +1,6 @@
 // Requires a password that an htpasswd file holds.
 
-import { createHmac } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Failure } from '../cli/errors.ts'
@@ -13,14 +13,6 @@ import { fairQueue, QueueFull, type QueueLimits } from './queue.ts'
 
 /** Passwords that may wait to be checked, each in its process's queue. */
 const LIMITS: QueueLimits = { lane: 5, owner: 50, total: 200 }
-
-/** Right passwords that the server's processes have seen, as keyed hashes: a core dump does not show them. */
-export interface KnownPasswords {
-  secret: string
-  hashes: Set<string>
-  /** Tells the other processes. */
-  share(hash: string): void
-}
 
 /** Checks that htpasswd can read the file. @throws Failure */
 export async function checkAuthFile(run: Run, file: string): Promise<void> {
@@ -38,7 +30,6 @@ export interface PasswordOptions {
   file: string
   /** Handles requests whose password is right. */
   handler: Handler
-  known: KnownPasswords
   limits?: QueueLimits
 }
 
@@ -70,10 +61,13 @@ function parseBasicAuth(header = ''): htpasswd.Login | undefined {
 }
 
 /** Checks passwords. A right one is remembered until the file changes, a wrong one is checked each time. */
-function passwordCheck({ run, file: name, known, limits = LIMITS }: Omit<PasswordOptions, 'log' | 'handler'>) {
+function passwordCheck({ run, file: name, limits = LIMITS }: Omit<PasswordOptions, 'log' | 'handler'>) {
   const file = resolve(name)
   const enqueue = fairQueue(limits)
   const pending = new Map<string, Promise<boolean>>()
+  /** Right passwords that this process has seen, as keyed hashes: a core dump does not show them. */
+  const known = new Set<string>()
+  const secret = randomBytes(32)
   let current = ''
 
   return async (login: htpasswd.Login, address: string): Promise<boolean> => {
@@ -81,19 +75,16 @@ function passwordCheck({ run, file: name, known, limits = LIMITS }: Omit<Passwor
       throw new Failure(file, error.message, { cause: error })
     })
     const version = `${ino} ${size} ${ctimeNs}`
-    if (version !== current) known.hashes.clear()
+    if (version !== current) known.clear()
     current = version
     const text = `${version} ${login.user}:${login.password}`
-    const hash = createHmac('sha256', known.secret).update(text).digest('base64')
-    if (known.hashes.has(hash)) return true
+    const hash = createHmac('sha256', secret).update(text).digest('base64')
+    if (known.has(hash)) return true
     const check =
       pending.get(hash) ?? enqueue(address, login.user, () => verify(run, file, login)).finally(() => pending.delete(hash))
     pending.set(hash, check)
     const right = await check
-    if (right && !known.hashes.has(hash)) {
-      known.hashes.add(hash)
-      known.share(hash)
-    }
+    if (right) known.add(hash)
     return right
   }
 }

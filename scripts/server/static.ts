@@ -25,19 +25,22 @@ const CONTENT_TYPES: Record<string, string> = {
  * Nothing is cached, so a file that is renamed into place is served at once. Only regular files are served: no directory,
  * no dot-file, nothing behind a symbolic link.
  */
-export function serveTree(directory: string): RequestListener {
+export function serveTree(directory: string, health: () => [status: number, text: string] = () => [200, 'ok']): RequestListener {
   const send = sender()
   return async (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff')
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return sendText(response.setHeader('Allow', 'GET, HEAD'), 405)
     }
-    if (requestPath(request) === '/healthz') return sendText(response, 200, 'ok')
+    if (requestPath(request) === '/healthz') return sendText(response, ...health())
     try {
       const path = decodeURIComponent(requestPath(request))
       if (path.includes('\0')) return sendText(response, 400)
       // Refuses `..` as well.
       if (/(^|\/)\./.test(path)) return sendText(response, 404)
+      // The page's script reads it: no request more, and nothing to miss on another web server.
+      const [, text] = health()
+      if (path === '/' && text !== 'ok') response.setHeader('Server-Timing', `builds;desc=${JSON.stringify(text)}`)
       await sendFile({ directory, path: path === '/' ? '/index.html' : path, response, send })
     } catch (error) {
       if (response.headersSent) response.destroy()

@@ -60,22 +60,30 @@ export async function loadPair(files: { certFile: string; keyFile: string; hint?
 }
 
 /**
- * Loads the self-signed pair of a directory. Creates it first where the directory is missing.
+ * Loads the self-signed pair of a directory. Creates it first where the directory is missing, anew where it lacks a name.
  *
+ * @param hosts what a new certificate lists
+ * @param names what it has to list
  * @throws Failure when the existing pair cannot be used
  */
-export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[]): Promise<Pair> {
+export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[], names: readonly string[] = []) {
+  const load = () =>
+    loadPair({
+      certFile: join(directory, 'cert.pem'),
+      keyFile: join(directory, 'key.pem'),
+      hint: `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`,
+    })
   if (!existsSync(directory)) await createPair(run, directory, hosts)
-  return loadPair({
-    certFile: join(directory, 'cert.pem'),
-    keyFile: join(directory, 'key.pem'),
-    hint: `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`,
-  })
+  const pair = await load()
+  if (!pair.selfSigned || names.every(pair.covers)) return pair
+  await rm(directory, { recursive: true })
+  await createPair(run, directory, hosts)
+  return load()
 }
 
-/** The names and addresses that clients may use for this machine; `listenHost` is empty where it listens on all addresses. */
-export function certificateHosts(listenHost: string, machine = { name: hostname(), addresses: localAddresses() }) {
-  const all = ['localhost', '127.0.0.1', '::1', machine.name, ...machine.addresses, listenHost]
+/** The names and addresses that clients may use for this machine, `more` among them; an empty one stands for none. */
+export function certificateHosts(more: readonly string[], machine = { name: hostname(), addresses: localAddresses() }) {
+  const all = ['localhost', '127.0.0.1', '::1', machine.name, ...machine.addresses, ...more]
   return [...new Set(all)].filter(Boolean)
 }
 

@@ -2,28 +2,30 @@
 
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
+import { extname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Level, Log } from '../cli/log.ts'
+import type { BuildState } from './builds.ts'
 import { type CertificateAndKey, type ListenAddress, TIMEOUT_SECONDS } from './listen.ts'
 
 export interface Settings {
   level: Level
   dir: string
   authFile: string | undefined
-  /** For the hashes of passwords that the workers tell each other. */
-  secret: string
   certificate: CertificateAndKey
   https: ListenAddress
   /** undefined where plain HTTP is not wanted */
   http: ListenAddress | undefined
+  /** undefined where the server does not build */
+  builds?: BuildState
 }
 
-/** What a worker is told. It needs none when the primary process is killed: cluster then ends it. */
-export type Command = { start: Settings } | { renew: CertificateAndKey } | { known: string } | 'stop'
+/** What a worker is told: to serve so, or to stop. It needs neither when the primary process is killed: cluster then ends it. */
+export type Command = Settings | 'stop'
 
-/** What a worker tells: first that it receives commands (cluster drops earlier ones), its ports, passwords' hashes. */
-export type Report = 'online' | Ports | { known: string }
+/** What a worker tells: first that it receives commands (cluster drops earlier ones), then its ports. */
+export type Report = 'online' | Ports
 
 export type Ports = { https: number; http: number | undefined }
 
@@ -40,9 +42,8 @@ const EXIT_SECONDS = 5
  * @returns undefined when the first worker could not listen, which it has explained
  */
 export async function startWorkers(log: Log, count: number, settings: Settings) {
-  cluster.setupPrimary({ exec: fileURLToPath(new URL('worker.ts', import.meta.url)), args: [] })
+  cluster.setupPrimary({ exec: fileURLToPath(new URL(`worker${extname(import.meta.url)}`, import.meta.url)), args: [] })
   const alive = new Set<Worker>()
-  let current = settings
   let replace = false
   const stopping = new AbortController()
   /** Errors are ignored: a worker that is ending reports that by its exit. */
@@ -54,8 +55,7 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
     const worker = cluster.fork()
     alive.add(worker)
     worker.on('message', (report: Report) => {
-      if (report === 'online') return tell(stopping.signal.aborted ? 'stop' : { start: current }, [worker])
-      if ('known' in report) return tell(report)
+      if (report === 'online') return tell(stopping.signal.aborted ? 'stop' : settings, [worker])
       log.debug(`worker ${worker.process.pid}: ready`)
       worker.emit('ports', report)
     })
@@ -79,10 +79,10 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
 
   return {
     ports,
-    /** Uses another certificate for new connections. */
-    renew(certificate: CertificateAndKey): void {
-      current = { ...current, certificate }
-      tell({ renew: certificate })
+    /** Uses another certificate for new connections, tells of another state of the builds. */
+    update(changes: Partial<Pick<Settings, 'certificate' | 'builds'>>): void {
+      Object.assign(settings, changes)
+      tell(settings)
     },
     /** Waits until each worker has finished its downloads, or their time is up. Kills one that hangs. */
     async stop(): Promise<void> {

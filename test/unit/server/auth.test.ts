@@ -34,7 +34,6 @@ async function startServer(t: TestContext, limits?: QueueLimits) {
     log,
     file,
     handler: (_, response, { user }) => response.end(user),
-    known: { secret: 'x', hashes: new Set(), share: () => {} },
     ...(limits !== undefined && { limits }),
   })
   const server = createServer((request, response) => handler(request, response, {}))
