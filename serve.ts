@@ -10,17 +10,21 @@ import { Failure, UsageFailure } from './scripts/cli/errors.ts'
 import type { Log } from './scripts/cli/log.ts'
 import { EXIT, main } from './scripts/cli/main.ts'
 import { count, duration, noArguments } from './scripts/cli/options.ts'
-import { checkAuthFile } from './scripts/server/auth.ts'
-import { type BuildState, buildAtIntervals } from './scripts/server/builds.ts'
-import { type ListenAddress, parseAddress } from './scripts/server/listen.ts'
+import { checkAuthFile, requirePassword } from './scripts/server/auth.ts'
+import { type BuildState, buildAtIntervals, health } from './scripts/server/builds.ts'
+import { type ListenAddress, listen, parseAddress } from './scripts/server/listen.ts'
+import { serveTree } from './scripts/server/static.ts'
 import { certificateHosts, loadOrCreate, loadPair, localAddresses, type Pair } from './scripts/server/tls.ts'
-import { startWorkers } from './scripts/server/workers.ts'
+import { isWorker, startWorkers } from './scripts/server/workers.ts'
 import { makeDirectory, read, write } from './scripts/system/files.ts'
 import { runner } from './scripts/system/run.ts'
 import { PAGE } from './scripts/tree/layout.ts'
 import { page } from './scripts/tree/page.ts'
 
 const BUILD = fileURLToPath(new URL(`build${extname(import.meta.url)}`, import.meta.url))
+
+/** Holds the self-signed certificate. */
+const TLS = '.tls'
 
 const USAGE = `npx zx serve.ts               serves a published tree to LXD and Incus over HTTPS
 
@@ -52,47 +56,62 @@ const FLAGS = {
   workers: { type: 'string', default: String(availableParallelism()) },
 } as const
 
-await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, level, log, interruption }) => {
-  const interval = flags['build-every'] === undefined ? undefined : duration('build-every', flags['build-every'])
+await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, log, interruption }) => {
+  const { dir, cert, key, 'auth-file': authFile, 'build-every': every } = flags
+  const interval = every === undefined ? undefined : duration('build-every', every)
   if (interval === undefined) noArguments(names)
-  if (!flags.cert !== !flags.key) {
-    throw new UsageFailure(flags.cert ? '--cert' : '--key', '--cert and --key must be given together')
-  }
+  if (!cert !== !key) throw new UsageFailure(cert ? '--cert' : '--key', '--cert and --key must be given together')
   const https = parseAddress(flags.listen)
   const http = flags.http === undefined ? undefined : parseAddress(flags.http, '--http')
   const processes = count('workers', flags.workers, 1)
-  if (interval) await makeTree(flags.dir)
-  else if (!(await stat(flags.dir).catch(() => undefined))?.isDirectory()) {
-    throw new Failure(flags.dir, 'no such directory', { hint: 'npx zx build.ts publishes a tree; --dir names it' })
+  const files = { certFile: cert ?? join(TLS, 'cert.pem'), keyFile: key ?? join(TLS, 'key.pem') }
+  if (isWorker) {
+    // Whoever closes a terminal sends it to every process; it is for the primary one.
+    process.on('SIGHUP', () => {})
+    let builds: BuildState | undefined
+    process.on('message', (state: BuildState) => {
+      builds = state
+    })
+    // Downloads go on after the interruption, and so do checks of passwords.
+    const run = runner({ log, interruption: new AbortController().signal })
+    const tree = serveTree(dir, () => health(builds))
+    const handler = authFile === undefined ? tree : requirePassword({ run, log, file: authFile, handler: tree })
+    const secure = await listen({ log, handler, certificate: await loadPair(files), address: https })
+    const plain = http && (await listen({ log, handler, certificate: undefined, address: http }))
+    const reload = () => loadPair(files).then(secure.renew, log.failure)
+    for (const file of Object.values(files)) watchFile(file, { persistent: false }, reload)
+    process.send?.([secure.port, plain?.port])
+    if (!interruption.aborted) await once(interruption, 'abort')
+    await Promise.all([secure.stop(), plain?.stop()])
+    return EXIT.ok
   }
-  const required = flags.name?.split(',') ?? []
-  const authFile = flags['auth-file']
+
+  if (interval) await makeTree(dir)
+  else if (!(await stat(dir).catch(() => undefined))?.isDirectory()) {
+    throw new Failure(dir, 'no such directory', { hint: 'npx zx build.ts publishes a tree; --dir names it' })
+  }
   const run = runner({ log, interruption })
   if (authFile !== undefined) await checkAuthFile(run, authFile)
-  const { cert: certFile, key: keyFile } = flags
-  const pair =
-    certFile && keyFile
-      ? await loadPair({ certFile, keyFile, hint: 'check --cert and --key' })
-      : await loadOrCreate(run, '.tls', certificateHosts([https.host, ...required]), required)
-
-  const settings = { level, dir: flags.dir, authFile, certificate: pair, https, http }
-  const server = await startWorkers(log, processes, settings)
-  if (!server) return EXIT.failed
-  const reload = () => loadPair(pair).then(certificate => server.update({ certificate }), log.failure)
-  for (const file of [pair.certFile, pair.keyFile]) watchFile(file, { persistent: false }, reload)
-  const address = { ...https, port: server.ports.https }
-  printInstructions(log, { pair, address, names: required, login: authFile ? 'USER:PASSWORD@' : '' })
-  if (server.ports.http) log.info(`plain HTTP on port ${server.ports.http}`)
+  const required = flags.name?.split(',') ?? []
+  const pair = cert
+    ? await loadPair({ ...files, hint: 'check --cert and --key' })
+    : await loadOrCreate(run, TLS, certificateHosts([https.host, ...required]), required)
+  const workers = await startWorkers({ log, entry: fileURLToPath(import.meta.url), args, count: processes })
+  if (!workers) return EXIT.failed
+  const [port, plainPort] = workers.ports
+  printInstructions(log, { pair, address: { ...https, port }, names: required, login: authFile ? 'USER:PASSWORD@' : '' })
+  if (plainPort) log.info(`plain HTTP on port ${plainPort}`)
   if (interval) {
     const quiet = level === 'quiet' ? ['--quiet'] : []
-    const argv = [process.execPath, ...process.execArgv, BUILD, '--out', flags.dir, ...quiet, ...names] as const
-    const tell = (builds: BuildState) => server.update({ builds })
-    buildAtIntervals({ run, log, argv, interval, interruption, tell }).catch(log.failure)
+    const argv = [process.execPath, ...process.execArgv, BUILD, '--out', dir, ...quiet, ...names] as const
+    buildAtIntervals({ run, log, argv, interval, interruption, tell: workers.tell }).catch(log.failure)
   }
   if (!interruption.aborted) await once(interruption, 'abort')
-  await server.stop()
+  await workers.stop()
   return EXIT.ok
 })
+// The channel to the primary process would keep it alive, or a port that it has opened.
+if (isWorker) process.exit()
 
 /** A tree in which nothing is published yet has a page that says so. No catalog: clients would believe it for an hour. */
 async function makeTree(directory: string): Promise<void> {

@@ -6,47 +6,48 @@ set -eu
 umask 022
 debian=$(realpath -m -- "$1") layout=$(realpath -m -- "${2-}")
 cd "$(dirname "$0")/../.."
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/lxdocker.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
 
 if [ ! -e "$debian" ]; then
-	if ! command -v mmdebstrap >/dev/null || ! ls /usr/share/keyrings/debian-archive-keyring.* >/dev/null 2>&1; then
+	if ! dpkg-query --show mmdebstrap debian-archive-keyring >/dev/null 2>&1; then
 		apt-get update -qq
 		apt-get install -y -qq --no-install-recommends mmdebstrap debian-archive-keyring >/dev/null
 	fi
+	mkdir -p "$(dirname "$debian")"
 	# Debian 13 is the first with a new enough node. The tools are those that setup.sh installs.
 	tools=$(sed -n "s/^tools='\(.*\)'\$/\1/p" scripts/setup.sh | tr ' ' '\n' | sed 's/.*://' | paste -sd,)
-	mmdebstrap --quiet --variant=minbase --include="nodejs,ca-certificates,apache2-utils,$tools" \
+	mmdebstrap --quiet --variant=minbase --format=tar --include="nodejs,ca-certificates,apache2-utils,$tools" \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/info/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
-		trixie "$work/debian.tar" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
-	mkdir -p "$(dirname "$debian")"
-	mv "$work/debian.tar" "$debian"
+		trixie "$debian.new" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
+	mv "$debian.new" "$debian"
 fi
 [ $# -gt 1 ] || exit 0
 
+mkdir -p "$layout/blobs/sha256"
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/lxdocker.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
 home=$work/root/opt/lxdocker
-mkdir -p "$work/root/data" "$home" "$work/layout/blobs/sha256"
+mkdir -p "$work/root/data" "$home"
 # The same program without tsx, whose compilers take a third of the memory and a second of each start.
-node_modules/.bin/esbuild build.ts serve.ts verify.ts worker=scripts/server/worker.ts --log-level=warning --outdir="$home" \
+node_modules/.bin/esbuild build.ts serve.ts verify.ts --log-level=warning --outdir="$home" \
 	--bundle --splitting --platform=node --format=esm --target=node20 \
 	--banner:js='import { createRequire } from "node:module"; const require = createRequire(import.meta.url)'
 cp -R package.json init-templates busybox scripts/tree/page.html.hbs scripts/appliance/start.sh "$home"
-cp "$debian" "$work/layer.tar"
-tar -C "$work/root" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -rf "$work/layer.tar" data opt
+cp "$debian" "$work/layer"
+tar -C "$work/root" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -rf "$work/layer" data opt
 
-# Moves a file into the layout.
+# Moves a file into the layout. Not by umoci, which knows no health check.
 add_blob() { # FILE TYPE; sets digest, descriptor
 	digest=$(sha256sum <"$work/$1")
 	digest=sha256:${digest%% *}
 	descriptor=$(printf '{"mediaType":"application/vnd.oci.image.%s","digest":"%s","size":%s}' "$2" "$digest" "$(stat -c %s "$work/$1")")
-	mv "$work/$1" "$work/layout/blobs/sha256/${digest#*:}"
+	mv "$work/$1" "$layout/blobs/sha256/${digest#*:}"
 }
 
-add_blob layer.tar layer.v1.tar
+add_blob layer layer.v1.tar
 layer=$descriptor
 cat >"$work/config" <<END
 {"architecture":"$(dpkg --print-architecture | sed 's/i386/386/; s/armhf/arm/; s/64el/64le/')","os":"linux","config":{
@@ -58,8 +59,5 @@ END
 add_blob config config.v1+json
 printf '{"schemaVersion":2,"config":%s,"layers":[%s]}' "$descriptor" "$layer" >"$work/manifest"
 add_blob manifest manifest.v1+json
-printf '{"schemaVersion":2,"manifests":[%s]}' "$descriptor" >"$work/layout/index.json"
-printf '{"imageLayoutVersion":"1.0.0"}' >"$work/layout/oci-layout"
-rm -rf "$layout"
-mkdir -p "$(dirname "$layout")"
-mv "$work/layout" "$layout"
+printf '{"schemaVersion":2,"manifests":[%s]}' "$descriptor" >"$layout/index.json"
+printf '{"imageLayoutVersion":"1.0.0"}' >"$layout/oci-layout"

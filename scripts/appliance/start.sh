@@ -4,7 +4,6 @@ set -eu
 mkdir -p specs .config/containers
 ln -sfn ../../registries.conf .config/containers/registries.conf
 [ ! -e auth.json ] || export REGISTRY_AUTH_FILE="$PWD/auth.json"
-name=${SERVER_NAME:-$(hostname -I | cut -d ' ' -f 1)}
 # shellcheck disable=SC2086 # flags are words
 exec node /opt/lxdocker/serve.js --workers 1 --http 127.0.0.1:8080 \
-	--build-every "${BUILD_EVERY:-6h}" ${name:+--name "$name"} ${SERVER_FLAGS-}
+	--build-every "${BUILD_EVERY:-6h}" ${SERVER_NAME:+--name "$SERVER_NAME"} ${SERVER_FLAGS-}

@@ -21,28 +21,26 @@ cd "$(dirname "$0")/../.."
 say() { echo "appliance: $*"; }
 has() { "$client" "$@" >/dev/null 2>&1; }
 crt=/usr/local/share/ca-certificates/lxdocker.crt
+url=https://127.0.0.1:8440
 pool=$("$client" profile device get default root pool)
 
-# Runs a command that takes something away, where a question finds it.
-remove() { # QUESTION COMMAND
-	# shellcheck disable=SC2086
-	has $1 || return 0
-	# shellcheck disable=SC2086
-	"$client" $2 && say "$client $2"
+remove() { # KIND [POOL]
+	# shellcheck disable=SC2086 # a kind is words of a command line
+	if has $1 show ${2-} lxdocker; then "$client" $1 delete ${2-} lxdocker && say "deleted the $1"; fi
 }
 
 remove_instance() {
-	remove 'config show lxdocker' 'delete --force lxdocker'
-	remove 'image show lxdocker' 'image delete lxdocker'
+	if has config show lxdocker; then "$client" delete --force lxdocker && say 'deleted the instance'; fi
+	remove image
 }
 
 if [ -n "$down" ]; then
 	remove_instance
-	remove 'profile show lxdocker' 'profile delete lxdocker'
-	remove 'image registry show lxdocker' 'image registry delete lxdocker'
-	! has remote remove lxdocker || say "$client remote remove lxdocker"
+	remove profile
+	remove 'image registry'
+	! has remote remove lxdocker || say 'removed the remote'
 	[ ! -e $crt ] || { rm $crt && update-ca-certificates >/dev/null && say "removed $crt"; }
-	[ -z "$purge" ] || remove "storage volume show $pool lxdocker" "storage volume delete $pool lxdocker"
+	[ -z "$purge" ] || remove 'storage volume' "$pool"
 	exit
 fi
 
@@ -57,45 +55,27 @@ if [ -n "$update" ] || ! has image show lxdocker; then
 	printf 'image: oci:../layout\ndescription: lxdocker itself\nrestart: on-failure\n' >"$work/specs/lxdocker.yaml"
 	node --import=tsx build.ts --quiet --specs "$work/specs" --out "$work/public" --cache "$work/cache"
 	remove_instance
-	"$client" image import --quiet "$work"/public/images/lxdocker/*/*/metadata.tar.xz "$work"/public/images/lxdocker/*/*/rootfs.tar.zst \
-		--alias lxdocker
+	set -- "$work"/public/images/lxdocker/*/*
+	"$client" image import --quiet "$1/metadata.tar.xz" "$1/rootfs.tar.zst" --alias lxdocker
 fi
 
-if ! has storage volume show "$pool" lxdocker; then
-	"$client" storage volume create "$pool" lxdocker
-fi
+has storage volume show "$pool" lxdocker || "$client" storage volume create "$pool" lxdocker
 if ! has profile show lxdocker; then
 	"$client" profile create lxdocker
 	"$client" profile set lxdocker limits.cpu=2 limits.memory=2GiB limits.processes=1000 boot.autostart=true
 	"$client" profile device add lxdocker data disk pool="$pool" source=lxdocker path=/data
+	# Whatever its address is, and whichever network it has, this one stays; the certificate lists it.
+	"$client" profile device add lxdocker https proxy listen="tcp:${url#https://}" connect=tcp:127.0.0.1:8443
 fi
-if ! has config show lxdocker; then
-	"$client" launch --quiet lxdocker lxdocker --profile default --profile lxdocker
-fi
+has config show lxdocker || "$client" launch --quiet lxdocker lxdocker --profile default --profile lxdocker
 has exec lxdocker -- true || "$client" start lxdocker
+for try in $(seq 60); do
+	! has exec lxdocker -- node -e "fetch('http://127.0.0.1:8080/healthz')" || break
+	[ "$try" -lt 60 ] || { say "it does not answer: $client console --show-log lxdocker" >&2 && exit 1; }
+	sleep 1
+done
 
-# Prints its answer once it has one.
-wait_for() { # WHAT COMMAND…
-	what=$1
-	shift
-	for _ in $(seq 120); do
-		answer=$("$@" 2>/dev/null) && [ -n "$answer" ] && printf '%s\n' "$answer" && return
-		sleep 1
-	done
-	say "waited for $what in vain: $client console --show-log lxdocker" >&2
-	return 1
-}
-print_address() { "$client" list '^lxdocker$' --format csv --columns 4 | sed -n 's/^"\{0,1\}\([0-9.]*\) (.*/\1/p' | head -n 1; }
-
-address=$(wait_for 'an address' print_address)
-network=$("$client" profile device get default eth0 network 2>/dev/null || :)
-if [ -z "$network" ]; then
-	say "its address is $address: give it one that stays, the certificate lists this one"
-elif ! has profile device get lxdocker eth0 ipv4.address; then
-	"$client" profile device add lxdocker eth0 nic name=eth0 network="$network" ipv4.address="$address"
-fi
-
-cert=$(wait_for 'its certificate' "$client" file pull lxdocker/data/.tls/cert.pem -)
+cert=$("$client" file pull lxdocker/data/.tls/cert.pem -)
 if [ "$cert" != "$(cat $crt 2>/dev/null)" ]; then
 	printf '%s\n' "$cert" >$crt
 	update-ca-certificates >/dev/null
@@ -104,8 +84,6 @@ if [ "$cert" != "$(cat $crt 2>/dev/null)" ]; then
 		! systemctl is-active --quiet "$service" || systemctl restart "$service"
 	done
 fi
-
-url=https://$address:8443
 has remote set-url lxdocker "$url" || "$client" remote add lxdocker "$url" --protocol simplestreams
 ! has image registry list || has image registry show lxdocker || "$client" image registry create lxdocker url="$url"
 

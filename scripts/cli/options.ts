@@ -22,7 +22,7 @@ const COMMON = {
  * Strict: an unknown flag or a missing value is an error. --help and --version print and end the process.
  *
  * @param url the entry's import.meta.url
- * @returns the flags' values, the words that are none, the level of the log
+ * @returns the flags' values, the words that are none, all words as they came, the level of the log
  * @throws UsageFailure
  */
 export function options<const F extends Flags>(url: string, usage: string, flags: F) {
@@ -34,7 +34,7 @@ export function options<const F extends Flags>(url: string, usage: string, flags
   if (version) end(JSON.parse(readFileSync(join(dirname(entry), 'package.json'), 'utf8')).version)
   if (quiet && verbose) throw new UsageFailure('command line', '--quiet and --verbose contradict each other')
   const level: Level = quiet ? 'quiet' : verbose ? 'verbose' : 'normal'
-  return { flags: values, names: positionals, level }
+  return { flags: values, names: positionals, args, level }
 }
 
 function parse<const F extends Flags>(args: string[], flags: F) {

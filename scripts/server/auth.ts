@@ -8,11 +8,14 @@ import type { Log } from '../cli/log.ts'
 import { read } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import * as htpasswd from '../tools/htpasswd.ts'
-import { type Handler, requestPath, sendText } from './answer.ts'
-import { fairQueue, QueueFull, type QueueLimits } from './queue.ts'
+import type { Handler } from './listen.ts'
+import { requestPath, sendText } from './static.ts'
 
-/** Passwords that may wait to be checked, each in its process's queue. */
-const LIMITS: QueueLimits = { lane: 5, owner: 50, total: 200 }
+/** Passwords that are checked, or wait for that, in one process: of one address, so that it shuts no other out; of all. */
+const MAX_OWN = 6
+const MAX_ALL = 200
+
+class Busy extends Error {}
 
 /** Checks that htpasswd can read the file. @throws Failure */
 export async function checkAuthFile(run: Run, file: string): Promise<void> {
@@ -30,7 +33,6 @@ export interface PasswordOptions {
   file: string
   /** Handles requests whose password is right. */
   handler: Handler
-  limits?: QueueLimits
 }
 
 /** A request handler that requires a user and password (HTTP Basic), except for /healthz. */
@@ -44,7 +46,7 @@ export function requirePassword({ log, handler, ...options }: PasswordOptions): 
       if (!login || !(await check(login, String(request.socket.remoteAddress))))
         return sendText(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
     } catch (error) {
-      if (error instanceof QueueFull) return sendText(response.setHeader('Retry-After', '1'), 503)
+      if (error instanceof Busy) return sendText(response.setHeader('Retry-After', '1'), 503)
       log.failure(error)
       return sendText(response, 500)
     }
@@ -60,15 +62,16 @@ function parseBasicAuth(header = ''): htpasswd.Login | undefined {
   return user === undefined || password === undefined ? undefined : { user, password }
 }
 
-/** Checks passwords. A right one is remembered until the file changes, a wrong one is checked each time. */
-function passwordCheck({ run, file: name, limits = LIMITS }: Omit<PasswordOptions, 'log' | 'handler'>) {
+/** Checks passwords, one at a time. A right one is remembered until the file changes, a wrong one is checked each time. */
+function passwordCheck({ run, file: name }: Omit<PasswordOptions, 'log' | 'handler'>) {
   const file = resolve(name)
-  const enqueue = fairQueue(limits)
-  const pending = new Map<string, Promise<boolean>>()
+  /** What is checked or waits, with the address that asked for it. */
+  const pending = new Map<string, { right: Promise<boolean>; address: string }>()
   /** Right passwords that this process has seen, as keyed hashes: a core dump does not show them. */
   const known = new Set<string>()
   const secret = randomBytes(32)
   let current = ''
+  let last: Promise<unknown> = Promise.resolve()
 
   return async (login: htpasswd.Login, address: string): Promise<boolean> => {
     const { ino, size, ctimeNs } = await stat(file, { bigint: true }).catch(error => {
@@ -80,11 +83,14 @@ function passwordCheck({ run, file: name, limits = LIMITS }: Omit<PasswordOption
     const text = `${version} ${login.user}:${login.password}`
     const hash = createHmac('sha256', secret).update(text).digest('base64')
     if (known.has(hash)) return true
-    const check =
-      pending.get(hash) ?? enqueue(address, login.user, () => verify(run, file, login)).finally(() => pending.delete(hash))
-    pending.set(hash, check)
-    const right = await check
-    if (right) known.add(hash)
+    const asked = pending.get(hash)
+    if (asked) return asked.right
+    const own = [...pending.values()].filter(one => one.address === address)
+    if (own.length >= MAX_OWN || pending.size >= MAX_ALL) throw new Busy()
+    const right = last.then(() => verify(run, file, login)).finally(() => pending.delete(hash))
+    pending.set(hash, { right, address })
+    last = right.catch(() => {})
+    if (await right) known.add(hash)
     return right
   }
 }

@@ -15,11 +15,9 @@ const FAILED_IMAGE = /^failed {4}/m
 export interface BuildState {
   building: boolean
   /** How the last build ended; one that found another run going on leaves it as it was. */
-  last: 'none' | 'no specs' | 'good' | 'failed'
-  /** When a build last tried every spec that there was. */
+  last: 'none' | 'no specs' | 'good' | 'some failed' | 'failed'
+  /** When a build last tried every spec that there was: it has not `failed` as a whole. */
   built?: string
-  /** When the next build starts, while none is going on. */
-  next?: string | undefined
   /** The server is healthy until then: twice the interval after `built`, or after its start. */
   overdue: string
 }
@@ -38,21 +36,19 @@ export interface Builds {
 /** Builds at once, then at intervals until the interruption. SIGHUP builds now; during a build, once more after it. */
 export async function buildAtIntervals({ run, log, argv, interval, interruption, tell }: Builds): Promise<void> {
   const time = (seconds = 0) => new Date(Date.now() + seconds * 1000).toISOString()
-  let state: BuildState = { building: true, last: 'none', overdue: time(2 * interval) }
+  let state: BuildState = { building: false, last: 'none', overdue: time(2 * interval) }
   let hurry = new AbortController()
-  const hangup = () => hurry.abort()
-  process.on('SIGHUP', hangup)
+  process.on('SIGHUP', () => hurry.abort())
   while (!interruption.aborted) {
     hurry = new AbortController()
-    tell({ ...state, building: true, next: undefined })
-    const { last = state.last, complete } = await build(run, log, argv)
-    const seconds = wait(interval)
-    state = { ...state, building: false, last, next: time(seconds) }
-    if (complete) state = { ...state, built: time(), overdue: time(2 * interval) }
+    tell({ ...state, building: true })
+    const last = await build(run, log, argv)
+    if (last) state = { ...state, last }
+    if (last && last !== 'failed') state = { ...state, built: time(), overdue: time(2 * interval) }
     tell(state)
-    await sleep(seconds * 1000, undefined, { signal: AbortSignal.any([hurry.signal, interruption]) }).catch(() => {})
+    const signal = AbortSignal.any([hurry.signal, interruption])
+    await sleep(wait(interval) * 1000, undefined, { signal }).catch(() => {})
   }
-  process.off('SIGHUP', hangup)
 }
 
 /** The seconds until the next build. */
@@ -60,23 +56,23 @@ export function wait(interval: number, random = Math.random()): number {
   return interval * (1 + JITTER * (2 * random - 1))
 }
 
-/** One build; prints what it says. @returns how it ended, and whether it tried every spec that there is */
-async function build(run: Run, log: Log, argv: Argv): Promise<{ last?: BuildState['last']; complete: boolean }> {
+/** One build; prints what it says. @returns how it ended; undefined where it did not begin, or was interrupted */
+async function build(run: Run, log: Log, argv: Argv): Promise<BuildState['last'] | undefined> {
   try {
     // It gets every variable, as from a shell. Whatever it says makes an error, which is how run.ts hands it out.
     await run(argv, { variables: /./, refuse: /./ })
   } catch (error) {
-    if (error instanceof Interrupted) return { complete: false }
+    if (error instanceof Interrupted) return undefined
     if (!(error instanceof ToolFailure)) throw error
     const { exitCode, stderr = '' } = error.details
     if (stderr) log.warn(stderr.trimEnd())
     if (exitCode === undefined) log.failure(error.within('build.ts'))
-    if (exitCode === 2 && /: no specs here$/m.test(stderr)) return { last: 'no specs', complete: true }
-    if (exitCode === 75) return { complete: false }
+    if (exitCode === 75) return undefined
+    if (exitCode === 2 && /: no specs here$/m.test(stderr)) return 'no specs'
     // A run that failed as a whole, e.g. for a full disk, names no image.
-    if (exitCode !== 0) return { last: 'failed', complete: exitCode === 1 && FAILED_IMAGE.test(stderr) }
+    if (exitCode !== 0) return exitCode === 1 && FAILED_IMAGE.test(stderr) ? 'some failed' : 'failed'
   }
-  return { last: 'good', complete: true }
+  return 'good'
 }
 
 /** The status and text of /healthz. */

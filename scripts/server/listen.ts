@@ -1,14 +1,21 @@
 // Serves HTTPS or plain HTTP on one port.
 
 import { once } from 'node:events'
-import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, isIPv6, Server, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { Failure, UsageFailure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
-import type { Client, Handler } from './answer.ts'
 import type { Pair } from './tls.ts'
+
+/** Who sent a request, as far as the log can tell. */
+export interface Client {
+  /** `-` until a password was right; undefined where no password is required. */
+  user?: string
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse, client: Client) => void
 
 export const TIMEOUT_SECONDS = {
   /** For a TLS handshake; for a complete request. */

@@ -1,8 +1,8 @@
 // Loads the server's certificate.
 
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -13,10 +13,10 @@ import * as openssl from '../tools/openssl.ts'
 
 const VALID_DAYS = 3650
 
+export type Files = { certFile: string; keyFile: string }
+
 /** A certificate with its private key. */
-export interface Pair {
-  certFile: string
-  keyFile: string
+export interface Pair extends Files {
   /** PEM. */
   cert: string
   key: string
@@ -33,7 +33,7 @@ export interface Pair {
  * @param files `hint` says what to do when they cannot be used
  * @throws Failure when a file is missing, unreadable or not PEM, or when the key belongs to another certificate
  */
-export async function loadPair(files: { certFile: string; keyFile: string; hint?: string }): Promise<Pair> {
+export async function loadPair(files: Files & { hint?: string }): Promise<Pair> {
   const { certFile, keyFile, hint } = files
   const parse = async <T>(file: string, [kind, parsePem]: [string, (text: string) => T]) => {
     const text = await read(file)
@@ -60,25 +60,23 @@ export async function loadPair(files: { certFile: string; keyFile: string; hint?
 }
 
 /**
- * Loads the self-signed pair of a directory. Creates it first where the directory is missing, anew where it lacks a name.
+ * Loads the self-signed pair of a directory. Creates it where the directory is missing; the certificate anew, for the same
+ * key, where it lacks a name.
  *
  * @param hosts what a new certificate lists
  * @param names what it has to list
  * @throws Failure when the existing pair cannot be used
  */
 export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[], names: readonly string[] = []) {
-  const load = () =>
-    loadPair({
-      certFile: join(directory, 'cert.pem'),
-      keyFile: join(directory, 'key.pem'),
-      hint: `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`,
-    })
+  const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')]
+  const hint = `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`
   if (!existsSync(directory)) await createPair(run, directory, hosts)
-  const pair = await load()
+  const pair = await loadPair({ certFile, keyFile, hint })
   if (!pair.selfSigned || names.every(pair.covers)) return pair
-  await rm(directory, { recursive: true })
-  await createPair(run, directory, hosts)
-  return load()
+  const cert = `${certFile}.new`
+  await openssl.selfSign(run, { cert, key: keyFile, names: hosts, days: VALID_DAYS })
+  await move(cert, certFile)
+  return loadPair({ certFile, keyFile, hint })
 }
 
 /** The names and addresses that clients may use for this machine, `more` among them; an empty one stands for none. */
@@ -98,8 +96,9 @@ async function createPair(run: Run, directory: string, hosts: readonly string[])
   const temporary = await mkdtemp(`${resolve(directory)}.`)
   const [cert, key] = [join(temporary, 'cert.pem'), join(temporary, 'key.pem')]
   try {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    await writeFile(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
     await openssl.selfSign(run, { cert, key, names: hosts, days: VALID_DAYS })
-    await chmod(key, 0o600)
     await Promise.all([cert, key].map(sync))
     await move(temporary, directory)
   } catch (error) {

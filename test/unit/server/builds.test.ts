@@ -71,7 +71,7 @@ test('SIGHUP builds now; each way in which a build may end is a state', async t 
     if (n > 1) now()
     seen.push(await after(n))
   }
-  const lasts = ['good', 'failed', 'failed', 'no specs', 'failed', 'failed', 'good', 'failed']
+  const lasts = ['good', 'failed', 'failed', 'no specs', 'some failed', 'failed', 'good', 'failed']
   assert.deepEqual(
     seen.map(({ last }) => last),
     lasts,
@@ -82,9 +82,8 @@ test('SIGHUP builds now; each way in which a build may end is a state', async t 
   assert.deepEqual([wrong?.built, wrong?.overdue], [failed?.built, failed?.overdue])
   assert.deepEqual([whole?.built, whole?.overdue], [again?.built, again?.overdue])
   assert.ok(String(none?.built) > String(good?.built) && String(failed?.built) >= String(none?.built))
-  for (const { built, next, overdue } of seen) {
+  for (const { built, overdue } of seen) {
     assert.equal(Math.round((Date.parse(overdue) - Date.parse(String(built))) / 1000), 2 * HOUR)
-    assert.ok(Date.parse(String(next)) > Date.parse(String(built)))
   }
   assert.deepEqual(
     states.map(({ building }) => building),

@@ -32,6 +32,7 @@ test('a pair that lacks a name which it has to list is made anew, except one of 
   assert.equal(again.cert, first.cert)
   const second = await loadOrCreate(run, directory, ['localhost', '192.0.2.7'], ['192.0.2.7'])
   assert.notEqual(second.cert, first.cert)
+  assert.equal(second.key, first.key)
   assert.deepEqual(['localhost', '192.0.2.7', 'images.lan'].filter(second.covers), ['localhost', '192.0.2.7'])
   assert.deepEqual(await readdir(parent), ['.tls'])
   assert.deepEqual([await mode(directory), await mode(second.keyFile)], ['700', '600'])
