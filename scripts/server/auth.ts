@@ -65,33 +65,31 @@ function parseBasicAuth(header = ''): htpasswd.Login | undefined {
 /** Checks passwords, one at a time. A right one is remembered until the file changes, a wrong one is checked each time. */
 function passwordCheck({ run, file: name }: Omit<PasswordOptions, 'log' | 'handler'>) {
   const file = resolve(name)
-  /** What is checked or waits, with the address that asked for it. */
-  const pending = new Map<string, { right: Promise<boolean>; address: string }>()
-  /** Right passwords that this process has seen, as keyed hashes: a core dump does not show them. */
-  const known = new Set<string>()
+  /** Of right passwords, others are forgotten once they are checked; by keyed hashes: a core dump does not show them. */
+  const checks = new Map<string, Promise<boolean>>()
   const secret = randomBytes(32)
-  let current = ''
+  /** The addresses that wait. */
+  const waiting: string[] = []
   let last: Promise<unknown> = Promise.resolve()
+  let current = ''
 
   return async (login: htpasswd.Login, address: string): Promise<boolean> => {
     const { ino, size, ctimeNs } = await stat(file, { bigint: true }).catch(error => {
       throw new Failure(file, error.message, { cause: error })
     })
     const version = `${ino} ${size} ${ctimeNs}`
-    if (version !== current) known.clear()
+    if (version !== current) checks.clear()
     current = version
-    const text = `${version} ${login.user}:${login.password}`
-    const hash = createHmac('sha256', secret).update(text).digest('base64')
-    if (known.has(hash)) return true
-    const asked = pending.get(hash)
-    if (asked) return asked.right
-    const own = [...pending.values()].filter(one => one.address === address)
-    if (own.length >= MAX_OWN || pending.size >= MAX_ALL) throw new Busy()
-    const right = last.then(() => verify(run, file, login)).finally(() => pending.delete(hash))
-    pending.set(hash, { right, address })
-    last = right.catch(() => {})
-    if (await right) known.add(hash)
-    return right
+    const hash = createHmac('sha256', secret).update(`${login.user}:${login.password}`).digest('base64')
+    const known = checks.get(hash)
+    if (known) return known
+    if (waiting.filter(one => one === address).length >= MAX_OWN || waiting.length >= MAX_ALL) throw new Busy()
+    waiting.push(address)
+    const check = last.then(() => verify(run, file, login)).finally(() => waiting.splice(waiting.indexOf(address), 1))
+    checks.set(hash, check)
+    const forget = () => checks.delete(hash)
+    last = check.then(right => right || forget(), forget)
+    return check
   }
 }
 

@@ -118,7 +118,9 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
       const closed = new Promise(done => Server.prototype.close.call(server, done))
       const { shutdown } = timeoutSeconds
       if (responses.size > 0) log.info(`waiting up to ${shutdown} s for running downloads: ${responses.size}`)
-      await Promise.race([setTimeout(shutdown * 1000, undefined, { ref: false }), allClosed(responses)])
+      const overdue = setTimeout(shutdown * 1000, undefined, { ref: false })
+      // Others may start meanwhile.
+      for (const response of responses) await Promise.race([overdue, new Promise(done => response.once('close', done))])
       for (const socket of connections) socket.destroy()
       await closed
     },
@@ -126,11 +128,6 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
 }
 
 const tlsOptions = ({ cert, key }: CertificateAndKey) => ({ cert, key, minVersion: 'TLSv1.2' as const })
-
-/** Waits for all responses, including those that start meanwhile. */
-async function allClosed(responses: Set<ServerResponse>): Promise<void> {
-  for (const response of responses) await new Promise(done => response.once('close', done))
-}
 
 /** Logs a request once its response has ended. */
 function logRequest(log: Log, { response, client }: { response: ServerResponse; client: Client }): void {

@@ -33,7 +33,6 @@ export interface Workers {
 export async function startWorkers({ log, entry, args, count }: Workers) {
   cluster.setupPrimary({ exec: entry, args })
   const alive = new Set<Worker>()
-  const stopping = new AbortController()
   let replace = false
   let state: BuildState | undefined
   /** Errors are ignored: a worker that is ending reports that by its exit. */
@@ -49,7 +48,7 @@ export async function startWorkers({ log, entry, args, count }: Workers) {
     const ended = (reason: string) => {
       if (!alive.delete(worker) || !replace) return
       log.warn(`worker ${worker.process.pid}: ended (${reason}), starting another one`)
-      sleep(RESTART_SECONDS * 1000, undefined, { signal: stopping.signal }).then(start, () => {})
+      setTimeout(() => replace && start(), RESTART_SECONDS * 1000).unref()
     }
     worker.once('error', error => ended(error.message))
     worker.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
@@ -74,7 +73,6 @@ export async function startWorkers({ log, entry, args, count }: Workers) {
     /** Waits until each worker has finished its downloads, or their time is up. Kills one that hangs. */
     async stop(): Promise<void> {
       replace = false
-      stopping.abort()
       const ended = Promise.all([...alive].map(worker => once(worker, 'exit')))
       for (const worker of alive) worker.process.kill('SIGTERM')
       const seconds = TIMEOUT_SECONDS.shutdown + EXIT_SECONDS

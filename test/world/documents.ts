@@ -39,6 +39,8 @@ export const NOT_RUN: Record<string, string> = {
     'test/e2e/appliance.test.ts runs it',
   'scripts/appliance/up.sh --down          # all but the volume; with --purge the volume, too':
     'test/e2e/appliance.test.ts runs it',
+  'lxc profile set lxdocker environment.BUILD_EVERY=1h': 'test/e2e/appliance.test.ts does so',
+  'lxc profile device set lxdocker https listen=tcp:0.0.0.0:8440': 'test/e2e/appliance.test.ts does so',
   'lxc image registry create lxdocker url=https://localhost:8443': 'it needs LXD 6.10, which no Debian has',
 }
 
