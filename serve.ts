@@ -23,9 +23,6 @@ import { page } from './scripts/tree/page.ts'
 
 const BUILD = fileURLToPath(new URL(`build${extname(import.meta.url)}`, import.meta.url))
 
-/** Holds the self-signed certificate. */
-const TLS = '.tls'
-
 const USAGE = `npx zx serve.ts               serves a published tree to LXD and Incus over HTTPS
 
   --dir DIR              the published tree                      (default: public)
@@ -64,7 +61,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, lo
   const https = parseAddress(flags.listen)
   const http = flags.http === undefined ? undefined : parseAddress(flags.http, '--http')
   const processes = count('workers', flags.workers, 1)
-  const files = { certFile: cert ?? join(TLS, 'cert.pem'), keyFile: key ?? join(TLS, 'key.pem') }
+  const files = { certFile: cert ?? '.tls/cert.pem', keyFile: key ?? '.tls/key.pem' }
   if (isWorker) {
     // Whoever closes a terminal sends it to every process; it is for the primary one.
     process.on('SIGHUP', () => {})
@@ -95,7 +92,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, lo
   const required = flags.name?.split(',') ?? []
   const pair = cert
     ? await loadPair({ ...files, hint: 'check --cert and --key' })
-    : await loadOrCreate(run, TLS, certificateHosts([https.host, ...required]), required)
+    : await loadOrCreate(run, '.tls', certificateHosts([https.host, ...required]), required)
   const workers = await startWorkers({ log, entry: fileURLToPath(import.meta.url), args, count: processes })
   if (!workers) return EXIT.failed
   const [port, plainPort] = workers.ports

@@ -39,25 +39,23 @@ cp -R package.json init-templates busybox scripts/tree/page.html.hbs scripts/app
 cp "$debian" "$work/layer"
 tar -C "$work/root" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -rf "$work/layer" data opt
 
-# Moves a file into the layout. Not by umoci, which knows no health check.
-add_blob() { # FILE TYPE; sets digest, descriptor
-	digest=$(sha256sum <"$work/$1")
-	digest=sha256:${digest%% *}
-	descriptor=$(printf '{"mediaType":"application/vnd.oci.image.%s","digest":"%s","size":%s}' "$2" "$digest" "$(stat -c %s "$work/$1")")
-	mv "$work/$1" "$layout/blobs/sha256/${digest#*:}"
+# Moves a file into the layout, prints its descriptor. Not by umoci, which knows no health check.
+add_blob() { # FILE TYPE
+	digest=$(sha256sum "$work/$1" | cut -d ' ' -f 1)
+	printf '{"mediaType":"application/vnd.oci.image.%s","digest":"sha256:%s","size":%s}' "$2" "$digest" "$(stat -c %s "$work/$1")"
+	mv "$work/$1" "$layout/blobs/sha256/$digest"
 }
 
-add_blob layer layer.v1.tar
-layer=$descriptor
+layer=$(add_blob layer layer.v1.tar)
 cat >"$work/config" <<END
 {"architecture":"$(dpkg --print-architecture | sed 's/i386/386/; s/armhf/arm/; s/64el/64le/')","os":"linux","config":{
 "Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","HOME=/data"],
 "Entrypoint":["/opt/lxdocker/start.sh"],"WorkingDir":"/data","Volumes":{"/data":{}},"ExposedPorts":{"8443/tcp":{}},
 "Healthcheck":{"Test":["CMD","/busybox-lxd","wget","-q","-O-","http://127.0.0.1:8080/healthz"],"Interval":60000000000,"StartPeriod":60000000000}},
-"rootfs":{"type":"layers","diff_ids":["$digest"]}}
+"rootfs":{"type":"layers","diff_ids":["$(printf %s "$layer" | grep -o 'sha256:[0-9a-f]*')"]}}
 END
-add_blob config config.v1+json
-printf '{"schemaVersion":2,"config":%s,"layers":[%s]}' "$descriptor" "$layer" >"$work/manifest"
-add_blob manifest manifest.v1+json
-printf '{"schemaVersion":2,"manifests":[%s]}' "$descriptor" >"$layout/index.json"
+config=$(add_blob config config.v1+json)
+printf '{"schemaVersion":2,"config":%s,"layers":[%s]}' "$config" "$layer" >"$work/manifest"
+manifest=$(add_blob manifest manifest.v1+json)
+printf '{"schemaVersion":2,"manifests":[%s]}' "$manifest" >"$layout/index.json"
 printf '{"imageLayoutVersion":"1.0.0"}' >"$layout/oci-layout"

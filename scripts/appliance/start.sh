@@ -2,8 +2,6 @@
 # Starts the appliance's server; all that it keeps lies in its working directory, /data.
 set -eu
 mkdir -p specs .config/containers
-ln -sfn ../../registries.conf .config/containers/registries.conf
-[ ! -e auth.json ] || export REGISTRY_AUTH_FILE="$PWD/auth.json"
 # shellcheck disable=SC2086 # flags are words
 exec node /opt/lxdocker/serve.js --workers 1 --http 127.0.0.1:8080 \
 	--build-every "${BUILD_EVERY:-6h}" ${SERVER_NAME:+--name "$SERVER_NAME"} ${SERVER_FLAGS-}

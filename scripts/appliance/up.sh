@@ -87,7 +87,6 @@ fi
 has remote set-url lxdocker "$url" || "$client" remote add lxdocker "$url" --protocol simplestreams
 ! has image registry list || has image registry show lxdocker || "$client" image registry create lxdocker url="$url"
 
-say "up: $url says how to add an image, $client image list lxdocker: lists them
-  other users: $client remote add lxdocker $url --protocol simplestreams
-  add a spec:  echo 'image: nginx:1.29' | $client file push - lxdocker/data/specs/web.yaml
-  build now:   $client exec lxdocker -- /busybox-lxd kill -HUP 1"
+say "up: $url; other users: $client remote add lxdocker $url --protocol simplestreams
+  a new image: echo 'image: nginx:1.29' | $client file push - lxdocker/data/specs/web.yaml
+  to build it: $client exec lxdocker -- /busybox-lxd kill -HUP 1"

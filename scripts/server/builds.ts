@@ -5,9 +5,6 @@ import { Interrupted } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { type Argv, type Run, ToolFailure } from '../system/run.ts'
 
-/** The part of the interval by which a wait may differ: servers that started together do not ask registries together. */
-const JITTER = 0.1
-
 /** The line of an image that failed alone; --quiet leaves it, too. */
 const FAILED_IMAGE = /^failed {4}/m
 
@@ -51,9 +48,9 @@ export async function buildAtIntervals({ run, log, argv, interval, interruption,
   }
 }
 
-/** The seconds until the next build. */
+/** The seconds until the next build, a tenth more or less: servers that started together do not ask registries together. */
 export function wait(interval: number, random = Math.random()): number {
-  return interval * (1 + JITTER * (2 * random - 1))
+  return interval * (0.9 + 0.2 * random)
 }
 
 /** One build; prints what it says. @returns how it ended; undefined where it did not begin, or was interrupted */

@@ -61,22 +61,36 @@ export async function loadPair(files: Files & { hint?: string }): Promise<Pair> 
 
 /**
  * Loads the self-signed pair of a directory. Creates it where the directory is missing; the certificate anew, for the same
- * key, where it lacks a name.
+ * key, where it lacks a name. Whatever is new comes by one rename, so that a crash leaves no half of a pair.
  *
  * @param hosts what a new certificate lists
  * @param names what it has to list
  * @throws Failure when the existing pair cannot be used
  */
 export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[], names: readonly string[] = []) {
-  const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')]
   const hint = `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`
-  if (!existsSync(directory)) await createPair(run, directory, hosts)
-  const pair = await loadPair({ certFile, keyFile, hint })
-  if (!pair.selfSigned || names.every(pair.covers)) return pair
-  const cert = `${certFile}.new`
-  await openssl.selfSign(run, { cert, key: keyFile, names: hosts, days: VALID_DAYS })
-  await move(cert, certFile)
-  return loadPair({ certFile, keyFile, hint })
+  const files = { certFile: join(directory, 'cert.pem'), keyFile: join(directory, 'key.pem'), hint }
+  const pair = existsSync(directory) ? await loadPair(files) : undefined
+  if (pair && (!pair.selfSigned || names.every(pair.covers))) return pair
+  const temporary = await mkdtemp(`${resolve(directory)}.`)
+  const [cert, key] = [join(temporary, 'cert.pem'), join(temporary, 'key.pem')]
+  try {
+    await writeFile(key, pair?.key ?? newKey(), { mode: 0o600 })
+    await openssl.selfSign(run, { cert, key, names: hosts, days: VALID_DAYS })
+    await Promise.all([cert, key].map(sync))
+    if (pair) await move(cert, files.certFile)
+    else await move(temporary, directory)
+  } catch (error) {
+    // Another server was faster: its pair is used.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
+  } finally {
+    await rm(temporary, { recursive: true, force: true })
+  }
+  return loadPair(files)
+}
+
+function newKey(): string | Buffer {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
 }
 
 /** The names and addresses that clients may use for this machine, `more` among them; an empty one stands for none. */
@@ -89,21 +103,4 @@ export function certificateHosts(more: readonly string[], machine = { name: host
 export function localAddresses(interfaces = networkInterfaces()): string[] {
   const all = Object.values(interfaces).flatMap(list => list?.filter(({ internal }) => !internal) ?? [])
   return all.map(({ address }) => address).filter(address => !/^(fe80:|169\.254\.)/i.test(address))
-}
-
-/** One rename publishes both files, so that a crash leaves no half of a pair. */
-async function createPair(run: Run, directory: string, hosts: readonly string[]): Promise<void> {
-  const temporary = await mkdtemp(`${resolve(directory)}.`)
-  const [cert, key] = [join(temporary, 'cert.pem'), join(temporary, 'key.pem')]
-  try {
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    await writeFile(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
-    await openssl.selfSign(run, { cert, key, names: hosts, days: VALID_DAYS })
-    await Promise.all([cert, key].map(sync))
-    await move(temporary, directory)
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true })
-    // Another server was faster: its pair is used.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
-  }
 }

@@ -159,7 +159,7 @@ for (const [name, { need, start, client }] of Object.entries(DAEMONS)) {
     const [, port] = hub.host.split(':')
     const proxy = ['listen=tcp:127.0.0.1:PORT', 'connect=tcp:127.0.0.1:PORT', 'bind=instance']
     await host.lxc('config', 'device', 'add', 'lxdocker', 'hub', 'proxy', ...proxy.map(one => one.replace('PORT', String(port))))
-    await write('/data/registries.conf', readFileSync(hub.env.CONTAINERS_REGISTRIES_CONF, 'utf8'))
+    await write('/data/.config/containers/registries.conf', readFileSync(hub.env.CONTAINERS_REGISTRIES_CONF, 'utf8'))
     await push(hub, house, '1')
     // As docs/appliance.md says.
     await write('/data/specs/web.yaml', 'image: web\n')

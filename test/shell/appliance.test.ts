@@ -2,7 +2,7 @@
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -16,12 +16,12 @@ const run = (argv: string[], options: { cwd?: string; env?: Record<string, strin
   return { status, stdout, stderr }
 }
 
-/** A directory with stand-ins for programs: each writes its words, its environment. */
+/** A directory with stand-ins for programs: each writes its words. */
 function programs(t: TestContext, ...names: string[]): string {
   const dir = mkdtempSync(join(tmpdir(), 'appliance-'))
   t.after(() => rmSync(dir, { recursive: true }))
   mkdirSync(join(dir, 'data'))
-  for (const name of names) writeFileSync(join(dir, name), '#!/bin/sh\nprintf "%s\\n" "$@"\nenv >env\n', { mode: 0o755 })
+  for (const name of names) writeFileSync(join(dir, name), '#!/bin/sh\nprintf "%s\\n" "$@"\n', { mode: 0o755 })
   return dir
 }
 
@@ -43,7 +43,7 @@ test('the Debian has what setup.sh installs', () => {
   for (const name of ['skopeo', 'umoci', 'util-linux', 'openssl', 'squashfs-tools']) ok(packages.includes(name), stdout)
 })
 
-test('start.sh names what it is told; flags are words; what lies on the volume counts', t => {
+test('start.sh names what it is told; flags are words', t => {
   const dir = programs(t, 'node')
   const cwd = join(dir, 'data')
   const start = (more: Record<string, string> = {}) => {
@@ -56,11 +56,8 @@ test('start.sh names what it is told; flags are words; what lies on the volume c
   }
   const fixed = ['--workers', '1', '--http', '127.0.0.1:8080']
   deepEqual(start(), [...fixed, '--build-every', '6h'])
-  ok(!readFileSync(join(cwd, 'env'), 'utf8').includes('REGISTRY_AUTH_FILE'))
-  equal(readlinkSync(join(cwd, '.config/containers/registries.conf')), '../../registries.conf')
-  writeFileSync(join(cwd, 'auth.json'), '{}')
+  deepEqual(readdirSync(cwd).sort(), ['.config', 'specs'])
   const told = { SERVER_NAME: 'images.lan,192.0.2.8', BUILD_EVERY: '1h', SERVER_FLAGS: '--auth-file passwords -- --keep 3' }
   const words = ['--build-every', '1h', '--name', 'images.lan,192.0.2.8', '--auth-file', 'passwords', '--', '--keep', '3']
   deepEqual(start(told), [...fixed, ...words])
-  match(readFileSync(join(cwd, 'env'), 'utf8'), new RegExp(`^REGISTRY_AUTH_FILE=${cwd}/auth\\.json$`, 'm'))
 })
