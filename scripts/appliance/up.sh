@@ -69,11 +69,8 @@ if ! has profile show lxdocker; then
 fi
 has config show lxdocker || "$client" launch --quiet lxdocker lxdocker --profile default --profile lxdocker
 has exec lxdocker -- true || "$client" start lxdocker
-for try in $(seq 60); do
-	! has exec lxdocker -- node -e "fetch('http://127.0.0.1:8080/healthz')" || break
-	[ "$try" -lt 60 ] || { say "it does not answer: $client console --show-log lxdocker" >&2 && exit 1; }
-	sleep 1
-done
+has exec lxdocker -- timeout 60 sh -c 'until node -e "fetch(\"http://127.0.0.1:8080\")"; do sleep 1; done' ||
+	{ say "it does not answer: $client console --show-log lxdocker" >&2 && exit 1; }
 
 cert=$("$client" file pull lxdocker/data/.tls/cert.pem -)
 if [ "$cert" != "$(cat $crt 2>/dev/null)" ]; then

@@ -36,8 +36,8 @@ export interface PasswordOptions {
 }
 
 /** A request handler that requires a user and password (HTTP Basic), except for /healthz. */
-export function requirePassword({ log, handler, ...options }: PasswordOptions): Handler {
-  const check = passwordCheck(options)
+export function requirePassword({ run, log, file, handler }: PasswordOptions): Handler {
+  const check = passwordCheck(run, resolve(file))
   return async (request, response, client) => {
     client.user = '-'
     if (requestPath(request) === '/healthz') return handler(request, response, client)
@@ -63,8 +63,7 @@ function parseBasicAuth(header = ''): htpasswd.Login | undefined {
 }
 
 /** Checks passwords, one at a time. A right one is remembered until the file changes, a wrong one is checked each time. */
-function passwordCheck({ run, file: name }: Omit<PasswordOptions, 'log' | 'handler'>) {
-  const file = resolve(name)
+function passwordCheck(run: Run, file: string) {
   /** Of right passwords, others are forgotten once they are checked; by keyed hashes: a core dump does not show them. */
   const checks = new Map<string, Promise<boolean>>()
   const secret = randomBytes(32)
