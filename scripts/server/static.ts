@@ -26,6 +26,9 @@ const LARGE_BYTES = 1 << 19
 const SMALL_BYTES = 1 << 14
 const MAX_LARGE = 128
 
+/** Buffers kept for later answers: a new one costs as much as the rest of a small answer. */
+const MAX_IDLE = 16
+
 const readAt = promisify(read)
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -40,7 +43,8 @@ const CONTENT_TYPES: Record<string, string> = {
  * no dot-file, nothing behind a symbolic link.
  */
 export function serveTree(directory: string, health: () => [status: number, text: string] = () => [200, 'ok']): RequestListener {
-  const answering = new Set<ServerResponse>()
+  const idle: Buffer[] = []
+  let answering = 0
   return async (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff')
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -48,7 +52,8 @@ export function serveTree(directory: string, health: () => [status: number, text
     }
     const [status, state] = health()
     if (requestPath(request) === '/healthz') return sendText(response, status, state)
-    answering.add(response)
+    const large = answering++ < MAX_LARGE
+    const buffer = (large && idle.pop()) || Buffer.allocUnsafeSlow(large ? LARGE_BYTES : SMALL_BYTES)
     try {
       const path = decodeURIComponent(requestPath(request))
       if (path.includes('\0')) return sendText(response, 400)
@@ -56,14 +61,15 @@ export function serveTree(directory: string, health: () => [status: number, text
       if (/(^|\/)\./.test(path)) return sendText(response, 404)
       // The page's script reads it: no request more, and nothing to miss on another web server.
       if (path === '/' && state !== 'ok') response.setHeader('Server-Timing', `builds;desc=${JSON.stringify(state)}`)
-      const bufferBytes = answering.size > MAX_LARGE ? SMALL_BYTES : LARGE_BYTES
-      await sendFile(response, { directory, path: path === '/' ? '/index.html' : path, bufferBytes })
+      await sendFile(response, { directory, path: path === '/' ? '/index.html' : path, buffer })
+      // What was cut off may still be read by somebody else.
+      if (large && !response.destroyed && idle.length < MAX_IDLE) idle.push(buffer)
     } catch (error) {
       if (response.headersSent) response.destroy()
       else if (error instanceof URIError) sendText(response, 400)
       else sendText(response, ABSENT.includes(String((error as NodeJS.ErrnoException).code)) ? 404 : 500)
     } finally {
-      answering.delete(response)
+      answering--
     }
   }
 }
@@ -79,13 +85,13 @@ export function sendText(response: ServerResponse, status: number, text = STATUS
   response.end(`${text}\n`)
 }
 
-type Wanted = { directory: string; path: string; bufferBytes: number }
+type Wanted = { directory: string; path: string; buffer: Buffer }
 
 /**
  * Metadata and bytes come from one open file, so that a rename during the answer cannot mix two versions. The synchronous
  * calls take microseconds, a tenth of what asynchronous ones cost. Only the reads may wait for the disk.
  */
-async function sendFile(response: ServerResponse, { directory, path, bufferBytes }: Wanted): Promise<void> {
+async function sendFile(response: ServerResponse, { directory, path, buffer }: Wanted): Promise<void> {
   const { method, headers } = response.req
   const file = join(realpathSync.native(directory), path)
   const fd = openSync(file, OPEN_FLAGS)
@@ -117,8 +123,6 @@ async function sendFile(response: ServerResponse, { directory, path, bufferBytes
     })
     // Node does not call back for a write that it still holds when the client hangs up.
     const closed = new Promise(done => response.once('close', done))
-    // A new one for each read would cost more than the encryption.
-    const buffer = Buffer.allocUnsafeSlow(method === 'GET' ? Math.min(length, bufferBytes) : 0)
     for (let sent = 0; method === 'GET' && sent < length && !response.destroyed; ) {
       const { bytesRead } = await readAt(fd, buffer, 0, Math.min(length - sent, buffer.length), start + sent)
       if (bytesRead === 0) throw new Error('the file has become shorter')
