@@ -74,6 +74,7 @@ export async function loadOrCreate(run: Run, directory: string, hosts: readonly 
   if (pair && (!pair.selfSigned || names.every(pair.covers))) return pair
   const temporary = await mkdtemp(`${resolve(directory)}.`)
   const [cert, key] = [join(temporary, 'cert.pem'), join(temporary, 'key.pem')]
+  const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
   try {
     await writeFile(key, pair?.key ?? newKey(), { mode: 0o600 })
     await openssl.selfSign(run, { cert, key, names: hosts, days: VALID_DAYS })
@@ -87,10 +88,6 @@ export async function loadOrCreate(run: Run, directory: string, hosts: readonly 
     await rm(temporary, { recursive: true, force: true })
   }
   return loadPair(files)
-}
-
-function newKey(): string | Buffer {
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
 }
 
 /** The names and addresses that clients may use for this machine, `more` among them; an empty one stands for none. */
