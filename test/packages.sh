@@ -28,9 +28,10 @@ forbid_services() { # `sudo` where it takes that
 	$sudo chmod 755 $guard
 }
 
-# What only root can make: the Debian with Incus, the layers of the servers.
+# What only root can make: the Debian with Incus, that of the appliance, the layers of the servers.
 make_worlds() {
 	[ "$(id -u)" = 0 ] || return 0
 	test/world/incus/make.sh /var/cache/lxdocker/incus
+	scripts/appliance/build.sh /var/cache/lxdocker/appliance/debian.tar
 	node --import=tsx test/real/make.ts
 }

@@ -22,7 +22,7 @@ const COMMON = {
  * Strict: an unknown flag or a missing value is an error. --help and --version print and end the process.
  *
  * @param url the entry's import.meta.url
- * @returns the flags' values, the words that are none, the level of the log
+ * @returns the flags' values, the words that are none, all words as they came, the level of the log
  * @throws UsageFailure
  */
 export function options<const F extends Flags>(url: string, usage: string, flags: F) {
@@ -34,7 +34,7 @@ export function options<const F extends Flags>(url: string, usage: string, flags
   if (version) end(JSON.parse(readFileSync(join(dirname(entry), 'package.json'), 'utf8')).version)
   if (quiet && verbose) throw new UsageFailure('command line', '--quiet and --verbose contradict each other')
   const level: Level = quiet ? 'quiet' : verbose ? 'verbose' : 'normal'
-  return { flags: values, names: positionals, level }
+  return { flags: values, names: positionals, args, level }
 }
 
 function parse<const F extends Flags>(args: string[], flags: F) {
@@ -62,4 +62,14 @@ export function count(flag: string, text: string, least: number): number {
   const value = Number(text)
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value
   throw new UsageFailure(`--${flag}`, `"${text}" is not a whole number of at least ${least}`)
+}
+
+const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** A time such as `6h`, in seconds; at most two weeks, longer than which no timer runs. @throws UsageFailure */
+export function duration(flag: string, text: string): number {
+  const [, digits, unit] = /^(\d{1,7})([smhd])$/.exec(text) ?? []
+  const seconds = Number(digits) * UNIT_SECONDS[unit as keyof typeof UNIT_SECONDS]
+  if (seconds >= 1 && seconds <= 14 * UNIT_SECONDS.d) return seconds
+  throw new UsageFailure(`--${flag}`, `"${text}" is not a time such as 30m, 6h or 1d, at most 14d`)
 }

@@ -1,6 +1,6 @@
 // Requires a password that an htpasswd file holds.
 
-import { createHmac } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Failure } from '../cli/errors.ts'
@@ -8,19 +8,14 @@ import type { Log } from '../cli/log.ts'
 import { read } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import * as htpasswd from '../tools/htpasswd.ts'
-import { type Handler, requestPath, sendText } from './answer.ts'
-import { fairQueue, QueueFull, type QueueLimits } from './queue.ts'
+import type { Handler } from './listen.ts'
+import { requestPath, sendText } from './static.ts'
 
-/** Passwords that may wait to be checked, each in its process's queue. */
-const LIMITS: QueueLimits = { lane: 5, owner: 50, total: 200 }
+/** Passwords that are checked, or wait for that, in one process: of one address, so that it shuts no other out; of all. */
+const MAX_OWN = 6
+const MAX_ALL = 200
 
-/** Right passwords that the server's processes have seen, as keyed hashes: a core dump does not show them. */
-export interface KnownPasswords {
-  secret: string
-  hashes: Set<string>
-  /** Tells the other processes. */
-  share(hash: string): void
-}
+class Busy extends Error {}
 
 /** Checks that htpasswd can read the file. @throws Failure */
 export async function checkAuthFile(run: Run, file: string): Promise<void> {
@@ -37,13 +32,11 @@ export interface PasswordOptions {
   file: string
   /** Handles requests whose password is right. */
   handler: Handler
-  known: KnownPasswords
-  limits?: QueueLimits
 }
 
 /** A request handler that requires a user and password (HTTP Basic), except for /healthz. */
-export function requirePassword({ log, handler, ...options }: PasswordOptions): Handler {
-  const check = passwordCheck(options)
+export function requirePassword({ run, log, file, handler }: PasswordOptions): Handler {
+  const check = passwordCheck(run, resolve(file))
   return async (request, response, client) => {
     client.user = '-'
     if (requestPath(request) === '/healthz') return handler(request, response, client)
@@ -52,7 +45,7 @@ export function requirePassword({ log, handler, ...options }: PasswordOptions): 
       if (!login || !(await check(login, String(request.socket.remoteAddress))))
         return sendText(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
     } catch (error) {
-      if (error instanceof QueueFull) return sendText(response.setHeader('Retry-After', '1'), 503)
+      if (error instanceof Busy) return sendText(response.setHeader('Retry-After', '1'), 503)
       log.failure(error)
       return sendText(response, 500)
     }
@@ -68,11 +61,14 @@ function parseBasicAuth(header = ''): htpasswd.Login | undefined {
   return user === undefined || password === undefined ? undefined : { user, password }
 }
 
-/** Checks passwords. A right one is remembered until the file changes, a wrong one is checked each time. */
-function passwordCheck({ run, file: name, known, limits = LIMITS }: Omit<PasswordOptions, 'log' | 'handler'>) {
-  const file = resolve(name)
-  const enqueue = fairQueue(limits)
-  const pending = new Map<string, Promise<boolean>>()
+/** Checks passwords, one at a time. A right one is remembered until the file changes, a wrong one is checked each time. */
+function passwordCheck(run: Run, file: string) {
+  /** Of right passwords, others are forgotten once they are checked; by keyed hashes: a core dump does not show them. */
+  const checks = new Map<string, Promise<boolean>>()
+  const secret = randomBytes(32)
+  /** The addresses that wait. */
+  const waiting: string[] = []
+  let last: Promise<unknown> = Promise.resolve()
   let current = ''
 
   return async (login: htpasswd.Login, address: string): Promise<boolean> => {
@@ -80,20 +76,18 @@ function passwordCheck({ run, file: name, known, limits = LIMITS }: Omit<Passwor
       throw new Failure(file, error.message, { cause: error })
     })
     const version = `${ino} ${size} ${ctimeNs}`
-    if (version !== current) known.hashes.clear()
+    if (version !== current) checks.clear()
     current = version
-    const text = `${version} ${login.user}:${login.password}`
-    const hash = createHmac('sha256', known.secret).update(text).digest('base64')
-    if (known.hashes.has(hash)) return true
-    const check =
-      pending.get(hash) ?? enqueue(address, login.user, () => verify(run, file, login)).finally(() => pending.delete(hash))
-    pending.set(hash, check)
-    const right = await check
-    if (right && !known.hashes.has(hash)) {
-      known.hashes.add(hash)
-      known.share(hash)
-    }
-    return right
+    const hash = createHmac('sha256', secret).update(`${login.user}:${login.password}`).digest('base64')
+    const known = checks.get(hash)
+    if (known) return known
+    if (waiting.filter(one => one === address).length >= MAX_OWN || waiting.length >= MAX_ALL) throw new Busy()
+    waiting.push(address)
+    const check = last.then(() => verify(run, file, login)).finally(() => waiting.splice(waiting.indexOf(address), 1))
+    checks.set(hash, check)
+    const forget = () => checks.delete(hash)
+    last = check.then(right => right || forget(), forget)
+    return check
   }
 }
 

@@ -1,14 +1,21 @@
 // Serves HTTPS or plain HTTP on one port.
 
 import { once } from 'node:events'
-import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, isIPv6, Server, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { Failure, UsageFailure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
-import type { Client, Handler } from './answer.ts'
 import type { Pair } from './tls.ts'
+
+/** Who sent a request, as far as the log can tell. */
+export interface Client {
+  /** `-` until a password was right; undefined where no password is required. */
+  user?: string
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse, client: Client) => void
 
 export const TIMEOUT_SECONDS = {
   /** For a TLS handshake; for a complete request. */
@@ -110,7 +117,9 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
       const closed = new Promise(done => Server.prototype.close.call(server, done))
       const { shutdown } = timeoutSeconds
       if (responses.size > 0) log.info(`waiting up to ${shutdown} s for running downloads: ${responses.size}`)
-      await Promise.race([setTimeout(shutdown * 1000, undefined, { ref: false }), allClosed(responses)])
+      const overdue = setTimeout(shutdown * 1000, undefined, { ref: false })
+      // Others may start meanwhile.
+      for (const response of responses) await Promise.race([overdue, new Promise(done => response.once('close', done))])
       for (const socket of connections) socket.destroy()
       await closed
     },
@@ -118,11 +127,6 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
 }
 
 const tlsOptions = ({ cert, key }: CertificateAndKey) => ({ cert, key, minVersion: 'TLSv1.2' as const })
-
-/** Waits for all responses, including those that start meanwhile. */
-async function allClosed(responses: Set<ServerResponse>): Promise<void> {
-  for (const response of responses) await new Promise(done => response.once('close', done))
-}
 
 /** Logs a request once its response has ended. */
 function logRequest(log: Log, { response, client }: { response: ServerResponse; client: Client }): void {

@@ -1,18 +1,35 @@
 // Serves the files of a published tree.
 
-import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats } from 'node:fs'
-import type { IncomingHttpHeaders, RequestListener, ServerResponse } from 'node:http'
+import { closeSync, constants, fstatSync, openSync, read, readlinkSync, realpathSync, type Stats } from 'node:fs'
+import {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
 import { extname, join } from 'node:path'
+import { promisify } from 'node:util'
 import fresh from 'fresh'
 import parseRange from 'range-parser'
-import { requestPath, sendText } from './answer.ts'
-import { sender } from './send.ts'
 
 /** Fails on a link; a FIFO without a writer does not block. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** Errors that mean that there is no such file: ELOOP is a link, ENXIO a socket. */
 const ABSENT = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO']
+
+/** Bytes of each read, encryption and write: such a step costs as much as encrypting 100 KB. */
+const LARGE_BYTES = 1 << 19
+
+/** More than MAX_LARGE answers at the same time get small buffers, so that stalled readers do not fill the memory. */
+const SMALL_BYTES = 1 << 14
+const MAX_LARGE = 128
+
+/** Buffers kept for later answers: a new one costs as much as the rest of a small answer. */
+const MAX_IDLE = 16
+
+const readAt = promisify(read)
 
 const CONTENT_TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -25,35 +42,56 @@ const CONTENT_TYPES: Record<string, string> = {
  * Nothing is cached, so a file that is renamed into place is served at once. Only regular files are served: no directory,
  * no dot-file, nothing behind a symbolic link.
  */
-export function serveTree(directory: string): RequestListener {
-  const send = sender()
+export function serveTree(directory: string, health: () => [status: number, text: string] = () => [200, 'ok']): RequestListener {
+  const idle: Buffer[] = []
+  let answering = 0
   return async (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff')
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return sendText(response.setHeader('Allow', 'GET, HEAD'), 405)
     }
-    if (requestPath(request) === '/healthz') return sendText(response, 200, 'ok')
+    const [status, state] = health()
+    if (requestPath(request) === '/healthz') return sendText(response, status, state)
+    const large = answering++ < MAX_LARGE
+    const buffer = (large && idle.pop()) || Buffer.allocUnsafeSlow(large ? LARGE_BYTES : SMALL_BYTES)
     try {
       const path = decodeURIComponent(requestPath(request))
       if (path.includes('\0')) return sendText(response, 400)
       // Refuses `..` as well.
       if (/(^|\/)\./.test(path)) return sendText(response, 404)
-      await sendFile({ directory, path: path === '/' ? '/index.html' : path, response, send })
+      // The page's script reads it: no request more, and nothing to miss on another web server.
+      if (path === '/' && state !== 'ok') response.setHeader('Server-Timing', `builds;desc=${JSON.stringify(state)}`)
+      await sendFile(response, { directory, path: path === '/' ? '/index.html' : path, buffer })
+      // What was cut off may still be read by somebody else.
+      if (large && !response.destroyed && idle.length < MAX_IDLE) idle.push(buffer)
     } catch (error) {
       if (response.headersSent) response.destroy()
       else if (error instanceof URIError) sendText(response, 400)
       else sendText(response, ABSENT.includes(String((error as NodeJS.ErrnoException).code)) ? 404 : 500)
+    } finally {
+      answering--
     }
   }
 }
 
-type FileAnswer = { directory: string; path: string; response: ServerResponse; send: ReturnType<typeof sender> }
+/** The path of a request as it was sent, without the query. */
+export function requestPath({ url = '' }: IncomingMessage): string {
+  return url.replace(/\?.*/s, '')
+}
+
+/** Answers with one line of text. */
+export function sendText(response: ServerResponse, status: number, text = STATUS_CODES[status] ?? ''): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': text.length + 1 })
+  response.end(`${text}\n`)
+}
+
+type Wanted = { directory: string; path: string; buffer: Buffer }
 
 /**
  * Metadata and bytes come from one open file, so that a rename during the answer cannot mix two versions. The synchronous
  * calls take microseconds, a tenth of what asynchronous ones cost. Only the reads may wait for the disk.
  */
-async function sendFile({ directory, path, response, send }: FileAnswer): Promise<void> {
+async function sendFile(response: ServerResponse, { directory, path, buffer }: Wanted): Promise<void> {
   const { method, headers } = response.req
   const file = join(realpathSync.native(directory), path)
   const fd = openSync(file, OPEN_FLAGS)
@@ -75,15 +113,23 @@ async function sendFile({ directory, path, response, send }: FileAnswer): Promis
       return sendText(response.setHeader('Content-Range', `bytes */${stat.size}`), 416)
     }
     const { start, end } = range ?? { start: 0, end: stat.size - 1 }
+    const length = end - start + 1
     response.writeHead(range ? 206 : 200, {
       ...validators,
       'Content-Type': CONTENT_TYPES[extname(path)] ?? 'application/octet-stream',
-      'Content-Length': end - start + 1,
+      'Content-Length': length,
       'Accept-Ranges': 'bytes',
       ...(range && { 'Content-Range': `bytes ${start}-${end}/${stat.size}` }),
     })
-    if (method === 'HEAD') response.end()
-    else await send(response, { fd, start, end: end + 1 })
+    // Node does not call back for a write that it still holds when the client hangs up.
+    const closed = new Promise(done => response.once('close', done))
+    for (let sent = 0; method === 'GET' && sent < length && !response.destroyed; ) {
+      const { bytesRead } = await readAt(fd, buffer, 0, Math.min(length - sent, buffer.length), start + sent)
+      if (bytesRead === 0) throw new Error('the file has become shorter')
+      sent += bytesRead
+      await Promise.race([closed, new Promise<void>(done => response.write(buffer.subarray(0, bytesRead), () => done()))])
+    }
+    response.end()
   } finally {
     closeSync(fd)
   }

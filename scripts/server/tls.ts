@@ -1,8 +1,8 @@
 // Loads the server's certificate.
 
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -13,10 +13,10 @@ import * as openssl from '../tools/openssl.ts'
 
 const VALID_DAYS = 3650
 
+export type Files = { certFile: string; keyFile: string }
+
 /** A certificate with its private key. */
-export interface Pair {
-  certFile: string
-  keyFile: string
+export interface Pair extends Files {
   /** PEM. */
   cert: string
   key: string
@@ -33,7 +33,7 @@ export interface Pair {
  * @param files `hint` says what to do when they cannot be used
  * @throws Failure when a file is missing, unreadable or not PEM, or when the key belongs to another certificate
  */
-export async function loadPair(files: { certFile: string; keyFile: string; hint?: string }): Promise<Pair> {
+export async function loadPair(files: Files & { hint?: string }): Promise<Pair> {
   const { certFile, keyFile, hint } = files
   const parse = async <T>(file: string, [kind, parsePem]: [string, (text: string) => T]) => {
     const text = await read(file)
@@ -60,22 +60,39 @@ export async function loadPair(files: { certFile: string; keyFile: string; hint?
 }
 
 /**
- * Loads the self-signed pair of a directory. Creates it first where the directory is missing.
+ * Loads the self-signed pair of a directory. Creates it where the directory is missing; the certificate anew, for the same
+ * key, where it lacks a name. Whatever is new comes by one rename, so that a crash leaves no half of a pair.
  *
+ * @param hosts what a new certificate lists
+ * @param names what it has to list
  * @throws Failure when the existing pair cannot be used
  */
-export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[]): Promise<Pair> {
-  if (!existsSync(directory)) await createPair(run, directory, hosts)
-  return loadPair({
-    certFile: join(directory, 'cert.pem'),
-    keyFile: join(directory, 'key.pem'),
-    hint: `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`,
-  })
+export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[], names: readonly string[] = []) {
+  const hint = `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`
+  const files = { certFile: join(directory, 'cert.pem'), keyFile: join(directory, 'key.pem'), hint }
+  const pair = existsSync(directory) ? await loadPair(files) : undefined
+  if (pair && (!pair.selfSigned || names.every(pair.covers))) return pair
+  const temporary = await mkdtemp(`${resolve(directory)}.`)
+  const [cert, key] = [join(temporary, 'cert.pem'), join(temporary, 'key.pem')]
+  const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
+  try {
+    await writeFile(key, pair?.key ?? newKey(), { mode: 0o600 })
+    await openssl.selfSign(run, { cert, key, names: hosts, days: VALID_DAYS })
+    await Promise.all([cert, key].map(sync))
+    if (pair) await move(cert, files.certFile)
+    else await move(temporary, directory)
+  } catch (error) {
+    // Another server was faster: its pair is used.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
+  } finally {
+    await rm(temporary, { recursive: true, force: true })
+  }
+  return loadPair(files)
 }
 
-/** The names and addresses that clients may use for this machine; `listenHost` is empty where it listens on all addresses. */
-export function certificateHosts(listenHost: string, machine = { name: hostname(), addresses: localAddresses() }) {
-  const all = ['localhost', '127.0.0.1', '::1', machine.name, ...machine.addresses, listenHost]
+/** The names and addresses that clients may use for this machine, `more` among them; an empty one stands for none. */
+export function certificateHosts(more: readonly string[], machine = { name: hostname(), addresses: localAddresses() }) {
+  const all = ['localhost', '127.0.0.1', '::1', machine.name, ...machine.addresses, ...more]
   return [...new Set(all)].filter(Boolean)
 }
 
@@ -83,20 +100,4 @@ export function certificateHosts(listenHost: string, machine = { name: hostname(
 export function localAddresses(interfaces = networkInterfaces()): string[] {
   const all = Object.values(interfaces).flatMap(list => list?.filter(({ internal }) => !internal) ?? [])
   return all.map(({ address }) => address).filter(address => !/^(fe80:|169\.254\.)/i.test(address))
-}
-
-/** One rename publishes both files, so that a crash leaves no half of a pair. */
-async function createPair(run: Run, directory: string, hosts: readonly string[]): Promise<void> {
-  const temporary = await mkdtemp(`${resolve(directory)}.`)
-  const [cert, key] = [join(temporary, 'cert.pem'), join(temporary, 'key.pem')]
-  try {
-    await openssl.selfSign(run, { cert, key, names: hosts, days: VALID_DAYS })
-    await chmod(key, 0o600)
-    await Promise.all([cert, key].map(sync))
-    await move(temporary, directory)
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true })
-    // Another server was faster: its pair is used.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
-  }
 }

@@ -3,29 +3,9 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import type { Level, Log } from '../cli/log.ts'
-import { type CertificateAndKey, type ListenAddress, TIMEOUT_SECONDS } from './listen.ts'
-
-export interface Settings {
-  level: Level
-  dir: string
-  authFile: string | undefined
-  /** For the hashes of passwords that the workers tell each other. */
-  secret: string
-  certificate: CertificateAndKey
-  https: ListenAddress
-  /** undefined where plain HTTP is not wanted */
-  http: ListenAddress | undefined
-}
-
-/** What a worker is told. It needs none when the primary process is killed: cluster then ends it. */
-export type Command = { start: Settings } | { renew: CertificateAndKey } | { known: string } | 'stop'
-
-/** What a worker tells: first that it receives commands (cluster drops earlier ones), its ports, passwords' hashes. */
-export type Report = 'online' | Ports | { known: string }
-
-export type Ports = { https: number; http: number | undefined }
+import type { Log } from '../cli/log.ts'
+import type { BuildState } from './builds.ts'
+import { TIMEOUT_SECONDS } from './listen.ts'
 
 /** Before a dead worker is replaced: one that dies at once shall not keep the machine busy. */
 const RESTART_SECONDS = 1
@@ -33,36 +13,42 @@ const RESTART_SECONDS = 1
 /** Time for a worker to exit after the time-out of its own shutdown. */
 const EXIT_SECONDS = 5
 
+/** Is this process one of them? */
+export const { isWorker } = cluster
+
+export interface Workers {
+  log: Log
+  /** The entry that each of them runs, with these arguments. It sends its ports once it listens. */
+  entry: string
+  args: string[]
+  count: number
+}
+
 /**
  * Starts the workers. cluster starts them instead of run.ts, since they share the listening sockets. It deals out the
- * connections in turn, its default: the kernel's choice would leave a core idle.
+ * connections in turn, its default: the kernel's choice would leave a core idle. It ends them when this process is killed.
  *
  * @returns undefined when the first worker could not listen, which it has explained
  */
-export async function startWorkers(log: Log, count: number, settings: Settings) {
-  cluster.setupPrimary({ exec: fileURLToPath(new URL('worker.ts', import.meta.url)), args: [] })
+export async function startWorkers({ log, entry, args, count }: Workers) {
+  cluster.setupPrimary({ exec: entry, args })
   const alive = new Set<Worker>()
-  let current = settings
   let replace = false
-  const stopping = new AbortController()
+  let state: BuildState | undefined
   /** Errors are ignored: a worker that is ending reports that by its exit. */
-  const tell = (command: Command, to: Iterable<Worker> = alive) => {
-    for (const worker of to) worker.send(command, () => {})
-  }
+  const tell = (worker: Worker) => state && worker.send(state, () => {})
 
   const start = () => {
     const worker = cluster.fork()
     alive.add(worker)
-    worker.on('message', (report: Report) => {
-      if (report === 'online') return tell(stopping.signal.aborted ? 'stop' : { start: current }, [worker])
-      if ('known' in report) return tell(report)
+    worker.once('message', () => {
       log.debug(`worker ${worker.process.pid}: ready`)
-      worker.emit('ports', report)
+      tell(worker)
     })
     const ended = (reason: string) => {
       if (!alive.delete(worker) || !replace) return
       log.warn(`worker ${worker.process.pid}: ended (${reason}), starting another one`)
-      sleep(RESTART_SECONDS * 1000, undefined, { signal: stopping.signal }).then(start, () => {})
+      setTimeout(() => replace && start(), RESTART_SECONDS * 1000).unref()
     }
     worker.once('error', error => ended(error.message))
     worker.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
@@ -72,25 +58,24 @@ export async function startWorkers(log: Log, count: number, settings: Settings) 
   // One alone, so that a port in use is reported once.
   const first = start()
   const exited = once(first, 'exit').then(() => [])
-  const [ports] = (await Promise.race([once(first, 'ports'), exited])) as [Ports?]
+  const [ports] = (await Promise.race([once(first, 'message'), exited])) as [[https: number, http?: number]?]
   if (!ports) return undefined
   replace = true
   for (let started = 1; started < count; started++) start()
 
   return {
     ports,
-    /** Uses another certificate for new connections. */
-    renew(certificate: CertificateAndKey): void {
-      current = { ...current, certificate }
-      tell({ renew: certificate })
+    /** Tells how the builds go. */
+    tell(builds: BuildState): void {
+      state = builds
+      alive.forEach(tell)
     },
     /** Waits until each worker has finished its downloads, or their time is up. Kills one that hangs. */
     async stop(): Promise<void> {
       replace = false
-      stopping.abort()
-      tell('stop')
-      const seconds = TIMEOUT_SECONDS.shutdown + EXIT_SECONDS
       const ended = Promise.all([...alive].map(worker => once(worker, 'exit')))
+      for (const worker of alive) worker.process.kill('SIGTERM')
+      const seconds = TIMEOUT_SECONDS.shutdown + EXIT_SECONDS
       await Promise.race([ended, sleep(seconds * 1000, undefined, { ref: false })])
       for (const worker of alive) worker.process.kill('SIGKILL')
     },

@@ -33,6 +33,14 @@ export const NOT_RUN: Record<string, string> = {
   'scripts/setup.sh --test && npm test': 'it is what runs the tests',
   'scripts/setup.sh --test': 'it is what runs before the tests',
   'npm run check                                        # lint, format, types, unit tests: seconds': 'it runs the tests',
+  'scripts/appliance/up.sh                 # --incus on a host with Incus': 'test/e2e/appliance.test.ts runs it',
+  "echo 'image: nginx:1.29' | lxc file push - lxdocker/data/specs/web.yaml": 'test/e2e/appliance.test.ts runs it',
+  'scripts/appliance/up.sh --update        # a new image, a new instance on the same volume':
+    'test/e2e/appliance.test.ts runs it',
+  'scripts/appliance/up.sh --down          # all but the volume; with --purge the volume, too':
+    'test/e2e/appliance.test.ts runs it',
+  'lxc profile set lxdocker environment.BUILD_EVERY=1h': 'test/e2e/appliance.test.ts does so',
+  'lxc profile device set lxdocker https listen=tcp:0.0.0.0:8440': 'test/e2e/appliance.test.ts does so',
   'lxc image registry create lxdocker url=https://localhost:8443': 'it needs LXD 6.10, which no Debian has',
 }
 

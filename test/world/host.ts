@@ -43,6 +43,11 @@ export interface Host {
   shutdown(): Promise<void>
 }
 
+/** Ends the daemon, starts it again; the instances go on running. */
+export interface Restart {
+  restart(): Promise<void>
+}
+
 export interface LaunchOptions {
   /** Keys of the instance, e.g. `{ 'environment.A': '1' }`. */
   config?: Record<string, string>

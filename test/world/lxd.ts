@@ -5,14 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { daemon, endAll } from './daemon.ts'
-import { type Host, host, preseed } from './host.ts'
+import { type Host, host, preseed, type Restart } from './host.ts'
+import { ended } from './wait.ts'
 
 export type { Host as Lxd, LaunchOptions } from './host.ts'
 
 /**
  * @param ca the certificates that daemon and client trust, instead of the machine's
  */
-export async function lxd({ ca }: { ca?: string } = {}): Promise<Host> {
+export async function lxd({ ca }: { ca?: string } = {}): Promise<Host & Restart> {
   const dir = mkdtempSync(join(tmpdir(), 'lxd-'))
   const env: Record<string, string> = {
     LXD_DIR: join(tmpdir(), `lxd-${process.pid}`),
@@ -23,10 +24,17 @@ export async function lxd({ ca }: { ca?: string } = {}): Promise<Host> {
   }
   const ready = () => execa('lxd', ['waitready', '--timeout', '5'], { env })
   // SIGPWR ends the instances and dnsmasq too, SIGTERM would leave them running.
-  const server = await daemon(['lxd', '--group', 'root'], { env, ready, signal: 'SIGPWR' })
+  const begin = () => daemon(['lxd', '--group', 'root'], { env, ready, signal: 'SIGPWR' })
+  let server = await begin()
   await execa('lxd', ['init', '--preseed'], { env, input: preseed('lxdt', 117), timeout: 300_000 })
-  return host(['lxc'], env, async () => {
+  const restart = async () => {
+    process.kill(server.pid, 'SIGTERM')
+    await ended(server.pid)
+    server = await begin()
+  }
+  const end = async () => {
     await server.stop()
     endAll(`${env.LXD_DIR}/`)
-  })
+  }
+  return { ...host(['lxc'], env, end), restart }
 }

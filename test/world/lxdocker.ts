@@ -56,7 +56,7 @@ export function lxdocker(env: Record<string, string> = {}): Lxdocker {
       const entry = ['node', '--import', join(PROJECT, 'node_modules/tsx/dist/esm/index.mjs'), join(PROJECT, 'serve.ts')] as const
       const argv = [...entry, '--dir', join(dir, 'public'), '--listen', '127.0.0.1:0', ...args] as const
       const address = /^serving at (https:.*:\d+)$/m
-      const server = await daemon([...argv], { cwd: dir, ready: ({ log }) => address.test(log()) })
+      const server = await daemon([...argv], { cwd: dir, env, ready: ({ log }) => address.test(log()) })
       return { ...server, url: String(address.exec(server.log())?.[1]), cert: join(dir, '.tls/cert.pem') }
     },
   }

@@ -6,6 +6,9 @@ import { delimiter, join } from 'node:path'
 /** The root file system with Incus that scripts/setup.sh --test makes. */
 export const INCUS_ROOT = '/var/cache/lxdocker/incus'
 
+/** The Debian below the appliance, which it makes, too. */
+export const APPLIANCE_DEBIAN = '/var/cache/lxdocker/appliance/debian.tar'
+
 /** What the tools need themselves. A daemon only ever runs in the namespaces of run.sh. */
 const implied: Record<string, string[]> = {
   lxd: ['root', 'test/run.sh', 'lxc', 'dnsmasq', 'ip'],
@@ -29,6 +32,7 @@ function lack(need: string): string | undefined {
   if (need === 'root') return process.getuid?.() === 0 ? undefined : 'not root'
   if (need === 'test/run.sh') return process.env.LXDT_RUN ? undefined : 'not started by test/run.sh'
   if (need === 'incus') return existsSync(INCUS_ROOT) ? undefined : `no Incus in ${INCUS_ROOT}`
+  if (need === 'appliance') return existsSync(APPLIANCE_DEBIAN) ? undefined : `no ${APPLIANCE_DEBIAN}`
   return runs(need) ? undefined : `${need} is not installed`
 }
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { UsageFailure } from '../../../scripts/cli/errors.ts'
-import { count, noArguments, options } from '../../../scripts/cli/options.ts'
+import { count, duration, noArguments, options } from '../../../scripts/cli/options.ts'
 import { temporary } from '../../world/directory.ts'
 import { PROJECT } from '../../world/lxdocker.ts'
 
@@ -59,6 +59,15 @@ test('numbers are whole, plain, not too small', () => {
   equal(count('keep', '0', 0), 0)
   for (const text of ['0', '-1', '1.5', '1e3', '0x10', ' 1', '', 'many', '99999999999999999999'])
     throws(() => count('jobs', text, 1), { place: '--jobs', reason: `"${text}" is not a whole number of at least 1` })
+})
+
+test('a time has a unit, is longer than nothing, no longer than a timer runs', () => {
+  deepEqual(
+    ['1s', '30m', '6h', '14d'].map(text => duration('build-every', text)),
+    [1, 1800, 21_600, 1_209_600],
+  )
+  for (const text of ['', '6', 'h', '0s', '6 h', '-1h', '1.5h', '15d', '99999999h', '6hours'])
+    throws(() => duration('build-every', text), { place: '--build-every', reason: /^".*" is not a time such as 30m/ })
 })
 
 test('entries that take flags alone', () => {

@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Failure } from '../../../scripts/cli/errors.ts'
 import { checkAuthFile, requirePassword } from '../../../scripts/server/auth.ts'
-import type { QueueLimits } from '../../../scripts/server/queue.ts'
 import { run, silentLog } from '../../world/run.ts'
 import { needs } from '../../world/tools.ts'
 import { eventually } from './entry.ts'
@@ -25,7 +24,7 @@ function setPassword(file: string, user: string, password: string, ...format: st
 }
 
 /** A server that answers with the user's name, with an empty htpasswd file. */
-async function startServer(t: TestContext, limits?: QueueLimits) {
+async function startServer(t: TestContext) {
   const directory = await temporary(t)
   const file = join(directory, 'users')
   await writeFile(file, '')
@@ -34,8 +33,6 @@ async function startServer(t: TestContext, limits?: QueueLimits) {
     log,
     file,
     handler: (_, response, { user }) => response.end(user),
-    known: { secret: 'x', hashes: new Set(), share: () => {} },
-    ...(limits !== undefined && { limits }),
   })
   const server = createServer((request, response) => handler(request, response, {}))
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -148,18 +145,18 @@ test('a changed file takes effect at once', needed, async t => {
 })
 
 test('wrong passwords are checked one at a time; 503 when too many wait', needed, async t => {
-  const { directory, file, login } = await startServer(t, { lane: 4, owner: 10, total: 20 })
+  const { directory, file, login } = await startServer(t)
   setPassword(file, 'bob', 'secret')
   assert.equal((await login('bob', 'secret')).status, 200)
   const calls = await countRuns(t, directory, true)
   const statuses: number[] = []
   const flood = Array.from({ length: 20 }, async (_, n) => statuses.push((await login('bob', `wrong ${n}`)).status))
-  await eventually(() => assert.deepEqual(statuses, Array(15).fill(503)))
+  await eventually(() => assert.deepEqual(statuses, Array(14).fill(503)))
   assert.deepEqual([(await login('bob', 'secret')).status, await calls()], [200, 1])
   await writeFile(join(directory, 'go'), '')
   await Promise.all(flood)
-  assert.deepEqual(statuses.slice(15), Array(5).fill(401))
-  assert.deepEqual([(await login('bob', 'wrong')).status, await calls()], [401, 6])
+  assert.deepEqual(statuses.slice(14), Array(6).fill(401))
+  assert.deepEqual([(await login('bob', 'wrong')).status, await calls()], [401, 7])
 })
 
 test('a missing or invalid htpasswd file is a failure', needed, async t => {

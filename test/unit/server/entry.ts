@@ -49,7 +49,7 @@ export function launch(t: TestContext, cwd: string, argv: string[], env: Record<
     /** The port that it prints after this text. */
     port: async (text = 'serving at \\S+:') => Number((await printed(new RegExp(`^${text}(\\d+)$`, 'm')))[1]),
     /** The process ids of the workers. */
-    workers: () => children(pid).filter(one => commandLine(one).includes('/scripts/server/worker.ts')),
+    workers: () => children(pid).filter(one => commandLine(one).includes('/serve.ts')),
   }
 }
 

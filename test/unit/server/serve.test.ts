@@ -42,6 +42,21 @@ test('it prints its URL with the commands to trust it; logs every request; finis
   assert.ok(Number(bytes) > image.length && Number(bytes) < image.length + 1000, err)
 })
 
+test('--name: the certificate and the URL have it; another name makes another certificate', async t => {
+  const { root } = await publishedTree(t)
+  const cwd = dirname(root)
+  const certificate = async (name: string) => {
+    const server = start(t, cwd, '--listen', ':0', '--workers', '1', '--name', name)
+    await server.printed(new RegExp(`^serving at https://${name.split(',')[0]}:\\d+$`, 'm'))
+    server.child.kill('SIGTERM')
+    await server.ended
+    return readFile(join(cwd, '.tls/cert.pem'), 'utf8')
+  }
+  const first = await certificate('images.lan,192.0.2.7')
+  assert.equal(await certificate('192.0.2.7'), first)
+  assert.notEqual(await certificate('192.0.2.8'), first)
+})
+
 test('--quiet prints nothing; SIGINT ends it with 130', { timeout: 60_000 }, async t => {
   const { root } = await publishedTree(t)
   const port = await freePort()
@@ -87,6 +102,7 @@ test('wrong options are reported with an exit code', async t => {
     [['public'], 2, /^command line: unexpected argument "public"\n {2}hint: /],
     [['--http', '8080'], 2, /^--http: "8080" is not HOST:PORT\n {2}hint: /],
     [['--workers', '0'], 2, /^--workers: "0" is not a whole number of at least 1\n$/],
+    [['--build-every', '6'], 2, /^--build-every: "6" is not a time such as 30m, 6h or 1d, at most 14d\n$/],
     [['--dir', 'none'], 1, /^none: no such directory\n {2}hint: /],
     [['--dir', '.', '--cert', 'x', '--key', 'y'], 1, /^x: no such file\n {2}hint: /],
     [['--dir', '.', '--auth-file', 'x'], 1, /^x: no such file\n {2}hint: .*apt-get install apache2-utils/],

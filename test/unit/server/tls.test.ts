@@ -24,6 +24,30 @@ test('a self-signed pair is created once, readable by its owner only', async t =
   assert.deepEqual([again.cert, again.key], [first.cert, first.key])
 })
 
+test('a pair that lacks a name which it has to list is made anew, except one of an authority', async t => {
+  const parent = await temporary(t)
+  const directory = join(parent, '.tls')
+  const first = await loadOrCreate(run, directory, ['localhost', 'images.lan'], ['images.lan'])
+  const again = await loadOrCreate(run, directory, ['localhost', '192.0.2.7'], ['images.lan', 'localhost'])
+  assert.equal(again.cert, first.cert)
+  const second = await loadOrCreate(run, directory, ['localhost', '192.0.2.7'], ['192.0.2.7'])
+  assert.notEqual(second.cert, first.cert)
+  assert.equal(second.key, first.key)
+  assert.deepEqual(['localhost', '192.0.2.7', 'images.lan'].filter(second.covers), ['localhost', '192.0.2.7'])
+  assert.deepEqual(await readdir(parent), ['.tls'])
+  assert.deepEqual([await mode(directory), await mode(second.keyFile)], ['700', '600'])
+  const key = ['-key', second.keyFile, '-out', second.certFile]
+  const config = '[req]\ndistinguished_name = dn\n[dn]\n'
+  const signed = ['openssl', 'req', '-x509', '-config', '-', '-CA', join(parent, 'ca'), '-CAkey', join(parent, 'ca.key')] as const
+  const authority = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', join(parent, 'ca.key')]
+  await run(['openssl', 'req', '-x509', '-config', '-', '-subj', '/CN=authority', ...authority, '-out', join(parent, 'ca')], {
+    input: config,
+  })
+  await run([...signed, '-subj', '/CN=leaf', '-addext', 'subjectAltName=DNS:other.example', ...key], { input: config })
+  const kept = await loadOrCreate(run, directory, ['localhost'], ['localhost'])
+  assert.deepEqual([kept.selfSigned, kept.hosts], [false, ['other.example']])
+})
+
 test('servers that start at the same time use one pair', async t => {
   const parent = await temporary(t)
   const pairs = await Promise.all([1, 2, 3, 4].map(() => loadOrCreate(run, join(parent, '.tls'), ['localhost'])))
@@ -66,9 +90,9 @@ test('a certificate lists this machine, the addresses that others reach, the lis
   const machine = { name: 'box', addresses: localAddresses(interfaces) }
   assert.deepEqual(machine.addresses, ['192.0.2.7', '2001:db8::7', '10.0.0.7'])
   const all = ['localhost', '127.0.0.1', '::1', 'box', '192.0.2.7', '2001:db8::7', '10.0.0.7']
-  assert.deepEqual(certificateHosts('', machine), all)
-  assert.deepEqual(certificateHosts('192.0.2.7', machine), all)
-  assert.deepEqual(certificateHosts('images.lan', machine), [...all, 'images.lan'])
+  assert.deepEqual(certificateHosts([''], machine), all)
+  assert.deepEqual(certificateHosts(['192.0.2.7'], machine), all)
+  assert.deepEqual(certificateHosts(['images.lan'], machine), [...all, 'images.lan'])
 })
 
 test('a file that cannot be used is named', async t => {
