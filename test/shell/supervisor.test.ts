@@ -123,7 +123,7 @@ describe('PID 1', options, () => {
           for (let n = 0; n < 20; n++) it.send(28)
         } catch {}
       })
-      equal(await it.status, 7)
+      equal(await it.status, 7, it.output())
       clearInterval(storm)
       match(it.output(), /^lxdocker: the application ended with status 7\n/)
     }
