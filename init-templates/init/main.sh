@@ -7,7 +7,8 @@ boot() {
 	mount_tmpfs
 	restore_init
 	set_network_sysctls
-	configure_interfaces
+	ask_for_addresses
+	[ ! -s /lxd-prelaunch ] || wait_for_addresses
 	run_prelaunch_script
 	workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user}
 	restart=${LXDOCKER_RESTART:-$restart} log=${LXDOCKER_LOG:-$log} stop_timeout=${LXDOCKER_STOP_TIMEOUT:-$stop_timeout}
@@ -28,9 +29,10 @@ boot() {
 		check=$(print_command "$health_test") || check=false # it fails each time
 	fi
 	choose_streams "$application"
+	wait_for_addresses
 	(umask 077 && : >$state/unfinished)
 	for name in supervisor uid gid groups home path workdir variables application check stop_signal health_file tty writer; do
-		eval "echo \"$name=\$(print_quoted \"\$$name\")\""
+		eval "printf '%s=' $name && print_quoted \"\$$name\" && echo" # which starts no process
 	done >$state/unfinished
 	mv $state/unfinished $state/settings
 }

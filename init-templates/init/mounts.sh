@@ -9,16 +9,19 @@ raise_limits() {
 
 # mount_once SOURCE DIRECTORY TYPE [OPTIONS]
 mount_once() {
-	mkdir -p "$2"
-	grep -q " $2 " /proc/mounts || mount -t "$3" -o "nosuid,nodev,noexec$4" "$1" "$2"
+	case $mounts in *" $2 "*) return ;; esac
+	[ -d "$2" ] || mkdir -p "$2"
+	mount -t "$3" -o "nosuid,nodev,noexec$4" "$1" "$2"
 }
 
 # LXD 5.0 leaves /sys/fs/cgroup empty. It is writable as under Incus, since a systemd of the image needs that.
 mount_kernel_filesystems() {
+	mounts=$(cat /proc/mounts)
 	mount_once shm /dev/shm tmpfs ,mode=1777
 	mount_once mqueue /dev/mqueue mqueue
 	print_image_volumes | xargs -0 mkdir -p 2>/dev/null # those below /dev
-	[ ! -d /sys/fs/cgroup ] || [ -n "$(ls -A /sys/fs/cgroup)" ] || mount_once cgroup /sys/fs/cgroup cgroup2
+	set -- /sys/fs/cgroup/*
+	[ -e "$1" ] || [ ! -d /sys/fs/cgroup ] || mount_once cgroup /sys/fs/cgroup cgroup2
 }
 
 # As runc does: with the mode of the directory below. A device of the instance on the same path wins.

@@ -58,11 +58,11 @@ find_name_server() {
 	[ -z "$server" ] || echo "nameserver $server" >/etc/resolv.conf
 }
 
-# Waits for each card's lease, at most ten seconds. After four, IPv6 is enough: a DHCP server may take three for its answer.
-configure_interfaces() {
+# Sets asking to the processes that wait for the leases.
+ask_for_addresses() {
 	ip link set dev lo up
 	[ -z "$LXDOCKER_DNS" ] || echo "$LXDOCKER_DNS" | tr , '\n' | sed 's/^/nameserver /' >/etc/resolv.conf
-	first='' asking='' tries=0
+	first='' asking=''
 	for interface in /sys/class/net/eth0 /sys/class/net/*; do
 		interface=${interface##*/}
 		if [ "$interface" = "$first" ] || ! is_card "$interface"; then continue; fi
@@ -75,13 +75,19 @@ configure_interfaces() {
 		asking="$asking $!"
 	done
 	watch_cards &
+}
+
+# Waits for each card's lease, at most ten seconds. After four, IPv6 is enough: a DHCP server may take three for its answer.
+wait_for_addresses() {
+	tries=0
 	for process in $asking; do
 		while [ -d "/proc/$process" ]; do
-			usleep 20000
-			[ $((tries += 1)) -lt 200 ] || ! has_ipv6 || break 2
+			usleep 10000
+			[ $((tries += 1)) -lt 400 ] || ! has_ipv6 || break 2
 		done
 	done
-	[ $tries -lt 200 ] || ! has_ipv6 || grep -qs ^nameserver $state/resolv.* || find_name_server
+	asking=''
+	[ $tries -lt 400 ] || ! has_ipv6 || grep -qs ^nameserver $state/resolv.* || find_name_server
 	[ -e $state/hosts ] || interface=$first write_names # which a lease has done already
 }
 

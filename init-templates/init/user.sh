@@ -1,39 +1,47 @@
 # Resolves the application's user as Docker does: by the rules of github.com/moby/sys/user.
 
-# Blanks around a line are nothing; a file that is not there has no lines.
-print_accounts() { sed 's/^[[:space:]]*//; s/[[:space:]]*$//; /^$/d' "/etc/$1" 2>/dev/null; }
-
-# find_account passwd|group NAME|ID: sets account to ID:GROUP:HOME:NAME of the first line. A number needs no line. Odd ids are 0.
-find_account() {
-	account=$(print_accounts "$1" | NAME=$2 awk -F : -v comments="${1#passwd}" '
-		# Without its zeros: this awk would take it for octal.
-		function id(text) { sign = text ~ /^-/ ? -1 : 1; sub(/^[-+]?0*/, "", text); return text ~ /^[0-9]+$/ ? sign * text : 0 }
-		BEGIN { name = ENVIRON["NAME"]; number = name ~ /^[-+]?[0-9]+$/; bad = number && (id(name) < 0 || id(name) > 2147483647) }
-		comments && /^#/ { next }
-		!bad && (number ? id($3) == id(name) : $1 "" == name) { print id($3) ":" id($4) ":" $6 ":" $1; bad = 1; exit }
-		END { if (number && !bad) print id(name) ":0:/:" }')
-	[ -n "$account" ]
-}
-
 # Sets uid, gid, groups, which are the supplementary ones, and home.
 resolve_user() {
-	name=${user%%:*} group=$(printf '%s\n' "$user" | cut -s -d : -f 2) groups=''
-	find_account passwd "${name:-0}" || exit_with_error "user $name: not in /etc/passwd"
-	IFS=: read -r uid gid home login <<-end
+	account=$(NAME=$user awk '
+		# Odd ids are 0. Without zeros before it: this awk would take it for octal.
+		function id(text, sign) { sign = text ~ /^-/ ? -1 : 1; sub(/^[-+]?0*/, "", text); return text ~ /^[0-9]+$/ ? sign * text : 0 }
+		# Sets f to the fields of the first line of a name or an id. A number needs no line.
+		function find(file, name, number, i) {
+			number = name ~ /^[-+]?[0-9]+$/
+			if (number && (id(name) < 0 || id(name) > 2147483647)) return 0
+			for (i = 1; i <= count[file]; i++) if (split(line[file, i], f, ":") && (number ? id(f[3]) == id(name) : f[1] "" == name)) return 1
+			split("::" id(name) ":0::/", f, ":")
+			return number
+		}
+		function fail(text) { print text; exit failed = 1 }
+		BEGIN {
+			# Blanks around a line are nothing; a file that is not there has no lines.
+			for (file = "passwd"; file; file = file == "passwd" ? "group" : "")
+				while ((getline text <("/etc/" file)) > 0) {
+					sub(/^[[:space:]]+/, "", text)
+					sub(/[[:space:]]+$/, "", text)
+					if (text != "" && (file == "passwd" || text !~ /^#/)) line[file, ++count[file]] = text
+				}
+			split(ENVIRON["NAME"], said, ":")
+			name = said[1] == "" ? "0" : said[1]
+			if (!find("passwd", name)) fail("user " name ": not in /etc/passwd")
+			uid = id(f[3]); gid = id(f[4]); login = f[1]
+			if (said[2] != "") {
+				# Docker gives no supplementary groups next to an explicit group.
+				if (!find("group", said[2])) fail("group " said[2] ": not in /etc/group")
+				gid = id(f[3])
+			} else for (i = 1; login != "" && i <= count["group"]; i++) {
+				split(line["group", i], f, ":")
+				sub(/^[+]?0*/, "", f[3])
+				if (index("," f[4] ",", "," login ",")) groups = groups " " (f[3] ~ /^[0-9]+$/ ? f[3] : 0)
+			}
+			# As runc does: the home of the first user with this number.
+			if (!find("passwd", uid "")) fail("user " uid ": not a number from 0 to 2147483647")
+			print uid "\n" gid "\n" groups "\n" f[6]
+		}') || exit_with_error "$account"
+	{ read -r uid && read -r gid && read -r groups && IFS= read -r home; } <<-end
 		$account
 	end
-	if [ -n "$group" ]; then
-		# Docker gives no supplementary groups next to an explicit group.
-		find_account group "$group" || exit_with_error "group $group: not in /etc/group"
-		gid=${account%%:*}
-	elif [ -n "$login" ]; then
-		groups=$(print_accounts group | NAME=$login awk -F : '
-			/^#/ { next }
-			{ count = split($4, list, ","); for (i = 1; i <= count; i++) if (list[i] "" == ENVIRON["NAME"]) { sub(/^[+]?0*/, "", $3); print $3 ~ /^[0-9]+$/ ? $3 : 0; next } }')
-	fi
-	# As runc does: that of the first user with this number.
-	find_account passwd "$uid" || exit_with_error "user $uid: not a number from 0 to 2147483647"
-	home=$(echo "$account" | cut -d : -f 3)
 }
 
 # Of busybox's applets only su sets supplementary groups, and it reads /etc/group with rules of its own. So it gets an /etc that says

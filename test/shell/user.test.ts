@@ -17,7 +17,7 @@ after(() => rmSync(directory, { recursive: true }))
 
 /** UID:GID [supplementary groups] HOME, or what is wrong. */
 function resolved(etc: string, user: string): string {
-  const script = `${functions.replace('"/etc/$1" 2>', `"${etc}/$1" 2>`)}
+  const script = `${functions.replace('"/etc/" file', `"${etc}/" file`)}
 exit_with_error() { echo "$*"; exit; }
 resolve_user
 echo "$uid:$gid [$(echo $groups)] $home"`
