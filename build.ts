@@ -17,6 +17,7 @@ import { makeDirectory } from './scripts/system/files.ts'
 import { lock } from './scripts/system/lock.ts'
 import { type Run, runner, sandboxedRunner } from './scripts/system/run.ts'
 import { size } from './scripts/text/size.ts'
+import { didYouMean } from './scripts/text/words.ts'
 import { refreshCatalog } from './scripts/tree/refresh.ts'
 import type { Version } from './scripts/tree/version.ts'
 import { versions } from './scripts/tree/versions.ts'
@@ -75,7 +76,10 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const specs = flags.index ? [] : await loadSpecs(flags.specs)
   const specOf = new Map(specs.map(spec => [spec.name, spec]))
   const unknown = names.filter(name => !specOf.has(name))
-  if (unknown.length > 0) throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`)
+  if (unknown.length > 0)
+    throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`, {
+      hint: didYouMean(String(unknown[0]), [...specOf.keys()]),
+    })
   if (process.getuid?.() !== 0)
     throw new UsageFailure('build.ts', 'only root can set the owners of files', withoutRoot(userInfo().username))
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { didYouMean } from '../text/words.ts'
 import { UsageFailure } from './errors.ts'
 import type { Level } from './log.ts'
 
@@ -42,7 +43,9 @@ function parse<const F extends Flags>(args: string[], flags: F) {
     return parseArgs({ args, options: flags, strict: true, allowPositionals: true })
   } catch (error) {
     const reason = (error as Error).message.replace(/\. To specify .*/s, '')
-    throw new UsageFailure('command line', reason, { hint: '--help lists the options', cause: error })
+    const [, flag = ''] = /^Unknown option '(--[^']*)'/.exec(reason) ?? []
+    const names = Object.keys(flags).map(name => `--${name}`)
+    throw new UsageFailure('command line', reason, { hint: didYouMean(flag, names) ?? '--help lists the options', cause: error })
   }
 }
 

@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { UsageFailure } from '../cli/errors.ts'
+import { didYouMean } from '../text/words.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
 import { anchored } from './reference.ts'
 import { type Keys, schema } from './schema.ts'
@@ -59,8 +60,9 @@ async function loadKeys(file: string): Promise<{ keys?: Keys; wrong: string[] }>
 
 function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(schema.shape).join(', ')
-    return issue.keys.map(key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: the keys are ${known}`)
+    const known = Object.keys(schema.shape)
+    const hint = (key: string) => didYouMean(key, known) ?? `the keys are ${known.join(', ')}`
+    return issue.keys.map(key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: ${hint(key)}`)
   }
   const key = issue.path.join('.')
   if (issue.path.length === 0) return [`1:1: not a spec\n  hint: a spec is "key: value" lines, at the least "image: nginx"`]

@@ -24,3 +24,22 @@ export function quote(text: string): string {
 export function word(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : quote(text)
 }
+
+/** `did you mean NAME?` of the name that is most like a word: at most two letters are wrong, missing or too much, and fewer than half. */
+export function didYouMean(word: string, names: readonly string[]): string | undefined {
+  const distance = (name: string) => {
+    let row = [...name, ''].map((_, index) => index)
+    for (const letter of word.toLowerCase()) {
+      const next = [Number(row[0]) + 1]
+      for (const [j, other] of [...name.toLowerCase()].entries())
+        next.push(Math.min(Number(next[j]) + 1, Number(row[j + 1]) + 1, Number(row[j]) + (other === letter ? 0 : 1)))
+      row = next
+    }
+    return Number(row.at(-1))
+  }
+  const near = names.filter(
+    name => Math.abs(name.length - word.length) < 3 && distance(name) <= Math.min(2, (word.length - 1) / 2),
+  )
+  const [first] = near.sort((one, other) => distance(one) - distance(other))
+  return first && `did you mean ${first}?`
+}

@@ -95,5 +95,6 @@ await main(import.meta.url, 'usage: entry', {}, async ({ names }) => names.lengt
   const { status, stdout, stderr } = start('--no')
   deepEqual([status, stdout], [2, ''])
   match(stderr, /^command line: Unknown option '--no'\n {2}hint: --help lists the options\n$/)
+  match(start('--verbos').stderr, /^command line: Unknown option '--verbos'\n {2}hint: did you mean --verbose\?\n$/)
   equal(start('a', 'b', 'c').status, 3)
 })

@@ -59,8 +59,8 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
   ['malformed YAML', { 'web.yaml': 'image: [nginx\n' }, /web\.yaml:2:1: .*\]/],
   [
     'an unknown key',
-    { 'web.yaml': 'image: nginx\n\nimagee: x\n' },
-    /web\.yaml:3:1: unknown key "imagee"\n {2}hint: the keys are image/,
+    { 'web.yaml': 'image: nginx\n\nimagee: x\nports: 80\n' },
+    /web\.yaml:3:1: unknown key "imagee"\n {2}hint: did you mean image\?\n.*web\.yaml:4:1: unknown key "ports"\n {2}hint: the keys are image/,
   ],
   [
     'a wrong type',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { words } from '../../../scripts/text/words.ts'
+import { didYouMean, words } from '../../../scripts/text/words.ts'
 
 for (const [text, expected] of [
   ['redis-server --appendonly yes', ['redis-server', '--appendonly', 'yes']],
@@ -17,3 +17,21 @@ for (const [text, expected] of [
 ] as const) {
   test(JSON.stringify(text), () => assert.deepEqual(words(text), expected))
 }
+
+for (const [word, expected] of [
+  ['imagee', 'image'],
+  ['Image', 'image'],
+  ['enviroment', 'environment'],
+  ['stop_singal', 'stop_signal'],
+  ['usr', 'user'],
+  ['env', 'env'],
+  ['entrypoints', 'entrypoint'],
+  ['port', undefined],
+  ['x', undefined],
+  ['', undefined],
+] as const)
+  test(`${word} means ${expected}`, () =>
+    assert.equal(
+      didYouMean(word, ['image', 'user', 'env', 'environment', 'entrypoint', 'stop_signal', 'tty', '']),
+      expected && `did you mean ${expected}?`,
+    ))
