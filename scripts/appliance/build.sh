@@ -4,7 +4,7 @@
 # DEBIAN is a tar of the Debian below lxdocker; mmdebstrap makes it where it is missing. LAYOUT is the OCI layout that it writes.
 set -eu
 umask 022
-debian=$(realpath -m -- "$1") layout=$(realpath -m -- "${2-}")
+debian=$(realpath -m -- "$1") layout=${2:+$(realpath -m -- "$2")}
 cd "$(dirname "$0")/../.."
 
 if [ ! -e "$debian" ]; then
