@@ -62,14 +62,14 @@ export function serveTree(directory: string, health: () => [status: number, text
       // The page's script reads it: no request more, and nothing to miss on another web server.
       if (path === '/' && state !== 'ok') response.setHeader('Server-Timing', `builds;desc=${JSON.stringify(state)}`)
       await sendFile(response, { directory, path: path === '/' ? '/index.html' : path, buffer })
-      // What was cut off may still be read by somebody else.
-      if (large && !response.destroyed && idle.length < MAX_IDLE) idle.push(buffer)
     } catch (error) {
       if (response.headersSent) response.destroy()
       else if (error instanceof URIError) sendText(response, 400)
       else sendText(response, ABSENT.includes(String((error as NodeJS.ErrnoException).code)) ? 404 : 500)
     } finally {
       answering--
+      // What was cut off may still be read by somebody else.
+      if (large && !response.destroyed && idle.length < MAX_IDLE) idle.push(buffer)
     }
   }
 }
