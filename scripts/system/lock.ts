@@ -1,13 +1,13 @@
 // Locks directories: one run at a time.
 
 import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Locked } from '../cli/errors.ts'
 import { makeDirectory } from './files.ts'
 import { type Run, ToolFailure } from './run.ts'
 
-/** A file that stays; it says who has locked it last. */
+/** An empty file that stays. */
 const LOCK = '.lock'
 
 const CONFLICT = 75
@@ -26,20 +26,27 @@ export async function lock(run: Run, ...directories: string[]): Promise<() => Pr
   for (const directory of directories) {
     await makeDirectory(directory)
     // Only who may write to it may lock it: others could keep every run out for ever.
-    const handle = await open(join(directory, LOCK), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+    const file = join(directory, LOCK)
+    const handle = await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     handles.push(handle)
     try {
       await run(['flock', '--nonblock', `--conflict-exit-code=${CONFLICT}`, '3'], { fd3: handle.fd })
     } catch (error) {
-      const holder = await handle.readFile('utf8')
       await release()
       if (!(error instanceof ToolFailure) || error.details.exitCode !== CONFLICT) throw error
-      throw new Locked(directory, `another run is going on (${holder})`)
+      throw new Locked(directory, `another run is going on (${await holder(await realpath(file))})`)
     }
-    const command = [process.argv0, ...process.execArgv, ...process.argv.slice(1)].join(' ')
-    const written = handle.truncate().then(() => handle.write(`pid ${process.pid}: ${command}`))
-    // A full disk has no room for it; this run may be the one that makes some.
-    await written.catch(() => {})
   }
   return release
+}
+
+async function holder(file: string): Promise<string> {
+  for (const pid of (await readdir('/proc')).filter(name => /^\d+$/.test(name))) {
+    const fds = await readdir(`/proc/${pid}/fd`).catch(() => [])
+    const paths = await Promise.all(fds.map(fd => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
+    if (!paths.includes(file)) continue
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    return `pid ${pid}: ${command.replaceAll('\0', ' ').trim()}`
+  }
+  return 'a process that cannot be seen from here'
 }
