@@ -48,7 +48,7 @@ const says = (image: Made, instance: Row['instance'] = {}): Row => ({
   instance,
   async see(it) {
     await it.says(/^that was all$/m)
-    match(await it.console(), /^lxdocker: log: cannot write to \S+app\.log$/m)
+    await it.says(/^lxdocker: log: cannot write to \S+app\.log$/m)
     equal((await it.console()).match(/cannot write/g)?.length, 1)
   },
 })
