@@ -1,6 +1,6 @@
 // Rows: standard input, output, error; the log.
 
-import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import { waitFor } from '../../world/wait.ts'
 import type { Instance } from './instance.ts'
 import type { Made, Row, Table } from './row.ts'
