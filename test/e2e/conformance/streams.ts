@@ -155,7 +155,8 @@ export const streams: Table = {
     },
   },
   // No more than the console keeps.
-  'log: a full disk stops nobody': says(script(`${BURST.replace('100000', '600')}; ${FOR_EVER}`), {
+  // It is said once the next lines have come.
+  'log: a full disk stops nobody': says(script(`${BURST.replace('100000', '600')}; while usleep 20000; do echo more; done`), {
     config: {
       'user.lxdocker_init_script': '#!/busybox-lxd sh\nmkdir -p /full && mount -t tmpfs -o size=16k full /full\n',
       'environment.LXDOCKER_LOG': '/full/app.log',
