@@ -35,7 +35,7 @@ wait_for_line() {
 # end_with_supervisor PID WRITER. The application may kill the child that waits, and may open PID 1's descriptors: they stay as they are.
 end_with_supervisor() {
 	(echo 0 >&3)
-	until [ -e $state/status ] || [ ! -d "/proc/$1" ]; do wait_for_line; done
+	until [ -s $state/status ] || [ ! -d "/proc/$1" ]; do wait_for_line; done
 	status=137
 	read -r status <$state/status
 	exec >&- 2>&-
