@@ -1,6 +1,6 @@
 // Packs an unpacked image into the files that LXD and Incus download.
 
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Format } from '../spec/schema.ts'
@@ -48,28 +48,30 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
     const file = path('image.tar.zst')
     const names = [...METADATA, 'rootfs']
     await tar.create(run, { file, directory: staged, names, compressor: compressors['tar.zst'], several })
-    return [await item('lxd_combined.tar.gz', file, file)]
+    const only = await item('lxd_combined.tar.gz', file)
+    return [{ ...only, fingerprint: only.sha256 }]
   }
   const file = path('metadata.tar.xz')
   await tar.create(run, { file, directory: staged, names: METADATA, compressor: compressors['tar.xz'] })
   await tar.list(run, file)
   const metadata = await item('lxd.tar.xz', file)
+  const bytes = await readFile(file)
   const packTar = async (kind: keyof typeof compressors): Promise<Item> => {
     const image = path(`rootfs.${kind}`)
     await tar.create(run, { file: image, directory, names: ['.'], compressor: compressors[kind], several })
-    return item('root.tar.xz', image, file, image)
+    return item('root.tar.xz', image, bytes)
   }
   if (format !== 'squashfs') return [metadata, await packTar(format)]
   const image = path('rootfs.squashfs')
   await mksquashfs(run, directory, image, time)
-  const squashed = [metadata, await item('squashfs', image, file, image)]
+  const squashed = [metadata, await item('squashfs', image, bytes)]
   // Incus unpacks squashfs without file capabilities.
   return capability ? [...squashed, await packTar('tar.zst')] : squashed
 }
 
-/** @param image all files of an image that ends with this one: their bytes have its fingerprint */
-export async function item(ftype: Ftype, file: string, ...image: string[]): Promise<Item> {
-  const [sha256, fingerprint] = [await sha256OfPieces(bytesOf(file)), await sha256OfPieces(bytesOf(...image))]
+/** @param metadata of the image that this is the root file system of: the bytes of both have its fingerprint */
+export async function item(ftype: Ftype, file: string, metadata?: Uint8Array): Promise<Item> {
+  const [sha256 = '', fingerprint] = await sha256OfPieces(bytesOf(file), [Buffer.alloc(0), ...(metadata ? [metadata] : [])])
   const { size } = await stat(file)
-  return { ftype, file: basename(file), size, sha256, ...(image.length > 0 ? { fingerprint } : {}) }
+  return { ftype, file: basename(file), size, sha256, ...(fingerprint ? { fingerprint } : {}) }
 }

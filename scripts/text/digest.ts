@@ -21,9 +21,9 @@ export function sha256(bytes: string | Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-/** The same of bytes that come in pieces. */
-export async function sha256OfPieces(pieces: AsyncIterable<Uint8Array>): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const piece of pieces) hash.update(piece)
-  return hash.digest('hex')
+/** The same of bytes that come in pieces, behind each of these beginnings. */
+export async function sha256OfPieces(pieces: AsyncIterable<Uint8Array>, beginnings: Uint8Array[]): Promise<string[]> {
+  const hashes = beginnings.map(bytes => createHash('sha256').update(bytes))
+  for await (const piece of pieces) for (const hash of hashes) hash.update(piece)
+  return hashes.map(hash => hash.digest('hex'))
 }
