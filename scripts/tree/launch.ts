@@ -15,7 +15,8 @@ function command(daemon: Daemon, ...words: string[]): string {
 export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, summary }: Version) {
   const number = (summary.stoppable ?? summary.supervised) ? undefined : signalNumber(summary.stopSignal)
   const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
-  const config = halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []
+  // An instance does not know its remote: upgrade.ts finds the image by this.
+  const config = ['-c', `user.lxdocker.image=${name}`, ...(halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : [])]
   return command(daemon, verb, `lxdocker:${name}`, instance(name), ...config)
 }
 

@@ -279,6 +279,12 @@ describe('the documentation', needed, () => {
       equal(await it.exec('web', 'stat', '-c', '%u:%g', '/', '/version'), '0:0\n0:0')
     }
 
+    const flags = `--wait 1 --project ${NAMESPACE}${client === 'incus' ? ' --incus' : ''}`
+    await chapter('Update an instance', { instead: [['upgrade.ts web', `upgrade.ts ${flags} web`]] })
+    await same()
+    equal(await inside('/version'), String(version))
+    await it.lxc('delete', 'web-prev')
+
     if (client === 'lxc') {
       await rejects(chapter('With rebuild'), /unknown command "rebuild"/)
       await sh('lxc start web')

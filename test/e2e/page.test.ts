@@ -84,7 +84,7 @@ describe('the page', needed, () => {
     const text = await page.run('document.body.innerText')
     for (const one of ['lxc', 'incus']) {
       match(text, new RegExp(`^${one} remote add lxdocker https://HOST:8443 --protocol simplestreams$`, 'm'))
-      match(text, new RegExp(`^${one} launch lxdocker:database database$`, 'm'))
+      match(text, new RegExp(`^${one} launch lxdocker:database database -c user.lxdocker.image=database$`, 'm'))
     }
     match(text, /<script>console.error/)
     equal(await page.run(`document.querySelectorAll('button').length + document.querySelector('.tools').offsetHeight`), 0)
@@ -109,7 +109,7 @@ describe('the page', needed, () => {
     await page.run(`document.querySelector('[value=LXD]').focus()`)
     await page.press('ArrowRight')
     equal(await page.run(`document.querySelector('header .LXD').offsetHeight`), 0)
-    equal(await copied(page, 'article .Incus'), 'incus launch lxdocker:database database')
+    equal(await copied(page, 'article .Incus'), 'incus launch lxdocker:database database -c user.lxdocker.image=database')
     deepEqual(page.complaints, [])
   })
 

@@ -14,6 +14,7 @@ const ROOMS = ['text', 'cli', 'system', 'tools', 'spec', 'tree', 'source', 'plan
 /** Rooms beside the row, with what each may import. */
 const BESIDE: Record<string, string[]> = {
   server: ['text', 'cli', 'system', 'tools'],
+  instance: ['text', 'cli', 'system', 'tools', 'tree'],
 }
 
 /** Packages that one place alone may import. */
@@ -31,7 +32,8 @@ const STARTERS: Record<string, string[]> = {
   'node:cluster': ['scripts/server/workers.ts'],
 }
 
-const MOST_FILES = 13
+/** tools has one file a program. */
+const MOST_FILES = 15
 
 const files = readdirSync(join(HOME, 'scripts'), { recursive: true, encoding: 'utf8' })
   .filter(file => file.endsWith('.ts'))

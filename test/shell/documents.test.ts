@@ -136,6 +136,7 @@ test('every flag is in the documentation, with its argument and its default; no 
     ['build', 'docs/build.md'],
     ['serve', 'docs/serve.md'],
     ['verify', 'docs/build.md'],
+    ['upgrade', 'docs/instances.md'],
   ] as const) {
     const options = ['--import=tsx', `${entry}.ts`, '--help']
     const help = execFileSync('node', options, {

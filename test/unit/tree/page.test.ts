@@ -128,7 +128,7 @@ test('the size is what LXD downloads: no deltas, one root file system', () => {
 
 test('an older version is launched by its fingerprint', () => {
   const old = version({ ports: ['80'] }, { serial: '20260101_0000', items: [METADATA, { ...ROOT, fingerprint: 'old' }] })
-  assert.deepEqual(blocks('LXD', old, version()), [['lxc launch lxdocker:web web']])
+  assert.deepEqual(blocks('LXD', old, version()), [['lxc launch lxdocker:web web -c user.lxdocker.image=web']])
   assert.match(text(old, version()), /launched by its fingerprint/)
   assert.doesNotMatch(text(version()), /launched by its fingerprint/)
   assert.match(text(old, version()), /20260102_0304.*20260101_0000/s)
@@ -137,10 +137,10 @@ test('an older version is launched by its fingerprint', () => {
 test('commands start an image with its ports, its volumes', () => {
   const about = { ports: ['53/udp', '80/tcp'], volumes: ['/data'], supervised: false, stopSignal: 'QUIT' }
   assert.deepEqual(blocks('Incus', version(about)), [
-    ['incus launch lxdocker:web web -c raw.lxc=lxc.signal.halt=SIGQUIT'],
+    ['incus launch lxdocker:web web -c user.lxdocker.image=web -c raw.lxc=lxc.signal.halt=SIGQUIT'],
     [
       'incus storage volume create default web-data',
-      'incus init lxdocker:web web -c raw.lxc=lxc.signal.halt=SIGQUIT',
+      'incus init lxdocker:web web -c user.lxdocker.image=web -c raw.lxc=lxc.signal.halt=SIGQUIT',
       'incus config device add web data disk pool=default source=web-data path=/data',
       'incus config device add web port53-udp proxy listen=udp:0.0.0.0:53 connect=udp:127.0.0.1:53',
       'incus config device add web port80 proxy listen=tcp:0.0.0.0:80 connect=tcp:127.0.0.1:80',
@@ -151,7 +151,7 @@ test('commands start an image with its ports, its volumes', () => {
 
 test('which is PID 1 is said where there was something to choose; an init needs no stop signal of its own', () => {
   const about = { supervised: false, stoppable: true, pid1: 'the application: s6-overlay insists on it' }
-  assert.deepEqual(blocks('LXD', version(about)), [['lxc launch lxdocker:web web']])
+  assert.deepEqual(blocks('LXD', version(about)), [['lxc launch lxdocker:web web -c user.lxdocker.image=web']])
   assert.match(text(version(about)), /PID 1the application: s6-overlay insists on it/)
   assert.doesNotMatch(text(version()), /PID 1/)
 })
@@ -167,7 +167,7 @@ test('an instance has a name that LXD accepts', () => {
   const name = (image: string) =>
     blocks('LXD', version({}, { name: image }))[0]?.[0]
       ?.split(' ')
-      .at(-1)
+      .at(3)
   assert.equal(name('my.web_app'), 'my-web-app')
   assert.equal(name('2048'), 'app-2048')
   assert.equal(name('web._'), 'web')

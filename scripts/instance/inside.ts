@@ -1,0 +1,63 @@
+// Looks into a running instance.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { printable } from '../text/printable.ts'
+import { type Client, type Instance, list, script } from '../tools/lxc.ts'
+
+/** The state of the health check; the application's process id, when it is no longer, or not yet, a script of PID 1. */
+const HEALTH = `cat /run/lxdocker/health || cat /dev/shm/lxdocker/health
+read -r program </dev/.lxdocker/program || exit 0
+case $(tr '\\0' ' ' <"/proc/$program/cmdline") in *lxd-prelaunch* | *.lxdocker/init*) ;; *) echo "$program" ;; esac`
+
+const POLL_MILLISECONDS = 300
+
+/** PID 1 waits for addresses before it starts the application; one that is PID 1 itself is not seen to start. */
+const BOOT_SECONDS = 15
+
+/** What a health check has to come to an end. */
+const HEALTH_SECONDS = 600
+
+/** What is wrong with an instance that has just started; undefined when it is well, or runs for `wait` seconds without a health check. */
+export async function complaint(client: Client, name: string, wait: number): Promise<string | undefined> {
+  const begin = performance.now()
+  let first: { program: string; at: number } | undefined
+  for (;;) {
+    const said = await script(client, name, HEALTH).catch(() => undefined)
+    if ((await list(client)).find(one => one.name === name)?.status !== 'Running') return 'it does not run any more'
+    const [health] = /^(starting|healthy|unhealthy)$/m.exec(said ?? '') ?? []
+    const [program] = /^\d+$/m.exec(said ?? '') ?? []
+    if (health === 'healthy') return undefined
+    if (health === 'unhealthy') return 'its health check says unhealthy'
+    if (said !== undefined && first && program !== first.program) return 'its application has ended'
+    if (program) first ??= { program, at: performance.now() }
+    const seconds = (performance.now() - (first?.at ?? begin + BOOT_SECONDS * 1000)) / 1000
+    if (!health && seconds >= wait) return said === undefined ? 'no command can be run in it' : undefined
+    if (seconds >= Math.max(wait, HEALTH_SECONDS)) return 'its health check says nothing but "starting"'
+    await sleep(POLL_MILLISECONDS)
+  }
+}
+
+/** More names help nobody. */
+const MAX_CHANGED = 1000
+
+/**
+ * Changed are files with a time of content after the image's, or one of attributes after the first start, that two minutes are
+ * left for where that is not known. The sum of a large file would take long.
+ */
+const CHANGED = `born=$(stat -c %Z /busybox-lxd) since=$((born + 120))
+if [ "$1" -gt "$born" ] && [ "$1" -lt "$since" ]; then since=$1; fi
+find / -xdev -type f -exec stat -c '%Z %Y %s %n' {} + | awk -v since="$since" -v image="$2" '
+  ($1 > since || $2 > image) && n++ < ${MAX_CHANGED} { size = $3; sub(/^[^ ]+ [^ ]+ [^ ]+ /, ""); print (size > 1e6 ? "-" : "+") $0 }' |
+  while IFS= read -r file; do
+    case $file in +*) md5sum "\${file#+}" ;; *) echo "large  \${file#-}" ;; esac
+  done`
+
+/** What PID 1 and the daemon write by themselves. */
+const WRITTEN = /^\S+ {2}\/(etc\/(hostname|hosts|resolv\.conf)|lxd-prelaunch|lxd-volumes)$/
+
+/** Files of the root disk that are not as in the image, each behind its MD5: `d41d8cd98f00b204e9800998ecf8427e  /data/file`. */
+export async function changedFiles(client: Client, { name, last_used_at }: Instance, made: Date): Promise<string[]> {
+  const seconds = [last_used_at, made].map(date => String(Math.floor(date.getTime() / 1000)))
+  const lines = (await script(client, name, CHANGED, ...seconds)).trim().split('\n').map(printable)
+  return lines.filter(line => line !== '' && !WRITTEN.test(line))
+}
