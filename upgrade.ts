@@ -55,6 +55,17 @@ const FLAGS = {
   json: { type: 'boolean', default: false },
 } as const
 
+/** What became of an instance, or would. */
+interface Row {
+  instance: string
+  action: string
+  why: string
+  /** Serials, or a part of a fingerprint. */
+  from?: string | undefined
+  to?: string
+  help?: string[]
+}
+
 await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {
   const [wait, keep] = [count('wait', flags.wait, 0), duration('keep-previous', flags['keep-previous'])]
   const takesNames = flags.rollback || flags.repair || !flags.all
@@ -79,7 +90,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     const client = { run, program, remote, project: flags.project }
     const context = { client, log, wait }
     const look = async () => standing(await list(client), name)
-    const row = (action: string, why: string, more = {}) => ({ instance: remote + name, action, why, ...more })
+    const row = (action: string, why: string, more = {}): Row => ({ instance: remote + name, action, why, ...more })
     if (flags.rollback || flags.repair) {
       const before = await look()
       if (flags.rollback && !before.prev) throw new Failure(remote + name, `there is no ${nameOf(name, 'prev')}`)
@@ -94,27 +105,19 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     const previous = keptPrevious(found, keep, new Date())
     if (found.prev && !previous && !flags.check) await lxc(client, 'delete', remote + found.prev.name)
     const known = versionsOf(it, versions, daemon)
-    if (!known)
-      throw new Failure(
-        remote + name,
-        'its image is none of the tree',
-        `${program} config set ${remote}${name} user.lxdocker.image=NAME`,
-      )
+    const hint = `${program} config set ${remote}${name} user.lxdocker.image=NAME`
+    if (!known) throw new Failure(remote + name, 'its image is none of the tree', hint)
     const { from, to } = known
     const more = { image: to.name, from: from?.serial ?? it.config['volatile.base_image']?.slice(0, 12), to: to.serial }
     const fingerprint = rootfsItem(to, daemon)?.fingerprint ?? ''
     if (fingerprint === it.config['volatile.base_image']) return row('unchanged', 'it is the newest version', more)
-    const built = from
-      ? Date.parse(from.serial.replace(/(....)(..)(..)_(..)(..)/, '$1-$2-$3T$4:$5Z')) + 60_000
-      : Number.POSITIVE_INFINITY
-    const made = new Date(Math.min(built, it.created_at.getTime()))
-    const changed = it.status === 'Running' ? await changedFiles(client, it, made) : []
-    const facts = { standing: { ...found, name: it }, versions: known, fingerprint, changed, previous, strict: flags.strict }
+    const changed = it.status === 'Running' ? await changedFiles(client, it, known.made) : []
+    const facts = { found: { ...found, name: it }, versions: known, fingerprint, changed, previous, strict: flags.strict }
     const blocked = obstacle(client, { ...facts, snapshots: await snapshots(client, name) })
     if (blocked) return row('refused', blocked.why, { ...more, help: blocked.help })
     if (flags.check) return row('upgrade', 'there is a newer version', more)
     const files = () => filesOf(source, to, daemon)
-    const { wrong, seconds, found: now } = await replace(context, facts.standing, { image: to.name, fingerprint, changed, files })
+    const { wrong, seconds, found: now } = await replace(context, facts.found, { image: to.name, fingerprint, changed, files })
     const behind = changedList(now.prev).map(fileOf)
     if (behind.length > 0)
       log.warn(`${it.name}-prev is kept, since these files are on its root disk alone:\n  ${behind.join('\n  ')}`)
@@ -135,11 +138,14 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
         if (interruption.aborted) throw new Interrupted()
         const row = await treat(remote, one).catch(error => {
           log.failure(error)
-          return { instance: remote + one, action: 'failed', why: explain(error) }
+          return { instance: remote + one, action: 'failed', why: explain(error) } as Row
         })
         log.done(one)
         if (flags.json) console.log(JSON.stringify(row))
-        log.info(`${row.instance}: ${row.action}, ${row.why}`)
+        const { instance, from = '', to = '', action, why, help = [] } = row
+        const line = [instance.padEnd(20), from.padEnd(13), to.padEnd(13), `${action}: ${why}`, ...help.map(one => `\n  ${one}`)]
+        if (action === 'refused') log.warn(line.join(' '))
+        else log.info(line.join(' '))
         failed ||= ['failed', 'refused', 'rolled back'].includes(row.action)
         // The next one only when the last is well.
         if (['failed', 'rolled back'].includes(row.action)) return EXIT.failed

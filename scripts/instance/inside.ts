@@ -42,22 +42,29 @@ const MAX_CHANGED = 1000
 
 /**
  * Changed are files with a time of content after the image's, or one of attributes after the first start, that two minutes are
- * left for where that is not known. The sum of a large file would take long.
+ * left for where that is not known. The sum of a large file would take long: its time stands for it.
  */
 const CHANGED = `born=$(stat -c %Z /busybox-lxd) since=$((born + 120))
 if [ "$1" -gt "$born" ] && [ "$1" -lt "$since" ]; then since=$1; fi
-find / -xdev -type f -exec stat -c '%Z %Y %s %n' {} + | awk -v since="$since" -v image="$2" '
-  ($1 > since || $2 > image) && n++ < ${MAX_CHANGED} { size = $3; sub(/^[^ ]+ [^ ]+ [^ ]+ /, ""); print (size > 1e6 ? "-" : "+") $0 }' |
+image=$2
+shift 2
+find / -xdev "$@" -type f -exec stat -c '%Z %Y %s %n' {} + | awk -v since="$since" -v image="$image" '
+  ($1 > since || $2 > image) && n++ < ${MAX_CHANGED} { sum = $3 > 1e6 ? "large-" $2 "  " : "+"; sub(/^[^ ]+ [^ ]+ [^ ]+ /, ""); print sum $0 }' |
   while IFS= read -r file; do
-    case $file in +*) md5sum "\${file#+}" ;; *) echo "large  \${file#-}" ;; esac
+    case $file in +*) md5sum "\${file#+}" ;; *) echo "$file" ;; esac
   done`
 
 /** What PID 1 and the daemon write by themselves. */
 const WRITTEN = /^\S+ {2}\/(etc\/(hostname|hosts|resolv\.conf)|lxd-prelaunch|lxd-volumes)$/
 
 /** Files of the root disk that are not as in the image, each behind its MD5: `d41d8cd98f00b204e9800998ecf8427e  /data/file`. */
-export async function changedFiles(client: Client, { name, last_used_at }: Instance, made: Date): Promise<string[]> {
-  const seconds = [last_used_at, made].map(date => String(Math.floor(date.getTime() / 1000)))
-  const lines = (await script(client, name, CHANGED, ...seconds)).trim().split('\n').map(printable)
+export async function changedFiles(client: Client, it: Instance, made: Date): Promise<string[]> {
+  const seconds = [it.last_used_at, made].map(date => String(Math.floor(date.getTime() / 1000)))
+  const disks = Object.values(it.expanded_devices).flatMap(({ type, path = '/' }) =>
+    type === 'disk' && path !== '/' ? [path] : [],
+  )
+  // A volume may well lie on the file system of the root disk.
+  const others = disks.flatMap(path => ['-path', path.replace(/[*?[\\]/g, '\\$&').replace(/\/+$/, ''), '-prune', '-o'])
+  const lines = (await script(client, it.name, CHANGED, ...seconds, ...others)).trim().split('\n').map(printable)
   return lines.filter(line => line !== '' && !WRITTEN.test(line))
 }

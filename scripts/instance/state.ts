@@ -68,7 +68,7 @@ export function nextStep({ name, next, prev, failed }: Standing, goal: Goal): St
   }
   if (prev && goal === 'old') return { verb: 'fail', place: 'name' }
   if (state === 'next') return { verb: 'restore', place: 'name', state: 'trial' }
-  if (state === 'trial') return { verb: running ? 'prove' : 'start', place: 'name' }
+  if (state === 'trial') return { verb: 'prove', place: 'name' }
   if (!next) return undefined
   if (goal === 'new') return running ? { verb: 'stop', place: 'name' } : { verb: 'park', place: 'name', state: 'old' }
   return running ? { verb: 'delete', place: 'next' } : { verb: 'start', place: 'name' }
@@ -109,11 +109,13 @@ export function parked(
   return { ...instance, config: { ...kept, ...more }, devices: { ...devices, ...none } }
 }
 
-/** A parked instance as it was before. */
-export function restored(instance: Instance, state: State): Instance {
-  const { config, devices } = JSON.parse(instance.config[KEY.own] ?? '{}')
-  const kept = pick(instance.config, key => ![KEY.own, KEY.changed, 'boot.autostart'].includes(key))
-  return { ...instance, config: { ...kept, ...config, [KEY.state]: state }, devices }
+/** A parked instance as it was before, or without the addresses of its cards. */
+export function restored(instance: Instance, state: State, addresses = true): Instance {
+  const own = JSON.parse(instance.config[KEY.own] ?? '{}') as Pick<Instance, 'config' | 'devices'>
+  const config = pick(instance.config, key => ![KEY.own, KEY.changed, 'boot.autostart'].includes(key))
+  const bare = (device: Record<string, string>) => pick(device, key => addresses || !/^ipv[46]\.address$/.test(key))
+  const devices = Object.fromEntries(Object.entries(own.devices).map(([name, device]) => [name, bare(device)]))
+  return { ...instance, config: { ...config, ...own.config, [KEY.state]: state }, devices }
 }
 
 /** What is to take an instance's place, parked. */

@@ -1,7 +1,7 @@
 // Moves an instance to another version of its image, or back.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Failure } from '../cli/errors.ts'
+import { explain, Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { ToolFailure } from '../system/run.ts'
 import { type Client, configure, type Instance, imageProperties, list, lxc } from '../tools/lxc.ts'
@@ -36,7 +36,11 @@ const BUSY_TRIES = 60
 /** Goes on until the goal is reached. @returns what was wrong with a new version, seconds without service, what stands at the end */
 export async function drive(context: Context, name: string, goal: Goal, changed?: readonly string[]) {
   const look = async () => standing(await list(context.client), name)
-  let [wrong, stopped, seconds, tries] = ['', Number.NaN, 0, 0]
+  let [wrong, stopped, seconds, tries] = ['', 0, 0, 0]
+  const up = () => {
+    seconds += stopped && (performance.now() - stopped) / 1000
+    stopped = 0
+  }
   for (;;) {
     const found = await look()
     const step = nextStep(found, goal)
@@ -44,7 +48,7 @@ export async function drive(context: Context, name: string, goal: Goal, changed?
     context.log.doing(name, `${step.verb} ${nameOf(name, step.place)}`)
     if (step.verb === 'stop') stopped = performance.now()
     try {
-      wrong = (await carryOut(context, name, { found, step, changed })) ?? wrong
+      wrong = (await carryOut(context, name, { found, step, changed, up })) ?? wrong
     } catch (error) {
       if (!(error instanceof ToolFailure)) throw error
       // Its end was missed, or something else has done it.
@@ -52,33 +56,39 @@ export async function drive(context: Context, name: string, goal: Goal, changed?
       if (!/busy/i.test(error.stderr) || tries++ > BUSY_TRIES) throw error
       await sleep(500)
     }
-    if (step.verb === 'start') seconds += (performance.now() - stopped) / 1000
   }
 }
 
-type Task = { found: Standing; step: Step; changed: readonly string[] | undefined }
+type Task = { found: Standing; step: Step; changed: readonly string[] | undefined; up(): void }
 
 /** @returns what is wrong with a new version that was to be proven */
-async function carryOut({ client, log, wait }: Context, name: string, { found, step, changed }: Task) {
+async function carryOut({ client, log, wait }: Context, name: string, { found, step, changed, up }: Task) {
   const it = found[step.place] as Instance
   const at = client.remote + it.name
   const become = (state: string, ...more: string[]) => lxc(client, 'config', 'set', at, `${KEY.state}=${state}`, ...more)
   if (step.verb === 'rename') await lxc(client, 'rename', at, nameOf(name, step.to))
   if (step.verb === 'delete') await lxc(client, 'delete', '--force', at)
-  if (step.verb === 'start') await lxc(client, 'start', at)
+  if (step.verb === 'start') await lxc(client, 'start', at).then(up)
   if (step.verb === 'settle') await become('')
   if (step.verb === 'fail') await become('failed')
   if (step.verb === 'restore') {
-    const whole = restored(it, step.state)
-    // Incus gives a card that comes back another address; one that is there already takes the one it is given.
-    await configure(client, { ...it, devices: whole.devices })
+    const [cards, whole] = [restored(it, step.state, false), restored(it, step.state)]
+    // A card that comes back gets another MAC, and one that is there gets its own only with another change: so the addresses come last.
+    await configure(client, { ...it, devices: cards.devices })
     await configure(client, whole)
   }
   if (step.verb === 'park') await configure(client, parked(it, { name, state: step.state, changed }))
   if (step.verb === 'stop' && it.config[KEY.state] !== 'failed') await lxc(client, 'stop', at, '--timeout', STOP_SECONDS)
   else if (step.verb === 'stop') await lxc(client, 'stop', at, '--timeout', '30').catch(() => lxc(client, 'stop', at, '--force'))
   if (step.verb !== 'prove') return undefined
-  const wrong = await complaint(client, name, wait)
+  const start = async () => (it.status === 'Running' ? undefined : lxc(client, 'start', at).then(up))
+  const wrong = await start().then(
+    () => complaint(client, name, wait),
+    error => {
+      if (/busy/i.test(error.stderr)) throw error
+      return explain(error)
+    },
+  )
   if (!wrong) {
     await keepList(client, it, found.prev)
     await become('', `${KEY.since}=${new Date().toISOString()}`)

@@ -50,7 +50,8 @@ class World {
     const put = (changed: Partial<Instance>) => {
       this.all = this.all.map(one => (one === it ? { ...it, ...changed } : one))
     }
-    const become = (state: string, more = {}) => put({ config: { ...it.config, [KEY.state]: state, ...more } })
+    const become = (state: string, more = {}) =>
+      put({ config: { ...it.config, [KEY.state]: state, ...more }, status: step.verb === 'prove' ? 'Running' : it.status })
     if (step.verb === 'rename') {
       ok(it.status === 'Stopped' && !found[step.to], JSON.stringify(step))
       put({ name: step.to === 'name' ? 'web' : `web-${step.to}` })
@@ -59,6 +60,7 @@ class World {
     if (step.verb === 'park') put({ ...parked(it, { name: 'web', state: step.state }), status: it.status })
     if (step.verb === 'restore') put(restored(it, step.state))
     if (step.verb === 'settle') become('')
+    if (step.verb === 'prove') equal(it.config[KEY.own], undefined, 'a parked one is started')
     if (step.verb === 'fail' || (step.verb === 'prove' && !this.well)) become('failed')
     if (step.verb === 'prove' && this.well) become('', { [KEY.since]: 'now' })
     if (step.verb === 'stop') put({ status: 'Stopped' })
@@ -111,7 +113,7 @@ test('a good version takes the place of the old one, which is kept', () => {
     verbs.push(`${step.verb} ${step.place}`)
     world.carryOut(step)
   }
-  const way = 'stop name, park name, rename name, rename next, restore name, start name, prove name'
+  const way = 'stop name, park name, rename name, rename next, restore name, prove name'
   equal(verbs.join(', '), way)
   world.whole()
   ok(isNew(world.get('web')))
