@@ -31,6 +31,8 @@ export interface Context {
 /** Seconds for an application to end by itself: more than PID 1 gives it. */
 const STOP_SECONDS = '570'
 
+/** What an instance that has just ended by itself leaves for a while: its operation, the ports of its proxies. */
+const BUSY = /is busy|address already in use/i
 const BUSY_TRIES = 60
 
 /** Goes on until the goal is reached. @returns what was wrong with a new version, seconds without service, what stands at the end */
@@ -53,7 +55,7 @@ export async function drive(context: Context, name: string, goal: Goal, changed?
       if (!(error instanceof ToolFailure)) throw error
       // Its end was missed, or something else has done it.
       if (JSON.stringify(nextStep(await look(), goal)) !== JSON.stringify(step)) continue
-      if (!/busy/i.test(error.stderr) || tries++ > BUSY_TRIES) throw error
+      if (!BUSY.test(error.stderr) || tries++ > BUSY_TRIES) throw error
       await sleep(500)
     }
   }
@@ -85,7 +87,7 @@ async function carryOut({ client, log, wait }: Context, name: string, { found, s
   const wrong = await start().then(
     () => complaint(client, name, wait),
     error => {
-      if (/busy/i.test(error.stderr)) throw error
+      if (BUSY.test(error.stderr)) throw error
       return explain(error)
     },
   )
