@@ -55,7 +55,7 @@ export async function drive(context: Context, name: string, goal: Goal, changed?
       if (!(error instanceof ToolFailure)) throw error
       // Its end was missed, or something else has done it.
       if (JSON.stringify(nextStep(await look(), goal)) !== JSON.stringify(step)) continue
-      if (!BUSY.test(error.stderr) || tries++ > BUSY_TRIES) throw error
+      if ((step.verb !== 'start' && !BUSY.test(error.stderr)) || tries++ > BUSY_TRIES) throw error
       await sleep(500)
     }
   }
