@@ -3,7 +3,8 @@
 import { availableParallelism, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
+import { z } from 'zod'
+import { Failure, UsageFailure } from './scripts/cli/errors.ts'
 import type { Log } from './scripts/cli/log.ts'
 import { EXIT, main } from './scripts/cli/main.ts'
 import { count } from './scripts/cli/options.ts'
@@ -12,7 +13,7 @@ import { type Outcome, printSum } from './scripts/plan/outcome.ts'
 import { architecture, hostArchitecture } from './scripts/spec/architecture.ts'
 import { loadSpecs } from './scripts/spec/load.ts'
 import { products } from './scripts/spec/product.ts'
-import { DEFAULT_FORMAT, FORMATS, schema } from './scripts/spec/schema.ts'
+import { DEFAULT_FORMAT, FORMATS, formatName } from './scripts/spec/schema.ts'
 import { makeDirectory } from './scripts/system/files.ts'
 import { lock } from './scripts/system/lock.ts'
 import { type Run, runner, sandboxedRunner } from './scripts/system/run.ts'
@@ -26,52 +27,39 @@ const home = dirname(fileURLToPath(import.meta.url))
 
 const USAGE = `npx zx build.ts [NAME…]       builds the images of the specs, or only those named
 
-  --specs DIR            one YAML file per image                 (default: specs)
-  --out DIR              the published tree                      (default: public)
-  --cache DIR            downloaded images                       (default: .cache)
-  --arch A,B             build only these; also the default for specs that list none
-                                                                 (default: this machine's)
-  --format F             of specs that name none: ${FORMATS.join(', ')}
-                                                                 (default: ${DEFAULT_FORMAT})
-  --delta                squashfs: add what changed since each version that is kept
-  --udhcpc-script FILE   lay this udhcpc script in instead of lxdocker's own
-  --jobs N               images at the same time                 (default: the number of processors)
-  --keep N               versions of each image that stay listed (default: 2)
-  --max-size SIZE        what an image may take unpacked         (default: 32GiB)
-  --check                say what would be built, and why; build nothing
-  --force                build what is unchanged, too
-  --index                build nothing, read no spec: list what lies in the tree
-  --json                 one JSON object per image on standard output
-  --quiet                say nothing unless something fails
-  --verbose              show every command
-  --help, --version
+{flags}
 
 exit code: 0 all good · 1 something failed, the rest is published · 2 usage or spec
            75 another run is going on · 130, 143 interrupted`
 
+const architectures = z
+  .string()
+  .transform(text => text.split(','))
+  .pipe(z.array(architecture))
+
 const FLAGS = {
-  specs: { type: 'string', default: 'specs' },
-  out: { type: 'string', default: 'public' },
-  cache: { type: 'string', default: '.cache' },
-  arch: { type: 'string' },
-  format: { type: 'string', default: DEFAULT_FORMAT },
-  delta: { type: 'boolean', default: false },
-  'udhcpc-script': { type: 'string' },
-  jobs: { type: 'string', default: String(availableParallelism()) },
-  keep: { type: 'string', default: '2' },
-  'max-size': { type: 'string', default: '32GiB' },
-  check: { type: 'boolean', default: false },
-  force: { type: 'boolean', default: false },
-  index: { type: 'boolean', default: false },
-  json: { type: 'boolean', default: false },
+  specs: { value: 'DIR', help: 'one YAML file per image', default: 'specs' },
+  out: { value: 'DIR', help: 'the published tree', default: 'public' },
+  cache: { value: 'DIR', help: 'downloaded images', default: '.cache' },
+  arch: {
+    value: 'A,B',
+    help: "build only these; also for specs that list none, instead of this machine's",
+    schema: architectures,
+  },
+  format: { value: 'F', help: `of specs that name none: ${FORMATS.join(', ')}`, default: DEFAULT_FORMAT, schema: formatName },
+  delta: { help: 'squashfs: add what changed since each version that is kept' },
+  'udhcpc-script': { value: 'FILE', help: "lay this udhcpc script in instead of lxdocker's own" },
+  jobs: { value: 'N', help: 'images at the same time, by default one per processor', schema: count(1) },
+  keep: { value: 'N', help: 'versions of each image that stay listed', default: '2', schema: count(1) },
+  'max-size': { value: 'SIZE', help: 'what an image may take unpacked', default: '32GiB', schema: size },
+  check: { help: 'say what would be built, and why; build nothing' },
+  force: { help: 'build what is unchanged, too' },
+  index: { help: 'build nothing, read no spec: list what lies in the tree' },
+  json: { help: 'one JSON object per image on standard output' },
 } as const
 
 await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {
-  const jobs = count('jobs', flags.jobs, 1)
-  const keep = count('keep', flags.keep, 1)
-  const maxSize = parsed(size, flags['max-size'], '--max-size', UsageFailure)
-  const format = parsed(schema.shape.format.unwrap(), flags.format, '--format', UsageFailure)
-  const only = flags.arch?.split(',').map(text => parsed(architecture, text, '--arch', UsageFailure))
+  const { jobs = availableParallelism(), keep, format, arch: only, delta, force, 'max-size': maxSize } = flags
   if (flags.index && flags.check) throw new UsageFailure('command line', '--index and --check contradict each other')
   const specs = flags.index ? [] : await loadSpecs(flags.specs)
   const specOf = new Map(specs.map(spec => [spec.name, spec]))
@@ -86,7 +74,6 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const wanted = products(chosen, { architecture: hostArchitecture(), format, only })
   const [out, cache] = [resolve(flags.out), resolve(flags.cache)]
-  const { delta, force } = flags
   const options = { home, udhcpcScript: flags['udhcpc-script'], out, cache, keep, maxSize, delta, force }
   const context = async (run: Run) => buildContext(run, log, options, flags.index ? [] : await versions(out, log))
 

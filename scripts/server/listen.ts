@@ -5,7 +5,8 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, isIPv6, Server, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { Failure, UsageFailure } from '../cli/errors.ts'
+import { z } from 'zod'
+import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import type { Pair } from './tls.ts'
 
@@ -43,14 +44,14 @@ export type CertificateAndKey = Pick<Pair, 'cert' | 'key'>
 /** `host` is empty for every address of the machine. */
 export type ListenAddress = { host: string; port: number }
 
-/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. @throws UsageFailure */
-export function parseAddress(text: string, flag = '--listen'): ListenAddress {
+/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. */
+export const listenAddress = z.string().transform((text, context): ListenAddress => {
   const [, ipv6, host = ipv6, port] = /^(?:\[(.+)\]|([\w.-]*)):(\d{1,5})$/.exec(text) ?? []
-  if (host !== undefined && (ipv6 === undefined || isIPv6(ipv6)) && Number(port) < 65536) {
+  if (host !== undefined && (ipv6 === undefined || isIPv6(ipv6)) && Number(port) < 65536)
     return { host: ['0.0.0.0', '::'].includes(host) ? '' : host, port: Number(port) }
-  }
-  throw new UsageFailure(flag, `"${text}" is not HOST:PORT`, 'for example :8443, 192.0.2.7:8443 or [::1]:8443')
-}
+  context.addIssue(`"${text}" is not HOST:PORT`)
+  return z.NEVER
+})
 
 export interface ListenOptions {
   log: Log

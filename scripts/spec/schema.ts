@@ -15,6 +15,8 @@ export type Format = (typeof FORMATS)[number]
 /** Fastest from registry to running instance: see the table in docs/build.md. */
 export const DEFAULT_FORMAT: Format = 'tar.zst'
 
+export const formatName = z.enum(FORMATS, `expected one of ${FORMATS.join(', ')}`)
+
 const commandLine = z
   .union([z.array(z.string()), z.string()], 'expected a list of words, or a string')
   .transform((value, context) => {
@@ -39,7 +41,7 @@ const optional = z
       .min(1)
       .transform(list => [...new Set(list)])
       .describe(`What to build for: ${ARCHITECTURES.join(', ')}; this machine's architecture by default`),
-    format: z.enum(FORMATS, `expected one of ${FORMATS.join(', ')}`).describe('How the image is packed; tar.zst by default'),
+    format: formatName.describe('How the image is packed; tar.zst by default'),
     max_size: size.describe('What the image may take unpacked, e.g. 8GiB; --max-size by default'),
     disable_supervisor: z
       .boolean()

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { connect as secureConnect } from 'node:tls'
-import { Failure, UsageFailure } from '../../../scripts/cli/errors.ts'
-import { listen, parseAddress, type TIMEOUT_SECONDS } from '../../../scripts/server/listen.ts'
+import { Failure } from '../../../scripts/cli/errors.ts'
+import { listen, listenAddress, type TIMEOUT_SECONDS } from '../../../scripts/server/listen.ts'
 import { serveTree } from '../../../scripts/server/static.ts'
 import { loadOrCreate } from '../../../scripts/server/tls.ts'
 import { run, silentLog } from '../../world/run.ts'
@@ -232,12 +232,12 @@ test('stop waits for a client that takes nothing until its time-out only', { tim
 })
 
 test('the address to listen on', () => {
-  assert.deepEqual(parseAddress(':8443'), { host: '', port: 8443 })
-  assert.deepEqual(parseAddress('0.0.0.0:1'), { host: '', port: 1 })
-  assert.deepEqual(parseAddress('[::]:1'), { host: '', port: 1 })
-  assert.deepEqual(parseAddress('192.0.2.7:65535'), { host: '192.0.2.7', port: 65535 })
-  assert.deepEqual(parseAddress('[2001:db8::7]:0'), { host: '2001:db8::7', port: 0 })
-  assert.deepEqual(parseAddress('images.lan:443'), { host: 'images.lan', port: 443 })
+  assert.deepEqual(listenAddress.parse(':8443'), { host: '', port: 8443 })
+  assert.deepEqual(listenAddress.parse('0.0.0.0:1'), { host: '', port: 1 })
+  assert.deepEqual(listenAddress.parse('[::]:1'), { host: '', port: 1 })
+  assert.deepEqual(listenAddress.parse('192.0.2.7:65535'), { host: '192.0.2.7', port: 65535 })
+  assert.deepEqual(listenAddress.parse('[2001:db8::7]:0'), { host: '2001:db8::7', port: 0 })
+  assert.deepEqual(listenAddress.parse('images.lan:443'), { host: 'images.lan', port: 443 })
   for (const text of [
     '',
     ':',
@@ -253,7 +253,7 @@ test('the address to listen on', () => {
     'a b:1',
     'a,b:1',
   ]) {
-    assert.throws(() => parseAddress(text), UsageFailure, text)
+    assert.throws(() => listenAddress.parse(text), /is not HOST:PORT/, text)
   }
 })
 
