@@ -91,16 +91,13 @@ export function below(root: string, path: string): string {
   throw new Failure(root, `${JSON.stringify(path)} leads out of it`)
 }
 
-/**
- * Deletes a tree below a directory, even if file names are not valid UTF-8 (node:fs cannot).
- *
- * @throws Failure when a link on the way leads out of the directory
- */
+/** Deletes a tree below a directory. @throws Failure when a link on the way leads out of the directory */
 export async function remove(run: Run, root: string, path: string): Promise<void> {
   const found = below(root, path)
   const parent = await realpath(dirname(found)).catch(() => undefined)
   // Without a directory that holds it there is nothing to delete.
   if (parent === undefined) return
   below(await realpath(root), join(parent, basename(found)))
+  // Names of files may be no UTF-8, which is too much for node:fs.
   await run(['rm', '--recursive', '--force', '--one-file-system', '--', found])
 }

@@ -63,17 +63,11 @@ export function goStruct<Shape extends z.ZodRawShape>(shape: Shape, exact = fals
 /** The same where nothing may be ambiguous: a key that differs from a known one by case alone is an issue. */
 export const exactStruct = <Shape extends z.ZodRawShape>(shape: Shape) => goStruct(shape, true)
 
-/** Longer than any name should be. */
-const COMPLAINT_LENGTH = 300
-
-/**
- * What a parser found wrong, in one line that is printable, though the names of keys are a stranger's:
- * `manifests.0.digest: is not sha256: and 64 hex digits`.
- */
+/** What a parser found wrong, such as `layers.0.size: Too big`, in one printable line, though names of keys are a stranger's. */
 export function complaints({ issues }: z.ZodError): string {
   return issues
     .slice(0, 5)
     .map(({ path, message }) => (path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message))
-    .map(text => printable(text.length > COMPLAINT_LENGTH ? `…${text.slice(-COMPLAINT_LENGTH)}` : text))
+    .map(text => printable(text.length > 300 ? `…${text.slice(-300)}` : text))
     .join('; ')
 }

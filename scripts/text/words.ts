@@ -5,11 +5,7 @@ import { distance } from 'fastest-levenshtein'
 const WORD = /(?:[^\s'"\\]|\\[\s\S]|'[^']*'|"(?:[^"\\]|\\[\s\S])*")+/g
 const PIECE = /\\([\s\S])|'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|[^\s'"\\]+/g
 
-/**
- * Blanks separate words; quotes and backslashes hold them together. `$`, back-quotes and the like stand for themselves.
- *
- * @returns the words, or undefined when a quote is not closed
- */
+/** Blanks separate words, quotes hold them together, `$` and its like stand for themselves. @returns undefined for an open quote */
 export function words(text: string): string[] | undefined {
   if (text.replace(WORD, '').trim() !== '') return undefined
   const meaning = (plain: string, escaped?: string, single?: string, double?: string) =>
