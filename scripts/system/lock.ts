@@ -9,7 +9,7 @@ import { type Run, ToolFailure } from './run.ts'
 
 const CONFLICT = 75
 
-/** Locks directories until what it returns is called, or this process ends. @throws Locked when another run has locked one of them */
+/** Locks directories until what it returns is called or this process ends, killed or not. @throws Locked when another run has one */
 export async function lock(run: Run, ...directories: string[]): Promise<() => Promise<unknown>> {
   const handles: FileHandle[] = []
   const release = () => Promise.all(handles.map(handle => handle.close()))

@@ -3,11 +3,7 @@
 import { z } from 'zod'
 import { printable } from './printable.ts'
 
-/**
- * The parser of a JSON text whose value `schema` describes. No text, or one that is no JSON, is an issue like any other.
- *
- * @param doubt says what else is wrong with the text
- */
+/** The parser of a JSON text whose value `schema` describes. No text, no JSON and what `doubt` says are issues like any other. */
 export function json<Schema extends z.ZodType>(schema: Schema, doubt?: (text: string) => string | undefined) {
   const decoded = z.string('no such file').transform((text, context) => {
     try {
@@ -38,10 +34,8 @@ export function repeatedKey(text: string): string | undefined {
 const fold = (key: string) => key.toUpperCase().toLowerCase()
 
 /**
- * An object as Go reads it into a struct: unknown keys are ignored, null is as good as no key, of keys that differ by case
- * alone the last one counts; there null takes back a list or an object, but no text or number.
- *
- * @param shape each value needs a default, for Go has one
+ * An object as Go reads it into a struct: each key has a default, unknown ones are ignored, null is as good as none, of keys that
+ * differ by case alone the last one counts; there null takes back a list or an object, but no text or number.
  */
 export function goStruct<Shape extends z.ZodRawShape>(shape: Shape, exact = false) {
   const names = new Map(Object.keys(shape).map(name => [fold(name), name]))

@@ -5,7 +5,7 @@ import { distance } from 'fastest-levenshtein'
 const WORD = /(?:[^\s'"\\]|\\[\s\S]|'[^']*'|"(?:[^"\\]|\\[\s\S])*")+/g
 const PIECE = /\\([\s\S])|'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|[^\s'"\\]+/g
 
-/** Blanks separate words, quotes hold them together, `$` and its like stand for themselves. @returns undefined for an open quote */
+/** Blanks separate words, quotes hold them together, `$` and its like are letters. @returns undefined where a quote is open */
 export function words(text: string): string[] | undefined {
   if (text.replace(WORD, '').trim() !== '') return undefined
   const meaning = (plain: string, escaped?: string, single?: string, double?: string) =>

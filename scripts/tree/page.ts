@@ -22,7 +22,7 @@ const hashes = [...template.matchAll(/<(style|script)>(.*?)<\/\1>/gs)].map(([, t
   `sha256-${createHash('sha256').update(text).digest('base64')}`,
 ])
 
-/** The text of index.html, of versions that are oldest first within a product. It asks no clock: the same ones give the same bytes. */
+/** The text of index.html; `versions` are oldest first within a product. It asks no clock: the same ones give the same bytes. */
 export function page(versions: readonly Version[]): string {
   const named = groups(versions, ({ name }) => name)
   const images = [...named.keys()].sort().map(name => image(named.get(name) ?? [], named.size <= MAX_DETAILED))
