@@ -148,7 +148,7 @@ const SILENT_BYTES = 4096
 
 const LOOKS_PER_SECOND = 2
 
-/** Calls `end` with the reason once a process, with its children, has reached one of the limits. @returns what ends the watching */
+/** Calls `end` with the reason once a process, with its children, has reached one of its limits. @returns what ends the watching */
 export function watch(pid: number, { timeout, silence, transfer }: RunOptions, end: (reason: string) => void): () => void {
   let [before, looks] = [0, 0]
   const timer = setInterval(() => {

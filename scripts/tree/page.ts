@@ -6,12 +6,10 @@ import Handlebars from 'handlebars'
 import { sizeText } from '../text/size.ts'
 import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
 import { BUILD, versionPath } from './layout.ts'
-import { groups, rootfsItem, type Version } from './version.ts'
+import { DAEMONS, groups, rootfsItem, type Version } from './version.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
 const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })
-
-const DAEMONS = ['LXD', 'Incus'] as const
 
 /** A page of more images says less of each: a browser takes its time with tens of megabytes. */
 const MAX_DETAILED = 500
