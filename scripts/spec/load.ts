@@ -9,38 +9,29 @@ import { parseYaml, type Yaml } from '../text/yaml.ts'
 import { anchored } from './reference.ts'
 import { type Keys, schema } from './schema.ts'
 
-/** A checked YAML file. */
-export interface Spec {
-  /** The file's name without its extension: the image's name. */
-  name: string
-  file: string
-  keys: Keys
-}
+/** A checked YAML file. Its name without the extension is the image's name. */
+export type Spec = { name: string; file: string; keys: Keys }
 
-/**
- * Reads every `*.yaml` of a directory, sorted by name.
- *
- * @throws UsageFailure with the complaints of all files at once
- */
+/** Reads every `*.yaml` of a directory, sorted by name. @throws UsageFailure with the complaints of all files at once */
 export async function loadSpecs(directory: string): Promise<Spec[]> {
   const names = (await readdir(directory).catch(() => [])).filter(name => /^[^.].*\.ya?ml$/i.test(name)).sort()
   if (names.length === 0)
     throw new UsageFailure(directory, 'no specs here', 'one YAML file per image, e.g. nginx.yaml with the line "image: nginx"')
   const complaints: string[] = []
-  const specs = new Map<string, Spec>()
+  const specs: Spec[] = []
   for (const file of names.map(name => join(directory, name))) {
     const name = basename(file, extname(file))
-    const first = specs.get(name)
+    const first = specs.find(spec => spec.name === name)
     if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${name}" already`)
     else if (!/^[A-Za-z0-9][\w.-]{0,99}$/.test(name)) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
     else {
       const { keys, wrong } = await loadKeys(file)
       complaints.push(...wrong.map(complaint => `${file}:${complaint}`))
-      if (keys) specs.set(name, { name, file, keys })
+      if (keys) specs.push({ name, file, keys })
     }
   }
   if (complaints.length > 0) throw new UsageFailure('specs', `nothing was built\n${complaints.join('\n')}`)
-  return [...specs.values()]
+  return specs
 }
 
 /** The keys of one file, or what is wrong with it. Silently no spec would mean that its image leaves the catalog. */

@@ -11,13 +11,8 @@ export function title({ name, architecture }: Pick<Product, 'name' | 'architectu
   return `${name}/${architecture}`
 }
 
-/** What a spec that says nothing is built as. */
-export interface Defaults {
-  architecture: Architecture
-  format: Format
-  /** Nothing but these architectures; where a spec names none, all of these. */
-  only?: readonly Architecture[] | undefined
-}
+/** What a spec that says nothing is built as. `only`: for no other architectures; where a spec names none, for all of these. */
+export type Defaults = { architecture: Architecture; format: Format; only?: readonly Architecture[] | undefined }
 
 export function products(specs: readonly Spec[], { architecture, format, only }: Defaults) {
   return specs.flatMap(spec =>

@@ -12,11 +12,7 @@ const VERSIONS = [
 /** Where nothing says what the limit is: enough for small images. */
 const MODEST_BYTES = 256 << 20
 
-/**
- * In bytes: what the machine has, and what each control group around this process may still take.
- *
- * @param root `/`, or where a test has a /proc and a /sys of its own
- */
+/** In bytes: the least of what the machine has and each control group around this process may take. Tests have a `root` of their own. */
 export async function freeMemory(root = '/'): Promise<number> {
   const text = (...path: string[]) => readFile(join(root, ...path), 'utf8').catch(() => '')
   const number = (pattern: RegExp, content = '') => Number(pattern.exec(content)?.[1] ?? 0)

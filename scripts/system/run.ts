@@ -1,5 +1,6 @@
 // Starts external programs; no other file does.
 
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
 import { execa, type Options, type Result } from 'execa'
@@ -7,7 +8,6 @@ import { type Details, Failure, Interrupted } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
-import { type Limits, watch } from './silence.ts'
 
 /** A tool that ended with an error. The wrappers in `tools/` give it a better hint where they know one. */
 export class ToolFailure extends Failure {
@@ -24,7 +24,13 @@ export class ToolFailure extends Failure {
 /** More than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
 const MAX_OUTPUT_CHARACTERS = 8 << 20
 
-export interface RunOptions extends Limits {
+export interface RunOptions {
+  /** Seconds after which the tool is ended; by default it may take as long as it wants. */
+  timeout?: number
+  /** Seconds in which the tool has to read or write something, however slow it is. */
+  silence?: number
+  /** The bytes that the tool may read and write, sockets included. */
+  transfer?: number
   /** For standard input, which is empty otherwise. */
   input?: string | Readable
   /** A file that standard output goes to, however much it is, instead of being returned. */
@@ -51,13 +57,7 @@ export interface RunOptions extends Limits {
 
 export type Argv = readonly [string, ...string[]]
 
-/**
- * Runs a program to its end.
- *
- * @param argv the program and its arguments, one word each; no shell reads them
- * @returns its standard output, nothing stripped
- * @throws ToolFailure with the end of its standard error; Interrupted after Ctrl-C
- */
+/** Runs a program to its end. @returns its standard output, nothing stripped. @throws ToolFailure; Interrupted after Ctrl-C */
 export type Run = (argv: Argv, options?: RunOptions) => Promise<string>
 
 export interface Runner {
@@ -83,11 +83,13 @@ export function runner({ log, interruption, writable, temporary }: Runner): Run 
     ]
     const overdue = new AbortController()
     const ending = AbortSignal.any([interruption, overdue.signal, ...(limit ? [limit] : [])])
+    // The caller's SOURCE_DATE_EPOCH, TAR_OPTIONS, XZ_DEFAULTS and their like would change the bytes of an image.
+    const passed = Object.entries(process.env).filter(([name]) => name === 'PATH' || options.variables?.test(name))
     const running = execa(program, args, {
       // In a session of its own it has no terminal that it could type into.
       detached: true,
       extendEnv: false,
-      env: { ...environment(options.variables), ...(temporary ? { TMPDIR: temporary } : {}) },
+      env: { ...Object.fromEntries(passed), LC_ALL: 'C', TZ: 'UTC', ...(temporary ? { TMPDIR: temporary } : {}) },
       input: options.input ?? '',
       stdio: ['pipe', output ? { file: output } : 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])] as Options['stdio'],
       stripFinalNewline: false,
@@ -114,11 +116,7 @@ export function runner({ log, interruption, writable, temporary }: Runner): Run 
 /** What unpacking an image as root takes: owners, modes, device nodes, file capabilities. */
 const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP']
 
-/**
- * What stands before a tool's own words: the tool dies with this process, even on kill -9.
- *
- * @param writable absolute paths of the directories that it may write to, all else is read-only; undefined for no sandbox
- */
+/** What stands before a tool's own words: it dies with this process, even on kill -9, and may write to nothing but `writable`. */
 export function launcher(writable: readonly string[] | undefined, { network, attributes }: RunOptions): string[] {
   if (!writable) return ['setpriv', '--pdeathsig', 'KILL', '--']
   // biome-ignore format: a flag and its value on one line
@@ -145,10 +143,38 @@ function killGroup(pid: number): void {
   }
 }
 
-/** The caller's SOURCE_DATE_EPOCH, TAR_OPTIONS, XZ_DEFAULTS and their like would change the bytes of an image. */
-function environment(more?: RegExp): Record<string, string | undefined> {
-  const passed = Object.entries(process.env).filter(([name]) => name === 'PATH' || more?.test(name))
-  return { ...Object.fromEntries(passed), LC_ALL: 'C', TZ: 'UTC' }
+/** A stalled connection moves less than this. */
+const SILENT_BYTES = 4096
+
+const LOOKS_PER_SECOND = 2
+
+/** Calls `end` with the reason once a process, with its children, has reached one of its limits. @returns what ends the watching */
+export function watch(pid: number, { timeout, silence, transfer }: RunOptions, end: (reason: string) => void): () => void {
+  let [before, looks] = [0, 0]
+  const timer = setInterval(() => {
+    const seconds = ++looks / LOOKS_PER_SECOND
+    if (timeout && seconds >= timeout) end(`no answer within ${timeout} s`)
+    if (!silence && !transfer) return
+    const now = transferred(pid)
+    if (transfer && now > transfer) end('more is coming than was announced')
+    if (!silence || seconds % silence > 0) return
+    if (now - before < SILENT_BYTES) end(`nothing has come for ${silence} s`)
+    before = now
+  }, 1000 / LOOKS_PER_SECOND)
+  return () => clearInterval(timer)
+}
+
+/** Bytes, sockets included. */
+function transferred(pid: number): number {
+  try {
+    const io = readFileSync(`/proc/${pid}/io`, 'utf8')
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+    const [, read, written] = /^rchar: (\d+)\nwchar: (\d+)$/m.exec(io) ?? []
+    return children.reduce((sum, child) => sum + transferred(Number(child)), Number(read) + Number(written))
+  } catch {
+    // It has ended.
+    return 0
+  }
 }
 
 /** What setpriv, prlimit and bwrap say. */

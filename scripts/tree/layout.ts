@@ -19,10 +19,7 @@ export function versionPath({ name, architecture, serial }: Pick<Version, 'name'
   return join('images', name, architecture, serial)
 }
 
-/**
- * The name of a new version: the time in UTC as `YYYYMMDD_HHMM`, the form that LXD and Incus both parse, and later
- * than the newest one's, since they sort versions as text.
- */
+/** The name of a new version: `YYYYMMDD_HHMM` in UTC, which LXD and Incus both parse and sort as text, later than the newest one's. */
 export function nextSerial(now: Date, newest: string | undefined): string {
   const minute = (time: number) => new Date(time).toISOString().slice(0, 16).replace(/[-:]/g, '').replace('T', '_')
   const serial = minute(now.getTime())

@@ -6,7 +6,7 @@ import Handlebars from 'handlebars'
 import { sizeText } from '../text/size.ts'
 import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
 import { BUILD, versionPath } from './layout.ts'
-import { type Daemon, groups, rootfsItem, type Version } from './version.ts'
+import { DAEMONS, groups, rootfsItem, type Version } from './version.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
 const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })
@@ -20,11 +20,7 @@ const hashes = [...template.matchAll(/<(style|script)>(.*?)<\/\1>/gs)].map(([, t
   `sha256-${createHash('sha256').update(text).digest('base64')}`,
 ])
 
-/**
- * The text of index.html. It asks no clock: the same versions give the same bytes.
- *
- * @param versions those that are listed, oldest first within a product
- */
+/** The text of index.html; `versions` are oldest first within a product. It asks no clock: the same ones give the same bytes. */
 export function page(versions: readonly Version[]): string {
   const named = groups(versions, ({ name }) => name)
   const images = [...named.keys()].sort().map(name => image(named.get(name) ?? [], named.size <= MAX_DETAILED))
@@ -38,7 +34,7 @@ function image(versions: Version[], detailed: boolean): object {
   const isNewest = (row: Version) => row === rows.find(({ architecture }) => architecture === row.architecture)
   const latest = rows[0] as Version
   const { name, source, summary } = latest
-  const clients = (['LXD', 'Incus'] as const).map(daemon => ({
+  const clients = DAEMONS.map(daemon => ({
     daemon,
     launch: startCommand(daemon, 'launch', latest),
     devices: detailed ? deviceCommands(daemon, latest) : [],
@@ -64,18 +60,14 @@ function shortened(list: readonly string[]): string[] {
 
 function row(version: Version): object {
   const { architecture, serial, source } = version
-  const [fingerprint, incus] = [digits(version, 'LXD'), digits(version, 'Incus')]
-  const shown = { architecture, serial, size: size(version), digest: source.digest, fingerprint }
-  return { ...shown, incus: incus === fingerprint ? undefined : incus }
+  // As many digits as LXD shows.
+  const [fingerprint, incus] = DAEMONS.map(daemon => rootfsItem(version, daemon)?.fingerprint?.slice(0, 12))
+  const other = incus === fingerprint ? undefined : incus
+  return { architecture, serial, size: size(version), digest: source.digest, fingerprint, incus: other }
 }
 
 /** Of what LXD downloads. */
 function size(version: Version): string {
   const downloads = [version.items.find(({ ftype }) => ftype === 'lxd.tar.xz'), rootfsItem(version, 'LXD')]
   return sizeText(downloads.reduce((sum, item) => sum + (item?.size ?? 0), 0))
-}
-
-/** As many of a fingerprint's as LXD shows. */
-function digits(version: Version, daemon: Daemon): string {
-  return rootfsItem(version, daemon)?.fingerprint?.slice(0, 12) ?? ''
 }

@@ -52,11 +52,7 @@ export async function expire(run: Run, tree: string, { all, listed, now }: Leavi
   }
 }
 
-/**
- * Lists the versions that are whole, then deletes the others. Of a version that is whole but for its deltas only those go.
- *
- * @throws Failure when no whole version would be left; then all stays as it is
- */
+/** Lists the versions that are whole, without deltas that are not; deletes the others. @throws Failure when none is: all stays */
 export async function repair(run: Run, log: Log, tree: string, complaints: readonly Failure[]): Promise<void> {
   const whole = await versions(tree, log, new Set(complaints.map(({ place }) => place)))
   const marks = new Set(await glob(join(VERSIONS, UNLISTED), tree))

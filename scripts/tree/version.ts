@@ -11,26 +11,25 @@ const FTYPES = ['lxd.tar.xz', 'lxd_combined.tar.gz', 'squashfs', 'root.tar.xz', 
 
 export type Ftype = (typeof FTYPES)[number]
 
-export type Daemon = 'LXD' | 'Incus'
+export const DAEMONS = ['LXD', 'Incus'] as const
+export type Daemon = (typeof DAEMONS)[number]
 
 /** The patterns of what becomes part of a path. */
-const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
 export const PRODUCT_KEY = /^lxdocker:[A-Za-z0-9][\w.-]{0,99}:[a-z0-9]+$/
 export const SERIAL = /^(?!9999)\d{8}_\d{4}$/
-const FILE = /^[A-Za-z0-9][\w.-]*$/
-const SHA256 = /^[0-9a-f]{64}$/
 
 /** Text that strangers may have written. */
 const line = z.string().transform(printable)
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256')
 
 /** A file of a version as LXD and Incus download it. */
 const item = z.object({
   ftype: z.enum(FTYPES),
-  file: z.string().regex(FILE, 'is not a file name'),
+  file: z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'is not a file name'),
   size: z.int().nonnegative(),
-  sha256: z.string().regex(SHA256, 'is not a SHA-256'),
+  sha256,
   /** Of what holds a root file system: sha256 of the metadata's bytes followed by its own, the image's name in LXD. */
-  fingerprint: z.string().regex(SHA256, 'is not a SHA-256').optional(),
+  fingerprint: sha256.optional(),
   /** Of a delta: the serial of the version that it starts from. */
   base: z.string().regex(SERIAL, 'is not a serial').optional(),
 })
@@ -53,7 +52,7 @@ const imageSummary = z.object({
 
 /** One image, published or about to be; this is build.json. */
 const version = z.object({
-  name: z.string().regex(NAME, 'is not a name'),
+  name: z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/, 'is not a name'),
   architecture: z.enum(ARCHITECTURES),
   serial: z.string().regex(SERIAL, 'is not a serial'),
   /** The tag, or what else tells people the release. */

@@ -14,10 +14,8 @@ import { buildJson, type Item, type Version } from './version.ts'
 const CONCURRENT_READS = 64
 
 /**
- * Every version of a tree that can be served, by path: oldest first within a product. One with a missing or short file is
+ * Every version of a tree that can be served, by path: oldest first within a product. One with a short, missing or `hurt` file is
  * left out, with a warning; where that is a delta, only the delta.
- *
- * @param hurt paths of files that are as good as missing
  */
 export async function versions(tree: string, log: Log, hurt: ReadonlySet<string> = new Set()): Promise<Version[]> {
   const all = await pool(await glob(VERSIONS, tree), CONCURRENT_READS, directory =>

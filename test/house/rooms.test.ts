@@ -22,6 +22,8 @@ const HOMES: Record<string, string[]> = {
   yaml: ['scripts/text/yaml.ts'],
   handlebars: ['scripts/image/template.ts', 'scripts/tree/page.ts'],
   'fast-glob': ['scripts/system/files.ts'],
+  'fastest-levenshtein': ['scripts/text/words.ts'],
+  'p-limit': ['scripts/system/pool.ts', 'scripts/pipeline.ts'],
   ora: ['scripts/cli/log.ts'],
 }
 
