@@ -3,17 +3,14 @@
 import { isIP } from 'node:net'
 import type { Run } from '../system/run.ts'
 
-export interface Certificate {
-  /** A file to write, in PEM. */
-  cert: string
-  /** The file of its key. */
-  key: string
-  /** Host names, IP addresses. */
-  names: readonly string[]
-  days: number
-}
+type Certificate = { cert: string; key: string; names: readonly string[]; days: number }
 
-/** Makes a certificate. It is no CA: whoever steals the key can speak for these names only. */
+/**
+ * Makes a certificate. It is no CA: whoever steals the key can speak for these names only.
+ *
+ * @param cert a file to write, in PEM; `key` is the file of its key
+ * @param names of hosts, or IP addresses
+ */
 export async function selfSign(run: Run, { cert, key, names, days }: Certificate): Promise<void> {
   const addresses = names.map(name => `${isIP(name) ? 'IP' : 'DNS'}:${name}`)
   // biome-ignore format: a flag and its value on one line

@@ -4,24 +4,20 @@ import { closeSync, createReadStream, openSync, readSync, writeSync } from 'node
 import { rm } from 'node:fs/promises'
 import type { Argv, Run } from '../system/run.ts'
 
-export interface Archive {
-  /** The file to write. */
-  file: string
-  directory: string
-  /** What of the directory goes in. */
-  names: readonly string[]
-  /** What the archive is piped through, e.g. `zstd -3`; undefined: it stays as it is. */
-  compressor?: Argv | undefined
-  /** Whether a file may have several extended attributes, which tar takes in the order of the disk: they are sorted. */
-  several?: boolean
-}
+type Archive = { file: string; directory: string; names: readonly string[]; compressor?: Argv | undefined; several?: boolean }
 
 /** The names of what is in an archive, one a line. @throws ToolFailure also where it is no whole archive */
 export function list(run: Run, file: string): Promise<string> {
   return run(['tar', '--list', `--file=${file}`])
 }
 
-/** Archives files with their numeric owners, extended attributes and times. */
+/**
+ * Archives files with their numeric owners, extended attributes and times.
+ *
+ * @param names what of the directory goes in
+ * @param compressor what the archive is piped through; without one it stays as it is
+ * @param several whether a file may have several extended attributes, which tar takes in the order of the disk: they are sorted
+ */
 export async function create(run: Run, archive: Archive): Promise<void> {
   const { file, directory, names, compressor, several } = archive
   if (several && compressor) {
