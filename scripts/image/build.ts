@@ -22,26 +22,12 @@ import { choosePid1 } from './pid1.ts'
 import { rootfs } from './rootfs.ts'
 import type { UseWorkspace } from './workspace.ts'
 
-export interface Image {
-  product: Product
-  config: ImageConfig
-  payload: Payload
-  /** Called when the image is known to be one that can run: downloads it. */
-  fetch: () => Promise<Layout>
-  /** What it may take unpacked, in bytes. */
-  limit: number
-}
-
-export interface Workshop {
-  log: Log
-  useWorkspace: UseWorkspace
-  /** A directory of this build's own, on the file system of the published tree. */
-  work: string
-  /** Tells what is being done. */
-  step: (doing: string) => void
-}
+type Image = { product: Product; config: ImageConfig; payload: Payload; limit: number; fetch: () => Promise<Layout> }
+type Workshop = { log: Log; useWorkspace: UseWorkspace; work: string; step: (doing: string) => void }
 
 /**
+ * @param image `fetch` downloads it, once it is known to be one that can run; `limit` is what it may take unpacked, in bytes
+ * @param workshop `work` is a directory of this build's own, on the file system of the published tree
  * @returns the directory that holds the items' files alone
  * @throws Failure when the image cannot be fetched, unpacked or run
  */

@@ -95,21 +95,15 @@ export async function readYaml(run: Run, directory: string): Promise<void> {
   })
 }
 
-export interface Copy {
-  address: string
-  platform: Platform
-  /** The OCI layout's directory. */
-  layout: string
-  tag: string
-  /** What a layer may take, in bytes. */
-  limit: number
-  /** What all layers take; 0 where that is not known. */
-  bytes?: number
-}
+type Copy = { address: string; platform: Platform; layout: string; tag: string; limit: number; bytes?: number }
 
 /**
  * Copies an image's blobs into an OCI layout, those only that are not there yet. Layers in zstd become gzip, since umoci
  * before 0.6 knows nothing else.
+ *
+ * @param layout the OCI layout's directory
+ * @param limit what a layer may take, in bytes
+ * @param bytes what all layers take; 0 where that is not known
  */
 export async function copy(run: Run, { address, platform, layout, tag, limit, bytes = 0 }: Copy): Promise<void> {
   // biome-ignore format: a flag and its value on one line
