@@ -9,14 +9,8 @@ import * as skopeo from '../tools/skopeo.ts'
 import { imageConfigJson } from './config.ts'
 import { checkImage, type Descriptor, manifestJson, normalPlatform } from './manifest.ts'
 
-/** One image of one platform, named so that it cannot change any more. */
-export interface Source {
-  /** What skopeo takes. */
-  address: string
-  platform: skopeo.Platform
-  /** Of the platform's own manifest, never of a tag or an index. */
-  digest: Digest
-}
+/** One image of one platform: what skopeo takes, and the digest of its own manifest, never of a tag or an index. */
+export type Source = { address: string; platform: skopeo.Platform; digest: Digest }
 
 /** The registries as one run sees them: each is asked once about an image, for all architectures and specs. */
 export function registries(run: Run) {

@@ -12,19 +12,10 @@ type Certificate = { cert: string; key: string; names: readonly string[]; days: 
  * @param names of hosts, or IP addresses
  */
 export async function selfSign(run: Run, { cert, key, names, days }: Certificate): Promise<void> {
-  const addresses = names.map(name => `${isIP(name) ? 'IP' : 'DNS'}:${name}`)
-  // biome-ignore format: a flag and its value on one line
-  await run([
-    'openssl', 'req', '-x509',
-    // So that the machine's openssl.cnf has no say.
-    '-config', '-',
-    '-key', key,
-    '-days', String(days),
-    '-subj', '/CN=lxdocker',
-    '-addext', 'basicConstraints=critical,CA:FALSE',
-    '-addext', 'keyUsage=critical,digitalSignature',
-    '-addext', 'extendedKeyUsage=serverAuth',
-    '-addext', `subjectAltName=${addresses.join(',')}`,
-    '-out', cert,
-  ], { input: '[req]\ndistinguished_name = dn\n[dn]\n' })
+  const addresses = names.map(name => `${isIP(name) ? 'IP' : 'DNS'}:${name}`).join(',')
+  const usage = ['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature', 'extendedKeyUsage=serverAuth']
+  const extensions = [...usage, `subjectAltName=${addresses}`].flatMap(extension => ['-addext', extension])
+  // With a configuration of its own: the machine's openssl.cnf has no say.
+  const argv = ['openssl', 'req', '-x509', '-config', '-', '-key', key, '-days', String(days), '-subj', '/CN=lxdocker'] as const
+  await run([...argv, ...extensions, '-out', cert], { input: '[req]\ndistinguished_name = dn\n[dn]\n' })
 }

@@ -4,11 +4,7 @@ import { type Run, type RunOptions, ToolFailure } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
 
 /** What an image index calls a platform. */
-export interface Platform {
-  os: 'linux'
-  architecture: string
-  variant?: string
-}
+export type Platform = { os: 'linux'; architecture: string; variant?: string }
 
 /** Where it finds credentials, registries, certificates, proxies. */
 const VARIABLES =
@@ -106,16 +102,7 @@ type Copy = { address: string; platform: Platform; layout: string; tag: string; 
  * @param bytes what all layers take; 0 where that is not known
  */
 export async function copy(run: Run, { address, platform, layout, tag, limit, bytes = 0 }: Copy): Promise<void> {
-  // biome-ignore format: a flag and its value on one line
-  await skopeo(run, [
-    ...override(platform), 'copy',
-    '--quiet',
-    '--retry-times', '2',
-    '--dest-compress-format', 'gzip',
-    address, `oci:${layout}:${tag}`,
-  ], {
-    silence: SILENCE_SECONDS,
-    fileBytes: limit,
-    transfer: (bytes || limit) * TRANSFER_RATIO + MIN_TRANSFER_BYTES,
-  })
+  const args = [...override(platform), 'copy', '--quiet', '--retry-times', '2', '--dest-compress-format', 'gzip']
+  const transfer = (bytes || limit) * TRANSFER_RATIO + MIN_TRANSFER_BYTES
+  await skopeo(run, [...args, address, `oci:${layout}:${tag}`], { silence: SILENCE_SECONDS, fileBytes: limit, transfer })
 }

@@ -6,6 +6,11 @@ import type { Argv, Run } from '../system/run.ts'
 
 type Archive = { file: string; directory: string; names: readonly string[]; compressor?: Argv | undefined; several?: boolean }
 
+const PAX_OPTION = 'exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime'
+
+/** Those that an image keeps. */
+const ATTRIBUTES = ['security.capability', 'system.posix_acl_*', 'user.*']
+
 /** The names of what is in an archive, one a line. @throws ToolFailure also where it is no whole archive */
 export function list(run: Run, file: string): Promise<string> {
   return run(['tar', '--list', `--file=${file}`])
@@ -27,22 +32,11 @@ export async function create(run: Run, archive: Archive): Promise<void> {
     await run(compressor, { input: createReadStream(plain), output: file })
     return rm(plain)
   }
-  // biome-ignore format: a flag and its value on one line
-  await run([
-    'tar', '--create',
-    `--file=${file}`,
-    ...(compressor ? [`--use-compress-program=${compressor.join(' ')}`] : []),
-    '--sort=name',
-    '--numeric-owner',
-    '--format=posix',
-    '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
-    '--xattrs',
-    '--xattrs-include=security.capability',
-    '--xattrs-include=system.posix_acl_*',
-    '--xattrs-include=user.*',
-    `--directory=${directory}`,
-    '--', ...names,
-  ])
+  const compress = compressor ? [`--use-compress-program=${compressor.join(' ')}`] : []
+  const same = ['--sort=name', '--numeric-owner', '--format=posix', `--pax-option=${PAX_OPTION}`]
+  const attributes = ATTRIBUTES.map(name => `--xattrs-include=${name}`)
+  const flags = [...compress, ...same, '--xattrs', ...attributes, `--directory=${directory}`]
+  await run(['tar', '--create', `--file=${file}`, ...flags, '--', ...names])
   if (several) sortRecords(file)
 }
 
