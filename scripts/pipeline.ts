@@ -33,19 +33,16 @@ const LIST_PAUSE_MILLISECONDS = 5000
 /** Where, in the cache, tools lay down what they need for a moment. */
 export const TEMPORARY = 'tmp'
 
-/** The flags of build.ts; `home` is the project's directory, `maxSize` what an image may take unpacked where its spec does not say. */
-interface BuildOptions extends Record<'out' | 'cache' | 'home', string> {
-  keep: number
-  maxSize: number
-  delta: boolean
-  force: boolean
-  udhcpcScript: string | undefined
-}
+/** Flags of build.ts; `maxSize` is what an image may take unpacked, in bytes, where its spec does not say. */
+type Flags = { keep: number; maxSize: number; delta: boolean; force: boolean; udhcpcScript: string | undefined }
+
+/** The published tree, the cache, the project's directory. */
+type Places = Record<'out' | 'cache' | 'home', string>
 
 /** The state of one run. Two runs in one process have nothing in common. */
 export type BuildContext = ReturnType<typeof buildContext>
 
-export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]) {
+export function buildContext(run: Run, log: Log, options: Flags & Places, published: readonly Version[]) {
   const found = groups(published, productKey)
   let packages: ReturnType<typeof packageVersions> | undefined
   return {

@@ -65,11 +65,8 @@ export function imageCache(run: Run, directory: string) {
 
   return {
     /**
-     * Fetches what of an image is missing, once: two specs may name it. What lies there already is used if its SHA-256 is
-     * right.
-     *
-     * @param limit what a layer may take, in bytes
-     * @param bytes what all its layers take, as its manifest says; 0 where that is not known
+     * Fetches what of an image is missing, once: two specs may name it. What lies there is used if its SHA-256 is right. A layer
+     * may take `limit`, all together take `bytes`, as their manifest says; 0 where that is not known.
      */
     fetch(source: Source, limit: number, bytes = 0): Promise<Layout> {
       const layout = layouts.get(source.digest) ?? fill(source, limit, bytes)
@@ -88,14 +85,10 @@ export function imageCache(run: Run, directory: string) {
   }
 }
 
-function layoutName(digest: Digest): string {
-  return join('layouts', digest.replace(':', '-'))
-}
+const layoutName = (digest: Digest) => join('layouts', digest.replace(':', '-'))
 
 /** Where a blob lies in a layout. */
-function blobPath(digest: Digest): string {
-  return join('blobs', digest.replace(':', '/'))
-}
+const blobPath = (digest: Digest) => join('blobs', digest.replace(':', '/'))
 
 /**
  * Every blob that a layout names: its manifests, their configs, their layers; with an error those that are known all the same, where

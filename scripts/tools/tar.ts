@@ -53,17 +53,12 @@ export function sortRecords(file: string): void {
   try {
     /** Of a file, where its own header has no room for it. */
     let size: string | undefined
-    for (let at = 0; ; ) {
-      const header = read(BLOCK_BYTES, at)
-      if (header.startsWith('\0')) return
+    for (let [at, header] = [0, read(BLOCK_BYTES, 0)]; !header.startsWith('\0'); header = read(BLOCK_BYTES, at)) {
       const [bytes, content] = [Number(size ?? `0o${header.slice(124, 135)}`), at + BLOCK_BYTES]
-      size = undefined
-      if (header[156] === 'x') {
-        const records = recordsOf(read(bytes, content))
-        size = records.flatMap(record => /^\d+ size=(\d+)\n$/.exec(record)?.[1] ?? [])[0]
-        const name = (record: string) => record.slice(record.indexOf(' '))
-        writeSync(archive, records.sort((one, other) => (name(one) < name(other) ? -1 : 1)).join(''), content, 'latin1')
-      }
+      const records = header[156] === 'x' ? recordsOf(read(bytes, content)) : []
+      size = records.flatMap(record => /^\d+ size=(\d+)\n$/.exec(record)?.[1] ?? [])[0]
+      const name = (record: string) => record.slice(record.indexOf(' '))
+      writeSync(archive, records.sort((one, other) => (name(one) < name(other) ? -1 : 1)).join(''), content, 'latin1')
       at = content + Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES
     }
   } finally {
