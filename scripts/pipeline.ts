@@ -84,10 +84,9 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
   const outcomes = products.map(async product => {
     const became = await attempt(context, product, async step => {
       const plan = await ask(() => planProduct(context, product, step))
-      const { action, why } = plan
-      if (action === 'keep' || !list) return outcome(product, { action, why }, context.published(product).at(-1))
+      if (plan.action === 'keep' || !list) return outcome(product, plan, context.published(product).at(-1))
       context.log.done(title(product))
-      return outcome(product, { action: 'built', why }, await work(() => carryOutPlan(context, product, plan, step)))
+      return outcome(product, { ...plan, action: 'built' }, await work(() => carryOutPlan(context, product, plan, step)))
     })
     printOutcome(context.log, became)
     unlisted ||= became.action === 'built'

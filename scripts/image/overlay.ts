@@ -17,12 +17,7 @@ const REAL_INIT = '/lxd-realinit'
 /** Runs a command as the application runs. */
 const EXEC = '#!/busybox-lxd sh\nexec /busybox-lxd sh /dev/.lxdocker/init exec "$@"\n'
 
-/**
- * Lays the files in.
- *
- * @param supervised false: the application itself becomes PID 1
- * @param time of the files, in seconds since 1970
- */
+/** Lays the files in; not `supervised`, the application itself becomes PID 1. */
 export async function overlay(run: Run, root: string, { runtime, supervised, payload, time }: Overlay): Promise<void> {
   const { busybox, templates, udhcpcScript } = payload
   const image = rootfs(run, root, time)

@@ -16,11 +16,8 @@ import { mountTmpfs, umount } from '../tools/mount.ts'
 const UNPACKED_RATIO = 5
 const MIN_MEMORY_BYTES = 16 << 20
 
-/** The share of the free memory that all workspaces together may take. */
-const MEMORY_SHARE = 0.5
-
-/** The share of the free disk that one may take. */
-const DISK_SHARE = 0.9
+/** Of the free memory all workspaces together may take so much, of the free disk each. */
+const [MEMORY_SHARE, DISK_SHARE] = [0.5, 0.9]
 
 /** A limit of bytes is one of files, too: each costs some memory, or an inode of the disk. */
 const BYTES_PER_FILE = 4096
@@ -47,10 +44,8 @@ export function workspaces(run: Run, log: Log) {
     const directory = join(work, 'staged')
     await makeDirectory(directory, 0o700)
     const [excess, over] = [new AbortController(), new AbortController()]
-    outgrown(run, directory, limit, over.signal).then(
-      () => excess.abort(failure),
-      () => {},
-    )
+    const growth = outgrown(run, directory, limit, over.signal)
+    growth.then(() => excess.abort(failure)).catch(() => {})
     try {
       return await use({ directory, run: (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options }) })
     } catch (error) {
@@ -85,8 +80,8 @@ export function workspaces(run: Run, log: Log) {
       if (need === limit) throw tooLarge(limit)
       log.debug(`not in memory: ${(error as Error).message}`)
     } finally {
-      reserved -= need
       await umount(last, directory)
+      reserved -= need
     }
     return onDisk(work, limit, use)
   }

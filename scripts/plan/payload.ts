@@ -16,9 +16,7 @@ const INIT = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supe
 /**
  * The payloads of one run, each read once: a busybox weighs 2 MB, and every image of an architecture has the same one.
  *
- * @param home the project's directory
  * @param udhcpcScript a file to use instead of the project's own udhcpc script
- * @returns what gives the payload of an architecture; it throws a Failure when a file is missing
  */
 export function payloads(home: string, udhcpcScript = join(home, 'init-templates', 'udhcpc-default.sh')) {
   const template = async (name: string) => String(await file(join(home, 'init-templates', name)))

@@ -10,10 +10,7 @@ const REVISION = '4'
 
 export type Inputs = { source: Digest; payload: Payload; newest: Version | undefined; force: boolean }
 
-/**
- * @param inputs the image that the registry has now, what is laid in, the published version, whether to build what is unchanged
- * @returns what to do, why, and everything that decides the bytes of the image
- */
+/** @returns what to do, why, and everything that decides the bytes of the image; `source` is what the registry has now */
 export function decide({ spec, format }: Product, { source, payload, newest, force }: Inputs) {
   const { image: _, architectures: __, max_size: ___, ...settings } = spec.keys
   const { templates, busybox, udhcpcScript } = payload

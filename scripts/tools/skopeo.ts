@@ -97,7 +97,6 @@ type Copy = { address: string; platform: Platform; layout: string; tag: string; 
  * Copies an image's blobs into an OCI layout, those only that are not there yet. Layers in zstd become gzip, since umoci
  * before 0.6 knows nothing else.
  *
- * @param layout the OCI layout's directory
  * @param limit what a layer may take, in bytes
  * @param bytes what all layers take; 0 where that is not known
  */

@@ -19,7 +19,6 @@ export function list(run: Run, file: string): Promise<string> {
 /**
  * Archives files with their numeric owners, extended attributes and times.
  *
- * @param names what of the directory goes in
  * @param compressor what the archive is piped through; without one it stays as it is
  * @param several whether a file may have several extended attributes, which tar takes in the order of the disk: they are sorted
  */
