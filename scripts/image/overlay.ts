@@ -9,14 +9,7 @@ import type { Run } from '../system/run.ts'
 import { init } from './init.ts'
 import { follow, type Rootfs, rootfs } from './rootfs.ts'
 
-export interface Overlay {
-  runtime: RuntimeConfig
-  /** false: the application itself becomes PID 1. */
-  supervised: boolean
-  payload: Payload
-  /** Of the files, in seconds since 1970. */
-  time: number
-}
+type Overlay = { runtime: RuntimeConfig; supervised: boolean; payload: Payload; time: number }
 
 const INIT = '/sbin/init'
 const REAL_INIT = '/lxd-realinit'
@@ -24,7 +17,7 @@ const REAL_INIT = '/lxd-realinit'
 /** Runs a command as the application runs. */
 const EXEC = '#!/busybox-lxd sh\nexec /busybox-lxd sh /dev/.lxdocker/init exec "$@"\n'
 
-/** Lays the files in; the directories that this changes get the time of the change. */
+/** Lays the files in; not `supervised`, the application itself becomes PID 1. */
 export async function overlay(run: Run, root: string, { runtime, supervised, payload, time }: Overlay): Promise<void> {
   const { busybox, templates, udhcpcScript } = payload
   const image = rootfs(run, root, time)

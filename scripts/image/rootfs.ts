@@ -11,12 +11,7 @@ import { printable } from '../text/printable.ts'
 /** As many as the kernel follows. */
 const MAX_LINKS = 40
 
-export interface File {
-  /** Inside the image. */
-  path: string
-  content: string | Uint8Array
-  mode: number
-}
+type File = { path: string; content: string | Uint8Array; mode: number }
 
 export type Rootfs = ReturnType<typeof rootfs>
 

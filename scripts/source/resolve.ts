@@ -6,32 +6,25 @@ import type { Run } from '../system/run.ts'
 import { type Digest, digestOf } from '../text/digest.ts'
 import { printable } from '../text/printable.ts'
 import * as skopeo from '../tools/skopeo.ts'
-import { type ImageConfig, imageConfigJson } from './config.ts'
+import { imageConfigJson } from './config.ts'
 import { checkImage, type Descriptor, manifestJson, normalPlatform } from './manifest.ts'
 
-/** One image of one platform, named so that it cannot change any more. */
-export interface Source {
-  /** What skopeo takes. */
-  address: string
-  platform: skopeo.Platform
-  /** Of the platform's own manifest, never of a tag or an index. */
-  digest: Digest
-}
+/** One image of one platform: what skopeo takes, and the digest of its own manifest, never of a tag or an index. */
+export type Source = { address: string; platform: skopeo.Platform; digest: Digest }
 
 /** The registries as one run sees them: each is asked once about an image, for all architectures and specs. */
 export function registries(run: Run) {
   const answers = new Map<string, Promise<string>>()
-  const manifest = (name: string) => {
+  const manifest = async (name: string) => {
     const answer = answers.get(name) ?? skopeo.inspectManifest(run, name)
     answers.set(name, answer)
-    return answer
+    const text = await answer
+    return { ...checkImage(parsed(manifestJson, text, 'manifest')), text }
   }
   return {
     /** @throws Failure when the registry does not answer, or has no image for the platform */
     async resolve(reference: Reference, platform: skopeo.Platform): Promise<Source> {
-      const text = await manifest(address(reference))
-      const { manifests, ...single } = parsed(manifestJson, text, 'manifest')
-      checkImage(single)
+      const { manifests, text } = await manifest(address(reference))
       const digest = manifests ? pick(manifests, platform) : digestOf(text)
       const pinned = address(reference, digest)
       if (!manifests) answers.set(pinned, Promise.resolve(text))
@@ -41,12 +34,15 @@ export function registries(run: Run) {
      * @returns its config, and the bytes of its layers: 0 where they cannot be known before it is fetched
      * @throws Failure when these cannot be had, or are those of an image for another platform, or of no image
      */
-    async image({ address, platform }: Source): Promise<{ config: ImageConfig; bytes: number }> {
-      const single = parsed(manifestJson, await manifest(address), 'manifest')
-      checkImage(single)
+    async image({ address, platform }: Source) {
+      const { layers = [] } = await manifest(address)
       const config = parsed(imageConfigJson, await skopeo.inspectConfig(run, address, platform), 'image config')
-      checkPlatform(config, platform)
-      return { config, bytes: (single.layers ?? []).reduce((sum, { size }) => sum + size, 0) }
+      // An image without an index names its platform only here; one that names none is what it was asked for.
+      const { os, architecture } = normalPlatform({ ...config, variant: '' })
+      if (os !== 'linux') throw new Failure('image', `it is for ${name({ os })}`, 'LXD runs Linux')
+      if (architecture !== '' && architecture !== platform.architecture)
+        throw new Failure('image', `it is for ${name({ architecture })}, not ${platform.architecture}`)
+      return { config, bytes: layers.reduce((sum, { size }) => sum + size, 0) }
     },
   }
 }
@@ -67,13 +63,4 @@ function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
 
 function name({ os, architecture, variant }: Partial<Record<'os' | 'architecture' | 'variant', string>>): string {
   return printable([os, architecture, variant].filter(Boolean).join('/').slice(0, 100))
-}
-
-/** An image without an index names its platform only here; one that names none is what it was asked for. */
-function checkPlatform(config: ImageConfig, platform: skopeo.Platform): void {
-  const { os, architecture } = normalPlatform({ ...config, variant: '' })
-  if (os !== 'linux') throw new Failure('image', `it is for ${name({ os })}`, 'LXD runs Linux')
-  if (architecture !== '' && architecture !== platform.architecture) {
-    throw new Failure('image', `it is for ${name({ architecture })}, not ${platform.architecture}`)
-  }
 }

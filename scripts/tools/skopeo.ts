@@ -4,11 +4,7 @@ import { type Run, type RunOptions, ToolFailure } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
 
 /** What an image index calls a platform. */
-export interface Platform {
-  os: 'linux'
-  architecture: string
-  variant?: string
-}
+export type Platform = { os: 'linux'; architecture: string; variant?: string }
 
 /** Where it finds credentials, registries, certificates, proxies. */
 const VARIABLES =
@@ -95,33 +91,17 @@ export async function readYaml(run: Run, directory: string): Promise<void> {
   })
 }
 
-export interface Copy {
-  address: string
-  platform: Platform
-  /** The OCI layout's directory. */
-  layout: string
-  tag: string
-  /** What a layer may take, in bytes. */
-  limit: number
-  /** What all layers take; 0 where that is not known. */
-  bytes?: number
-}
+type Copy = { address: string; platform: Platform; layout: string; tag: string; limit: number; bytes?: number }
 
 /**
  * Copies an image's blobs into an OCI layout, those only that are not there yet. Layers in zstd become gzip, since umoci
  * before 0.6 knows nothing else.
+ *
+ * @param limit what a layer may take, in bytes
+ * @param bytes what all layers take; 0 where that is not known
  */
 export async function copy(run: Run, { address, platform, layout, tag, limit, bytes = 0 }: Copy): Promise<void> {
-  // biome-ignore format: a flag and its value on one line
-  await skopeo(run, [
-    ...override(platform), 'copy',
-    '--quiet',
-    '--retry-times', '2',
-    '--dest-compress-format', 'gzip',
-    address, `oci:${layout}:${tag}`,
-  ], {
-    silence: SILENCE_SECONDS,
-    fileBytes: limit,
-    transfer: (bytes || limit) * TRANSFER_RATIO + MIN_TRANSFER_BYTES,
-  })
+  const args = [...override(platform), 'copy', '--quiet', '--retry-times', '2', '--dest-compress-format', 'gzip']
+  const transfer = (bytes || limit) * TRANSFER_RATIO + MIN_TRANSFER_BYTES
+  await skopeo(run, [...args, address, `oci:${layout}:${tag}`], { silence: SILENCE_SECONDS, fileBytes: limit, transfer })
 }
