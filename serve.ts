@@ -62,9 +62,9 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, lo
     // Downloads go on after the interruption, and so do checks of passwords.
     const run = runner({ log, interruption: new AbortController().signal })
     const tree = serveTree(dir, () => health(builds))
-    const handler = authFile === undefined ? tree : requirePassword({ run, log, file: authFile, handler: tree })
-    const secure = await listen({ log, handler, certificate: await loadPair(files), address: https })
-    const plain = http && (await listen({ log, handler, certificate: undefined, address: http }))
+    const handler = authFile === undefined ? tree : requirePassword({ run, log }, authFile, tree)
+    const secure = await listen(log, { handler, certificate: await loadPair(files), address: https })
+    const plain = http && (await listen(log, { handler, certificate: undefined, address: http }))
     const reload = () => loadPair(files).then(secure.renew, log.failure)
     for (const file of Object.values(files)) watchFile(file, { persistent: false }, reload)
     process.send?.([secure.port, plain?.port])

@@ -19,16 +19,8 @@ export interface BuildState {
   overdue: string
 }
 
-export interface Builds {
-  run: Run
-  log: Log
-  /** Starts build.ts. */
-  argv: Argv
-  /** In seconds. */
-  interval: number
-  interruption: AbortSignal
-  tell: (state: BuildState) => void
-}
+/** `argv` starts build.ts, the interval is in seconds. */
+type Builds = { run: Run; log: Log; argv: Argv; interval: number; interruption: AbortSignal; tell: (state: BuildState) => void }
 
 /** Builds at once, then at intervals until the interruption. SIGHUP builds now; during a build, once more after it. */
 export async function buildAtIntervals({ run, log, argv, interval, interruption, tell }: Builds): Promise<void> {

@@ -10,11 +10,8 @@ import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import type { Pair } from './tls.ts'
 
-/** Who sent a request, as far as the log can tell. */
-export interface Client {
-  /** `-` until a password was right; undefined where no password is required. */
-  user?: string
-}
+/** Who sent a request: `-` until a password was right; undefined where no password is required. */
+export type Client = { user?: string }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, client: Client) => void
 
@@ -53,14 +50,8 @@ export const listenAddress = z.string().transform((text, context): ListenAddress
   return z.NEVER
 })
 
-export interface ListenOptions {
-  log: Log
-  handler: Handler
-  /** undefined for plain HTTP */
-  certificate: CertificateAndKey | undefined
-  address: ListenAddress
-  timeoutSeconds?: typeof TIMEOUT_SECONDS
-}
+/** Without a certificate it is plain HTTP. */
+type ListenOptions = { handler: Handler; certificate: CertificateAndKey | undefined; address: ListenAddress }
 
 /**
  * Starts a server that logs one line per request.
@@ -69,22 +60,18 @@ export interface ListenOptions {
  *
  * @throws Failure when it cannot listen
  */
-export async function listen({ log, handler, certificate, address, timeoutSeconds = TIMEOUT_SECONDS }: ListenOptions) {
+export async function listen(log: Log, { handler, certificate, address }: ListenOptions, timeoutSeconds = TIMEOUT_SECONDS) {
   const connections = new Set<Socket>()
   const responses = new Set<ServerResponse>()
   const { host, port } = address
-  const requestMilliseconds = timeoutSeconds.request * 1000
-  const timeouts = {
-    handshakeTimeout: requestMilliseconds,
-    requestTimeout: requestMilliseconds,
-    connectionsCheckingInterval: requestMilliseconds,
-    keepAliveTimeout: timeoutSeconds.idle * 1000,
-  }
+  const [requestTimeout, keepAliveTimeout] = [timeoutSeconds.request * 1000, timeoutSeconds.idle * 1000]
+  const handshakeTimeout = requestTimeout
+  const timeouts = { handshakeTimeout, requestTimeout, connectionsCheckingInterval: requestTimeout, keepAliveTimeout }
   const serve: RequestListener = (request, response) => {
     responses.add(response)
     response.once('close', () => responses.delete(response))
     const client: Client = {}
-    logRequest(log, { response, client })
+    logRequest(log, response, client)
     handler(request, response, client)
   }
   // Pipelined requests wait for their turn: answers side by side would each hold a file and a buffer.
@@ -130,7 +117,7 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
 const tlsOptions = ({ cert, key }: CertificateAndKey) => ({ cert, key, minVersion: 'TLSv1.2' as const })
 
 /** Logs a request once its response has ended. */
-function logRequest(log: Log, { response, client }: { response: ServerResponse; client: Client }): void {
+function logRequest(log: Log, response: ServerResponse, client: Client): void {
   const { method, url, socket } = response.req
   const [start, sentBefore] = [performance.now(), socket.bytesWritten]
   const host = socket.remoteAddress?.replace(/^::ffff:/, '')

@@ -30,29 +30,26 @@ export interface Pair extends Files {
 /**
  * Loads a certificate and its key.
  *
- * @param files `hint` says what to do when they cannot be used
- * @throws Failure when a file is missing, unreadable or not PEM, or when the key belongs to another certificate
+ * @param hint what to do when they cannot be used: a file is missing, unreadable or not PEM, the key another certificate's
  */
-export async function loadPair(files: Files & { hint?: string }): Promise<Pair> {
-  const { certFile, keyFile, hint } = files
-  const parse = async <T>(file: string, [kind, parsePem]: [string, (text: string) => T]) => {
+export async function loadPair({ certFile, keyFile, hint }: Files & { hint?: string }): Promise<Pair> {
+  const parse = async <T>(file: string, kind: string, parsePem: (text: string) => T) => {
     const text = await read(file)
     if (text === undefined) throw new Failure(file, 'no such file', { hint })
     try {
-      return { text, parsed: parsePem(text) }
+      return [text, parsePem(text)] as const
     } catch (error) {
       throw new Failure(file, `is not ${kind}: ${(error as Error).message}`, { hint, cause: error })
     }
   }
-  const cert = await parse(certFile, ['a certificate in PEM format', text => new X509Certificate(text)])
-  const key = await parse(keyFile, ['a private key in PEM format without passphrase', createPrivateKey])
-  const { parsed: x509 } = cert
-  if (!x509.checkPrivateKey(key.parsed)) throw new Failure(keyFile, `is not the key of ${certFile}`, { hint })
+  const [cert, x509] = await parse(certFile, 'a certificate in PEM format', text => new X509Certificate(text))
+  const [key, privateKey] = await parse(keyFile, 'a private key in PEM format without passphrase', createPrivateKey)
+  if (!x509.checkPrivateKey(privateKey)) throw new Failure(keyFile, `is not the key of ${certFile}`, { hint })
   return {
     certFile,
     keyFile,
-    cert: cert.text,
-    key: key.text,
+    cert,
+    key,
     selfSigned: x509.verify(x509.publicKey),
     hosts: [...(x509.subjectAltName ?? '').matchAll(/DNS:([\w.-]+)/g)].map(match => String(match[1])),
     covers: host => (isIP(host) ? x509.checkIP(host) : x509.checkHost(host)) !== undefined,

@@ -25,7 +25,7 @@ const address = { host: '127.0.0.1', port: 0 }
 
 async function startServer(t: TestContext, handler = ok, timeoutSeconds: typeof TIMEOUT_SECONDS = LONG) {
   const pair = await loadOrCreate(run, join(await temporary(t), '.tls'), ['127.0.0.1'])
-  const server = await listen({ log, handler, certificate: pair, address, timeoutSeconds })
+  const server = await listen(log, { handler, certificate: pair, address }, timeoutSeconds)
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= server.stop()
@@ -123,13 +123,7 @@ test('connections that send nothing, or stop in the middle, are closed', { timeo
 })
 
 test('plain HTTP, where it is wanted, has the same time-outs', { timeout: 60_000 }, async t => {
-  const { port, stop } = await listen({
-    log,
-    handler: ok,
-    certificate: undefined,
-    address,
-    timeoutSeconds: { ...LONG, request: 0.1, idle: 0.1 },
-  })
+  const { port, stop } = await listen(log, { handler: ok, certificate: undefined, address }, { ...LONG, request: 0.1, idle: 0.1 })
   t.after(stop)
   for (const text of ['', 'GET / HTTP/1.1\r\n']) await raw(port, text)
   await eventually(async () => assert.match(await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'), /\bok\b/))
@@ -260,6 +254,6 @@ test('the address to listen on', () => {
 test('a port that cannot be used is a failure', async t => {
   const { port, pair } = await startServer(t)
   const used = (error: Failure) => error instanceof Failure && error.reason === `127.0.0.1:${port} is in use`
-  await assert.rejects(listen({ log, handler: ok, certificate: pair, address: { host: '127.0.0.1', port } }), used)
-  await assert.rejects(listen({ log, handler: ok, certificate: pair, address: { host: '203.0.113.1', port } }), Failure)
+  await assert.rejects(listen(log, { handler: ok, certificate: pair, address: { host: '127.0.0.1', port } }), used)
+  await assert.rejects(listen(log, { handler: ok, certificate: pair, address: { host: '203.0.113.1', port } }), Failure)
 })
