@@ -69,13 +69,3 @@ split_words() {
 	done
 	[ -z "$in_word" ] || print_quoted "$word"
 }
-
-# As with `docker run --entrypoint`, another entrypoint drops the image's command.
-print_application_words() {
-	if [ -n "$LXDOCKER_ENTRYPOINT" ]; then split_words "$LXDOCKER_ENTRYPOINT"; else printf '%s ' "$image_entrypoint"; fi
-	if [ -n "$LXDOCKER_COMMAND" ]; then
-		split_words "$LXDOCKER_COMMAND"
-	elif [ -z "$LXDOCKER_ENTRYPOINT" ]; then
-		printf %s "$image_command"
-	fi
-}

@@ -21,7 +21,10 @@ boot() {
 	mkdir -p "$workdir"
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
 	variables=$(print_variables) || exit 127
-	application=$(print_command "$(print_application_words)") || exit 127
+	# As with `docker run --entrypoint`, another entrypoint drops the image's command.
+	[ -z "$LXDOCKER_ENTRYPOINT" ] || image_entrypoint=$(split_words "$LXDOCKER_ENTRYPOINT") image_command=''
+	[ -z "$LXDOCKER_COMMAND" ] || image_command=$(split_words "$LXDOCKER_COMMAND")
+	application=$(print_command "$image_entrypoint $image_command") || exit 127
 	if [ -n "$health_test" ]; then
 		health_file=/dev/shm/lxdocker/health
 		[ ! -d /run ] || [ -L /run/lxdocker ] || health_file=/run/lxdocker/health
@@ -30,10 +33,11 @@ boot() {
 	fi
 	choose_streams "$application"
 	wait_for_addresses
-	(umask 077 && : >$state/unfinished)
+	umask 077
 	for name in supervisor uid gid groups home workdir variables application check stop_signal health_file tty writer; do
 		eval "printf '%s=' $name && print_quoted \"\$$name\" && echo" # which starts no process
 	done >$state/unfinished
+	umask 022
 	mv $state/unfinished $state/settings
 }
 

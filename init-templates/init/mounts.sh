@@ -37,11 +37,8 @@ mount_tmpfs() {
 
 # Gives the image's own /sbin/init back, for programs that look at it: over this script, or by hiding where /sbin/init leads to.
 restore_init() {
-	if [ -d /lxd-realinit ]; then
-		mount --bind /lxd-realinit/given /lxd-realinit
-	elif [ -e /lxd-realinit ]; then
-		mount --bind /lxd-realinit /sbin/init
-	fi
+	[ ! -f /lxd-realinit ] || mount --bind /lxd-realinit /sbin/init
+	[ ! -d /lxd-realinit ] || mount --bind /lxd-realinit/given /lxd-realinit
 }
 
 # What a volume is like once it has been seen, and hardly another one in its place.
