@@ -37,7 +37,7 @@ mount_tmpfs() {
 
 # Gives the image's own /sbin/init back, for programs that look at it: over this script, or by hiding where /sbin/init leads to.
 restore_init() {
-	[ ! -f /lxd-realinit ] || mount --bind /lxd-realinit /sbin/init
+	[ -d /lxd-realinit ] || [ ! -e /lxd-realinit ] || mount --bind /lxd-realinit /sbin/init
 	[ ! -d /lxd-realinit ] || mount --bind /lxd-realinit/given /lxd-realinit
 }
 
