@@ -5,9 +5,8 @@ import { complaints } from '../text/json.ts'
 import { word } from '../text/words.ts'
 
 export interface Details {
-  /** What to do about it; absent when there is nothing better to say than the reason. */
+  /** What to do about it. */
   hint?: string | undefined
-  /** The error behind it. */
   cause?: unknown
   /** The command that failed, word by word; what it said, its exit code. */
   argv?: readonly string[] | undefined

@@ -15,16 +15,8 @@ export type Client = { user?: string }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, client: Client) => void
 
-export const TIMEOUT_SECONDS = {
-  /** For a TLS handshake; for a complete request. */
-  request: 10,
-  /** Between two requests of a connection. */
-  idle: 60,
-  /** For a client that takes nothing of a running answer. */
-  stall: 120,
-  /** For running downloads after the server was told to stop. */
-  shutdown: 30,
-}
+/** For a handshake or a request; between two requests; for a client that takes nothing; for downloads once told to stop. */
+export const TIMEOUT_SECONDS = { request: 10, idle: 60, stall: 120, shutdown: 30 }
 
 /** Of one process. Each takes some memory, whatever its client does. */
 const MAX_CONNECTIONS = 1000

@@ -16,13 +16,8 @@ const EXIT_SECONDS = 5
 /** Is this process one of them? */
 export const { isWorker } = cluster
 
-export interface Workers {
-  log: Log
-  /** The entry that each of them runs, with these arguments. It sends its ports once it listens. */
-  entry: string
-  args: string[]
-  count: number
-}
+/** Each runs the entry with these arguments; it sends its ports once it listens. */
+type Workers = { log: Log; entry: string; args: string[]; count: number }
 
 /**
  * Starts the workers. cluster starts them instead of run.ts, since they share the listening sockets. It deals out the
