@@ -32,10 +32,7 @@ const USAGE = `npx zx build.ts [NAME…]       builds the images of the specs, o
 exit code: 0 all good · 1 something failed, the rest is published · 2 usage or spec
            75 another run is going on · 130, 143 interrupted`
 
-const architectures = z
-  .string()
-  .transform(text => text.split(','))
-  .pipe(z.array(architecture))
+const architectures = z.string().transform(text => text.split(',').map(one => parsed(architecture, one, '--arch', UsageFailure)))
 
 const FLAGS = {
   specs: { value: 'DIR', help: 'one YAML file per image', default: 'specs' },
