@@ -1,6 +1,7 @@
 // Finds out what an image is right now: one request to its registry.
 
 import { Failure, parsed } from '../cli/errors.ts'
+import { ARCHITECTURES, type Architecture, PLATFORMS } from '../spec/architecture.ts'
 import { address, type Reference } from '../spec/reference.ts'
 import type { Run } from '../system/run.ts'
 import { type Digest, digestOf } from '../text/digest.ts'
@@ -37,6 +38,11 @@ export function registries(run: Run) {
       if (!manifests) answers.set(pinned, Promise.resolve(text))
       return { address: pinned, platform, digest }
     },
+    /** The architectures that an index offers; undefined for an image of one platform, which its config alone names. */
+    async offers(reference: Reference): Promise<Architecture[] | undefined> {
+      const { manifests } = parsed(manifestJson, await manifest(address(reference)), 'manifest')
+      return manifests && ARCHITECTURES.filter(one => find(manifests, PLATFORMS[one]))
+    },
     /**
      * @returns its config, and the bytes of its layers: 0 where they cannot be known before it is fetched
      * @throws Failure when these cannot be had, or are those of an image for another platform, or of no image
@@ -51,14 +57,18 @@ export function registries(run: Run) {
   }
 }
 
-function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
+function find(manifests: Descriptor[], wanted: skopeo.Platform): Descriptor | undefined {
   const fitting = manifests.filter(({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture)
   const { variant = '', architecture } = wanted
   // An older one of ARM runs as well. containerd, too, takes what says nothing last, and goes by its config.
   const others = architecture === 'arm' ? ['v6', 'v5'].filter(other => other < variant) : [fitting[0]?.platform?.variant]
-  const [found = manifests.find(({ platform }) => !platform)] = [variant, '', ...others].flatMap(
-    one => fitting.find(({ platform }) => platform?.variant === one) ?? [],
-  )
+  const variants = [variant, '', ...others]
+  const found = variants.flatMap(one => fitting.find(({ platform }) => platform?.variant === one) ?? [])
+  return found[0] ?? manifests.find(({ platform }) => !platform)
+}
+
+function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
+  const found = find(manifests, wanted)
   if (found) return found.digest
   const offers = manifests.map(({ platform }) => name(platform ?? {}))
   const known = [...new Set(offers)].filter(offer => offer && !offer.includes('unknown')).join(', ')

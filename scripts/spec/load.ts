@@ -17,6 +17,9 @@ export interface Spec {
   keys: Keys
 }
 
+/** What the name of an image can be. */
+export const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
+
 /**
  * Reads every `*.yaml` of a directory, sorted by name.
  *
@@ -32,7 +35,7 @@ export async function loadSpecs(directory: string): Promise<Spec[]> {
     const name = basename(file, extname(file))
     const first = specs.get(name)
     if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${name}" already`)
-    else if (!/^[A-Za-z0-9][\w.-]{0,99}$/.test(name)) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
+    else if (!NAME.test(name)) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
     else {
       const { keys, wrong } = await loadKeys(file)
       complaints.push(...wrong.map(complaint => `${file}:${complaint}`))
