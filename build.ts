@@ -17,6 +17,7 @@ import { DEFAULT_FORMAT, FORMATS, formatName } from './scripts/spec/schema.ts'
 import { makeDirectory } from './scripts/system/files.ts'
 import { lock } from './scripts/system/lock.ts'
 import { type Run, runner, sandboxedRunner } from './scripts/system/run.ts'
+import { toolVersions } from './scripts/system/versions.ts'
 import { size } from './scripts/text/size.ts'
 import { didYouMean } from './scripts/text/words.ts'
 import { refreshCatalog } from './scripts/tree/refresh.ts'
@@ -53,6 +54,7 @@ const FLAGS = {
   keep: { value: 'N', help: 'versions of each image that stay listed', default: '2', schema: count(1) },
   'max-size': { value: 'SIZE', help: 'what an image may take unpacked', default: '32GiB', schema: size },
   check: { help: 'say what would be built, and why; build nothing' },
+  offline: { help: 'with --check: ask no registry, check the specs and the tools alone' },
   force: { help: 'build what is unchanged, too' },
   index: { help: 'build nothing, read no spec: list what lies in the tree' },
   json: { help: 'one JSON object per image on standard output' },
@@ -61,6 +63,7 @@ const FLAGS = {
 await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {
   const { jobs = availableParallelism(), keep, format, arch: only, delta, force, 'max-size': maxSize } = flags
   if (flags.index && flags.check) throw new UsageFailure('command line', '--index and --check contradict each other')
+  if (flags.offline && !flags.check) throw new UsageFailure('command line', '--offline goes with --check alone')
   const specs = flags.index ? [] : await loadSpecs(flags.specs)
   const specOf = new Map(specs.map(spec => [spec.name, spec]))
   const unknown = names.filter(name => !specOf.has(name))
@@ -68,6 +71,12 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`, {
       hint: didYouMean(String(unknown[0]), [...specOf.keys()]),
     })
+  if (flags.offline) {
+    const tools = await toolVersions(runner({ log, interruption }))
+    for (const [tool, version] of tools) log.info(`${tool} ${version ?? 'is missing'}`)
+    log.info(`all specs are right: ${specs.length}`)
+    return tools.some(([, version]) => version === undefined) ? EXIT.failed : EXIT.ok
+  }
   if (process.getuid?.() !== 0)
     throw new UsageFailure('build.ts', 'only root can set the owners of files', withoutRoot(userInfo().username))
 

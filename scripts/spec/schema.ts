@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { size } from '../text/size.ts'
-import { words } from '../text/words.ts'
+import { noneOf, words } from '../text/words.ts'
 import { ARCHITECTURES, architecture } from './architecture.ts'
 import { reference } from './reference.ts'
 import { signalNumber } from './signal.ts'
@@ -15,7 +15,7 @@ export type Format = (typeof FORMATS)[number]
 /** Fastest from registry to running instance: see the table in docs/build.md. */
 export const DEFAULT_FORMAT: Format = 'tar.zst'
 
-export const formatName = z.enum(FORMATS, `expected one of ${FORMATS.join(', ')}`)
+export const formatName = z.enum(FORMATS, { error: ({ input }) => noneOf(input, FORMATS) })
 
 const commandLine = z
   .union([z.array(z.string()), z.string()], 'expected a list of words, or a string')
@@ -74,11 +74,15 @@ export const schema = z
     image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
     ...optional.shape,
   })
-  .superRefine((keys, context) => {
-    const message = 'needs the supervisor: remove it, or disable_supervisor'
-    for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
-      if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
-  })
+  .superRefine(
+    (keys, context) => {
+      const message = 'needs the supervisor: remove it, or disable_supervisor'
+      for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
+        if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
+    },
+    // Beside other mistakes, too.
+    { when: ({ value }) => Object(value) === value },
+  )
 
 export type Keys = z.infer<typeof schema>
 
