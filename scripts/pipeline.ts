@@ -13,6 +13,7 @@ import { decide } from './plan/recipe.ts'
 import { imageCache } from './source/fetch.ts'
 import { registries, type Source } from './source/resolve.ts'
 import { PLATFORMS } from './spec/architecture.ts'
+import { type Pins, pinned } from './spec/pins.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
 import { glob, remove, UNFINISHED } from './system/files.ts'
@@ -41,6 +42,7 @@ export interface BuildOptions {
   /** What an image may take unpacked, in bytes, where its spec does not say. */
   maxSize: number
   delta: boolean
+  pins: Pins
   force: boolean
   /** The project's directory. */
   home: string
@@ -114,7 +116,8 @@ function planProduct(context: BuildContext, product: Product): Promise<Plan> {
   return attempt(context, product, async step => {
     step('asking the registry')
     const payload = await context.payloads(product.architecture)
-    const source = await context.registries.resolve(product.spec.keys.image, PLATFORMS[product.architecture])
+    const { image } = product.spec.keys
+    const source = await context.registries.resolve(image, PLATFORMS[product.architecture], pinned(context.pins, product))
     const { action, why, recipe } = decide(product, { source: source.digest, payload, newest, force: context.force })
     const order = action === 'build' ? { source, recipe, why } : undefined
     return { outcome: outcome(product, { action, why }, newest), order }

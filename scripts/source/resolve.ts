@@ -28,8 +28,12 @@ export function registries(run: Run) {
     return answer
   }
   return {
-    /** @throws Failure when the registry does not answer, or has no image for the platform */
-    async resolve(reference: Reference, platform: skopeo.Platform): Promise<Source> {
+    /**
+     * @param known the digest, which nobody is asked for then
+     * @throws Failure when the registry does not answer, or has no image for the platform
+     */
+    async resolve(reference: Reference, platform: skopeo.Platform, known?: Digest): Promise<Source> {
+      if (known) return { address: address(reference, known), platform, digest: known }
       const text = await manifest(address(reference))
       const { manifests, ...single } = parsed(manifestJson, text, 'manifest')
       checkImage(single)
