@@ -11,6 +11,7 @@ import { type Outcome, outcome, printOutcome } from './plan/outcome.ts'
 import { payloads } from './plan/payload.ts'
 import { decide } from './plan/recipe.ts'
 import { imageCache } from './source/fetch.ts'
+import { policy } from './source/policy.ts'
 import { registries, type Source } from './source/resolve.ts'
 import { PLATFORMS } from './spec/architecture.ts'
 import { type Pins, pinned } from './spec/pins.ts'
@@ -116,8 +117,9 @@ function planProduct(context: BuildContext, product: Product): Promise<Plan> {
   return attempt(context, product, async step => {
     step('asking the registry')
     const payload = await context.payloads(product.architecture)
-    const { image } = product.spec.keys
-    const source = await context.registries.resolve(image, PLATFORMS[product.architecture], pinned(context.pins, product))
+    const { image, verify } = product.spec.keys
+    const resolved = context.registries.resolve(image, PLATFORMS[product.architecture], pinned(context.pins, product))
+    const source = { ...(await resolved), policy: verify && image.transport === 'docker' ? policy(image, verify) : undefined }
     const { action, why, recipe } = decide(product, { source: source.digest, payload, newest, force: context.force })
     const order = action === 'build' ? { source, recipe, why } : undefined
     return { outcome: outcome(product, { action, why }, newest), order }

@@ -9,6 +9,7 @@ import { printable } from '../text/printable.ts'
 import * as skopeo from '../tools/skopeo.ts'
 import { type ImageConfig, imageConfigJson } from './config.ts'
 import { checkImage, type Descriptor, manifestJson, normalPlatform } from './manifest.ts'
+import type { Policy } from './policy.ts'
 
 /** One image of one platform, named so that it cannot change any more. */
 export interface Source {
@@ -17,6 +18,8 @@ export interface Source {
   platform: skopeo.Platform
   /** Of the platform's own manifest, never of a tag or an index. */
   digest: Digest
+  /** What it has to be signed by. */
+  policy?: Policy | undefined
 }
 
 /** The registries as one run sees them: each is asked once about an image, for all architectures and specs. */

@@ -68,7 +68,9 @@ async function loadKeys(file: string): Promise<{ keys?: Keys; wrong: string[] }>
   const { data, error } = schema.safeParse(yaml.value ?? {})
   if (error || wrong.length > 0) return { wrong: [...wrong, ...(error?.issues ?? []).flatMap(issue => complaint(issue, yaml))] }
   const image = anchored(data.image, path => resolve(dirname(file), path))
-  return { keys: { ...data, image }, wrong: [] }
+  const key = data.verify && (await readFile(resolve(dirname(file), data.verify)).catch(() => undefined))
+  if (data.verify && !key) return { wrong: [`${yaml.at(['verify'])}: verify: there is no file ${data.verify} beside the spec`] }
+  return { keys: { ...data, image, ...(key ? { verify: key.toString('base64') } : {}) }, wrong: [] }
 }
 
 /** How YAML writes what is expected. */

@@ -66,6 +66,10 @@ const optional = z
       .regex(/^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
       .describe("A file for the application's output; above SIZE, 10MB by default, it becomes PATH.1"),
     pin: z.boolean().describe('true: built from the digest in specs.lock, which --update alone moves'),
+    verify: z
+      .string()
+      .min(1)
+      .describe('A public key of cosign, or a keyring of GPG, beside the spec: what it has not signed is refused'),
     tty: z.boolean().describe("true: the application's standard streams are the console, as with docker run -t"),
   })
   .partial()
@@ -80,8 +84,9 @@ export const schema = z
       const message = 'needs the supervisor: remove it, or disable_supervisor'
       for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
         if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
-      if (keys.pin && (keys.image?.transport ?? 'docker') !== 'docker')
-        context.addIssue({ code: 'custom', path: ['pin'], message: 'needs an image of a registry' })
+      for (const key of ['pin', 'verify'] as const)
+        if (keys[key] && (keys.image?.transport ?? 'docker') !== 'docker')
+          context.addIssue({ code: 'custom', path: [key], message: 'needs an image of a registry' })
     },
     // Beside other mistakes, too.
     { when: ({ value }) => Object(value) === value },

@@ -1,11 +1,13 @@
-// Whom a spec trusts: pinned digests.
+// Whom a spec trusts: pinned digests, signatures of GPG and cosign, the machine's own policy.json.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { execa } from 'execa'
+import { digestOf } from '../../scripts/text/digest.ts'
 import { parseYaml } from '../../scripts/text/yaml.ts'
 import { busyboxLayer } from '../world/busybox.ts'
 import { ARCHITECTURE, image } from '../world/image.ts'
@@ -47,6 +49,23 @@ async function push(name: string, signer?: string): Promise<string> {
   })
   return JSON.parse(readFileSync(join(dir, `image${count}/index.json`), 'utf8')).manifests[0].digest
 }
+
+/** Gives an image another name, its signatures as they are. */
+const retag = (from: string, to: string) =>
+  execa(
+    'skopeo',
+    [
+      'copy',
+      '--quiet',
+      '--src-tls-verify=false',
+      '--dest-tls-verify=false',
+      `docker://${hub.host}/${from}`,
+      `docker://${hub.host}/${to}`,
+    ],
+    {
+      env: env(),
+    },
+  )
 
 function houseWith(specs: Record<string, string>, more: Record<string, string> = {}): Lxdocker {
   const house = lxdocker({ ...hub.env, ...more })
@@ -122,7 +141,132 @@ test('a specs.lock that is none: its line, exit code 2; a pin of what no registr
     match(stderr, said)
   }
   writeFileSync(join(house.dir, 'specs/specs.lock'), '')
-  house.spec('a', 'image: oci:there\npin: true\n')
+  house.spec('a', 'image: oci:there\npin: true\nverify: ours.asc\n')
   const { stderr } = await house.build()
-  match(stderr, /a\.yaml:2:6: pin: needs an image of a registry/)
+  match(stderr, /a\.yaml:2:6: pin: needs an image of a registry\n.*a\.yaml:3:9: verify: needs an image of a registry/)
+})
+
+test('verify with GPG: signed is built; unsigned, signed by another, under another name is refused', needed, async () => {
+  const name = (repository: string) => `image: ${hub.host}/gpg/${repository}\nverify: ours.asc\n`
+  const good = await push('gpg/good:1', 'ours')
+  const first = await push('gpg/moved:1', 'ours')
+  await push('gpg/unsigned:1')
+  await push('gpg/theirs:1', 'theirs')
+  await retag('gpg/good:1', 'gpg/other:1')
+  await retag('gpg/moved:1', 'gpg/moved:2')
+  const specs = {
+    good: 'good:1',
+    unsigned: 'unsigned:1',
+    theirs: 'theirs:1',
+    other: 'other:1',
+    moved: 'moved:2',
+    plain: 'good:1',
+  }
+  const house = houseWith(Object.fromEntries(Object.entries(specs).map(([spec, image]) => [spec, name(image)])))
+  house.spec('plain', `image: ${hub.host}/gpg/unsigned:1\n`)
+  house.spec('pinned', `image: ${hub.host}/gpg/moved@${first}\nverify: ours.asc\n`)
+  const built = await house.build('--json')
+  equal(built.exitCode, 1)
+  const action = Object.fromEntries(published(built).map(({ name, action }) => [name, action]))
+  deepEqual(action, {
+    good: 'built',
+    moved: 'fail',
+    other: 'fail',
+    pinned: 'built',
+    plain: 'built',
+    theirs: 'fail',
+    unsigned: 'fail',
+  })
+  match(built.stderr, /unsigned\.yaml: skopeo: Source image rejected: .*\n {2}hint: what "verify" names has not signed it/)
+  match(built.stderr, /moved\.yaml: skopeo: Source image rejected: .*is not accepted/)
+
+  // What another spec has fetched unsigned lies in the cache; nobody takes it for signed.
+  house.spec('unsigned', name('unsigned:1'))
+  equal((await house.build('unsigned')).exitCode, 1)
+  // Another key: what is published is looked at again.
+  house.spec('good', `image: ${hub.host}/gpg/good:1\nverify: theirs.asc\n`)
+  const again = await house.build('good', '--json')
+  equal(published(again)[0].action, 'fail')
+  equal(published(again)[0].digest, good)
+  house.spec('good', `image: ${hub.host}/gpg/good:1\nverify: nobody.asc\n`)
+  match((await house.build()).stderr, /good\.yaml:2:9: verify: there is no file nobody\.asc beside the spec/)
+})
+
+/** Signs as `cosign sign` does: an artifact beside the image, under a tag that is made of its digest. */
+async function cosign(repository: string, digest: string, key: KeyObject, identity = `${hub.host}/${repository}`): Promise<void> {
+  const critical = {
+    identity: { 'docker-reference': identity },
+    image: { 'docker-manifest-digest': digest },
+    type: 'cosign container image signature',
+  }
+  const payload = JSON.stringify({ critical, optional: null })
+  const signature = sign('sha256', Buffer.from(payload), key).toString('base64')
+  const put = async (bytes: string, mediaType: string) => {
+    const base = `http://${hub.host}`
+    const { headers } = await fetch(`${base}/v2/${repository}/blobs/uploads/`, { method: 'POST' })
+    const place = new URL(String(headers.get('location')), base)
+    place.searchParams.set('digest', digestOf(bytes))
+    equal((await fetch(place, { method: 'PUT', body: bytes })).status, 201)
+    return { mediaType, digest: digestOf(bytes), size: Buffer.byteLength(bytes) }
+  }
+  const layer = await put(payload, 'application/vnd.dev.cosign.simplesigning.v1+json')
+  const about = JSON.stringify({ architecture: '', os: '', config: {}, rootfs: { type: 'layers', diff_ids: [layer.digest] } })
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: await put(about, 'application/vnd.oci.image.config.v1+json'),
+    layers: [{ ...layer, annotations: { 'dev.cosignproject.cosign/signature': signature } }],
+  }
+  const { status } = await fetch(`http://${hub.host}/v2/${repository}/manifests/${digest.replace(':', '-')}.sig`, {
+    method: 'PUT',
+    body: JSON.stringify(manifest),
+    headers: { 'Content-Type': manifest.mediaType },
+  })
+  equal(status, 201)
+}
+
+test('verify with cosign: signed is built; unsigned, signed by another, signed for another is refused', needed, async () => {
+  const [ours, theirs] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }))
+  ok(ours && theirs)
+  const pem = String(ours.publicKey.export({ type: 'spki', format: 'pem' }))
+  await cosign('cosign/good', await push('cosign/good'), ours.privateKey)
+  await cosign('cosign/theirs', await push('cosign/theirs'), theirs.privateKey)
+  await cosign('cosign/other', await push('cosign/other'), ours.privateKey, `${hub.host}/cosign/good`)
+  await cosign('cosign/content', await push('cosign/content'), ours.privateKey)
+  await push('cosign/content')
+  await push('cosign/unsigned')
+  const names = ['content', 'good', 'other', 'theirs', 'unsigned']
+  const house = houseWith(Object.fromEntries(names.map(name => [name, `image: ${hub.host}/cosign/${name}\nverify: key.pub\n`])))
+  writeFileSync(join(house.dir, 'specs/key.pub'), pem)
+  const built = await house.build('--json')
+  const action = Object.fromEntries(published(built).map(({ name, action }) => [name, action]))
+  // Debian 12 has turned them off, and says so.
+  const off = /Debian-local change: sigstore disabled/.test(built.stderr)
+  if (off) match(built.stderr, /good\.yaml: skopeo: .*\n {2}hint: this skopeo knows no signatures of cosign/)
+  deepEqual(
+    action,
+    { content: 'fail', good: off ? 'fail' : 'built', other: 'fail', theirs: 'fail', unsigned: 'fail' },
+    built.stderr,
+  )
+})
+
+test("the machine's own policy.json is obeyed, one that names a key, too", needed, async () => {
+  const home = mkdtempSync(join(dir, 'home-'))
+  await execa('cp', ['-a', `${hub.env.HOME}/.config`, home])
+  writeFileSync(join(dir, 'ours.asc'), String(keys.ours))
+  const signedBy = [{ type: 'signedBy', keyType: 'GPGKeys', keyPath: join(dir, 'ours.asc') }]
+  const policy = { default: [{ type: 'insecureAcceptAnything' }], transports: { docker: { [`${hub.host}/policy`]: signedBy } } }
+  writeFileSync(join(home, '.config/containers/policy.json'), JSON.stringify(policy))
+  await push('policy/signed', 'ours')
+  await push('policy/unsigned')
+  const house = houseWith(
+    { signed: `image: ${hub.host}/policy/signed\n`, unsigned: `image: ${hub.host}/policy/unsigned\n` },
+    { HOME: home },
+  )
+  const built = await house.build('--json')
+  deepEqual(
+    published(built).map(({ action }) => action),
+    ['built', 'fail'],
+    built.stderr,
+  )
 })

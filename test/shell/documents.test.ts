@@ -66,6 +66,7 @@ test('specs are specs', () =>
       equal(dirname(name), 'specs', place(example))
       mkdirSync(directory)
       writeFileSync(join(directory, basename(name)), example.text)
+      for (const [, key = ''] of example.text.matchAll(/^verify: (.*)$/gm)) writeFileSync(join(directory, key), 'a key')
       const [spec] = await loadSpecs(directory)
       equal(spec?.name, basename(name, '.yaml'), place(example))
     }
