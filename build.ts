@@ -12,11 +12,13 @@ import { buildContext, carryOut, sweep, TEMPORARY } from './scripts/pipeline.ts'
 import { type Outcome, printSum } from './scripts/plan/outcome.ts'
 import { architecture, hostArchitecture } from './scripts/spec/architecture.ts'
 import { loadSpecs } from './scripts/spec/load.ts'
+import { readPins, writePins } from './scripts/spec/pins.ts'
 import { products } from './scripts/spec/product.ts'
 import { DEFAULT_FORMAT, FORMATS, formatName } from './scripts/spec/schema.ts'
 import { makeDirectory } from './scripts/system/files.ts'
 import { lock } from './scripts/system/lock.ts'
 import { type Run, runner, sandboxedRunner } from './scripts/system/run.ts'
+import { toolVersions } from './scripts/system/versions.ts'
 import { size } from './scripts/text/size.ts'
 import { didYouMean } from './scripts/text/words.ts'
 import { refreshCatalog } from './scripts/tree/refresh.ts'
@@ -50,6 +52,8 @@ const FLAGS = {
   keep: { value: 'N', help: 'versions of each image that stay listed', default: '2', schema: count(1) },
   'max-size': { value: 'SIZE', help: 'what an image may take unpacked', default: '32GiB', schema: size },
   check: { help: 'say what would be built, and why; build nothing' },
+  offline: { help: 'with --check: ask no registry, check the specs and the tools alone' },
+  update: { help: 'take what the tags of pinned images stand for now' },
   force: { help: 'build what is unchanged, too' },
   index: { help: 'build nothing, read no spec: list what lies in the tree' },
   json: { help: 'one JSON object per image on standard output' },
@@ -58,20 +62,29 @@ const FLAGS = {
 await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {
   const { jobs = availableParallelism(), keep, format, arch: only, delta, force, 'max-size': maxSize } = flags
   if (flags.index && flags.check) throw new UsageFailure('command line', '--index and --check contradict each other')
+  if (flags.offline && !flags.check) throw new UsageFailure('command line', '--offline goes with --check alone')
   const specs = flags.index ? [] : await loadSpecs(flags.specs)
+  const locked = flags.index ? {} : await readPins(flags.specs)
   const specOf = new Map(specs.map(spec => [spec.name, spec]))
   const unknown = names.filter(name => !specOf.has(name))
   if (unknown.length > 0)
     throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`, {
       hint: didYouMean(String(unknown[0]), [...specOf.keys()]),
     })
+  if (flags.offline) {
+    const tools = await toolVersions(runner({ log, interruption }))
+    for (const [tool, version] of tools) log.info(`${tool} ${version ?? 'is missing'}`)
+    log.info(`all specs are right: ${specs.length}`)
+    return tools.some(([, version]) => version === undefined) ? EXIT.failed : EXIT.ok
+  }
   if (process.getuid?.() !== 0)
     throw new UsageFailure('build.ts', 'only root can set the owners of files', withoutRoot(userInfo().username))
 
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const wanted = products(chosen, { architecture: hostArchitecture(), format, only })
   const [out, cache] = [resolve(flags.out), resolve(flags.cache)]
-  const options = { home, udhcpcScript: flags['udhcpc-script'], out, cache, keep, maxSize, delta, force }
+  const pins = flags.update ? {} : locked
+  const options = { home, udhcpcScript: flags['udhcpc-script'], out, cache, keep, maxSize, delta, force, pins }
   const context = async (run: Run) => buildContext(run, log, options, flags.index ? [] : await versions(out, log))
 
   if (flags.check) {
@@ -99,6 +112,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
       ({ name, architecture }) => specOf.has(name) && (specOf.get(name)?.keys.architectures?.includes(architecture) ?? true),
     )
   const outcomes = await carryOut(running, { products: wanted, jobs, list })
+  await writePins(flags.specs, locked, specs, outcomes)
   await sweep(running)
   const listed = await list()
   // The next run goes on with what a failed image has downloaded.

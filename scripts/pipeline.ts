@@ -12,8 +12,10 @@ import { type Outcome, outcome, printOutcome } from './plan/outcome.ts'
 import { payloads } from './plan/payload.ts'
 import { decide } from './plan/recipe.ts'
 import { imageCache } from './source/fetch.ts'
+import { policy } from './source/policy.ts'
 import { registries } from './source/resolve.ts'
 import { PLATFORMS } from './spec/architecture.ts'
+import { type Pins, pinned } from './spec/pins.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
 import { glob, remove, UNFINISHED } from './system/files.ts'
@@ -35,7 +37,7 @@ const LIST_PAUSE_MILLISECONDS = 5000
 export const TEMPORARY = 'tmp'
 
 /** Flags of build.ts; `maxSize` is what an image may take unpacked, in bytes, where its spec does not say. */
-type Flags = { keep: number; maxSize: number; delta: boolean; force: boolean; udhcpcScript: string | undefined }
+type Flags = { keep: number; maxSize: number; delta: boolean; pins: Pins; force: boolean; udhcpcScript: string | undefined }
 
 /** The published tree, the cache, the project's directory. */
 type Places = Record<'out' | 'cache' | 'home', string>
@@ -105,8 +107,10 @@ type Step = (doing: string) => void
 async function planProduct(context: BuildContext, product: Product, step: Step) {
   step('asking the registry')
   const payload = await context.payloads(product.architecture)
-  const source = await context.registries.resolve(product.spec.keys.image, PLATFORMS[product.architecture])
   const newest = context.published(product).at(-1)
+  const { image, verify } = product.spec.keys
+  const resolved = context.registries.resolve(image, PLATFORMS[product.architecture], pinned(context.pins, product))
+  const source = { ...(await resolved), policy: verify && image.path === undefined ? policy(image, verify) : undefined }
   return { source, payload, ...decide(product, { source: source.digest, payload, newest, force: context.force }) }
 }
 

@@ -12,10 +12,10 @@ export type Inputs = { source: Digest; payload: Payload; newest: Version | undef
 
 /** @returns what to do, why, and everything that decides the bytes of the image; `source` is what the registry has now */
 export function decide({ spec, format }: Product, { source, payload, newest, force }: Inputs) {
-  const { image: _, architectures: __, max_size: ___, ...settings } = spec.keys
+  const { image: _, architectures: __, max_size: ___, pin: ____, verify, ...settings } = spec.keys
   const { templates, busybox, udhcpcScript } = payload
   const values = Object.entries({ ...settings, format }).map(([key, value]) => [key, JSON.stringify(value)])
-  const files = Object.entries({ ...templates, busybox, 'udhcpc script': udhcpcScript })
+  const files = Object.entries({ ...templates, busybox, 'udhcpc script': udhcpcScript, ...(verify ? { verify } : {}) })
   const digests = files.map(([name, bytes]) => [name, sha256(bytes)])
   const recipe: Recipe = { source, revision: REVISION, ...Object.fromEntries([...values, ...digests]) }
   const reasons = newest ? changes(newest.recipe, recipe) : ['not published yet']

@@ -4,9 +4,9 @@ import { lstat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Failure, parsed } from '../cli/errors.ts'
-import { glob, makeDirectory, read, remove } from '../system/files.ts'
+import { glob, makeDirectory, read, remove, write } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
-import type { Digest } from '../text/digest.ts'
+import { type Digest, sha256 } from '../text/digest.ts'
 import { json } from '../text/json.ts'
 import { sha256sumFiles } from '../tools/sha256sum.ts'
 import * as skopeo from '../tools/skopeo.ts'
@@ -23,7 +23,7 @@ export type Layout = { path: string; bytes: number }
 
 /** The cache as one run sees it: each image is fetched once, each blob checked once. */
 export function imageCache(run: Run, directory: string) {
-  const layouts = new Map<Digest, Promise<Layout>>()
+  const layouts = new Map<string, Promise<Layout>>()
   const checked = new Set<Digest>()
 
   /** Is the blob what its digest says? skopeo has checked what it wrote after `since`, in milliseconds since 1970. */
@@ -36,8 +36,9 @@ export function imageCache(run: Run, directory: string) {
     return true
   }
 
-  const fill = async ({ digest, address, platform }: Source, limit: number, bytes: number): Promise<Layout> => {
-    const name = layoutName(digest)
+  const fill = async (source: Source, limit: number, bytes: number): Promise<Layout> => {
+    const { digest, address, platform, policy } = source
+    const name = layoutName(source)
     const path = join(directory, name)
     let since = Number.POSITIVE_INFINITY
     // Once for what is missing, once more for blobs that lay there damaged and that skopeo believed.
@@ -58,8 +59,9 @@ export function imageCache(run: Run, directory: string) {
       await makeDirectory(join(directory, 'blobs'))
       await makeDirectory(path)
       await symlink('../../blobs', join(path, 'blobs'))
+      for (const [file, text] of Object.entries(policy ?? {})) await write(join(path, file), text)
       since = Date.now()
-      await skopeo.copy(run, { address, platform, layout: path, tag: TAG, limit, bytes })
+      await skopeo.copy(run, { address, platform, layout: path, tag: TAG, limit, bytes, policy: Object.keys(policy ?? {}) })
     }
   }
 
@@ -69,23 +71,31 @@ export function imageCache(run: Run, directory: string) {
      * may take `limit`, all together take `bytes`, as their manifest says; 0 where that is not known.
      */
     fetch(source: Source, limit: number, bytes = 0): Promise<Layout> {
-      const layout = layouts.get(source.digest) ?? fill(source, limit, bytes)
-      layouts.set(source.digest, layout)
+      const name = layoutName(source)
+      const layout = layouts.get(name) ?? fill(source, limit, bytes)
+      layouts.set(name, layout)
       return layout
     },
     /** Deletes all that these images do not need. */
     async prune(digests: ReadonlySet<Digest>): Promise<void> {
-      const layouts = [...digests].map(layoutName)
-      const needed = new Set(layouts)
-      for (const layout of layouts)
+      const wanted = new Set([...digests].map(digest => layoutName({ digest })))
+      const needed = new Set<string>()
+      for (const layout of await glob('layouts/*', directory)) {
+        if (!wanted.has(layout.replace(/\.signed-\w+$/, ''))) continue
+        needed.add(layout)
         for (const { digest } of (await layoutBlobs(join(directory, layout))).blobs) needed.add(blobPath(digest))
+      }
       for (const found of await glob('{layouts/*,blobs/*/*}', directory))
         if (!needed.has(found)) await remove(run, directory, found)
     },
   }
 }
 
-const layoutName = (digest: Digest) => join('layouts', digest.replace(':', '-'))
+/** One that was fetched under a policy has a name of its own: that it is there means that it was signed so. */
+function layoutName({ digest, policy }: Pick<Source, 'digest' | 'policy'>): string {
+  const signed = policy ? `.signed-${sha256(policy['policy.json'])}` : ''
+  return join('layouts', `${digest.replace(':', '-')}${signed}`)
+}
 
 /** Where a blob lies in a layout. */
 const blobPath = (digest: Digest) => join('blobs', digest.replace(':', '/'))

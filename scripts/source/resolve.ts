@@ -1,6 +1,7 @@
 // Finds out what an image is right now: one request to its registry.
 
 import { Failure, parsed } from '../cli/errors.ts'
+import { ARCHITECTURES, type Architecture, PLATFORMS } from '../spec/architecture.ts'
 import { address, type Reference } from '../spec/reference.ts'
 import type { Run } from '../system/run.ts'
 import { type Digest, digestOf } from '../text/digest.ts'
@@ -8,9 +9,10 @@ import { printable } from '../text/printable.ts'
 import * as skopeo from '../tools/skopeo.ts'
 import { imageConfigJson } from './config.ts'
 import { checkImage, type Descriptor, manifestJson, normalPlatform } from './manifest.ts'
+import type { Policy } from './policy.ts'
 
-/** One image of one platform: what skopeo takes, and the digest of its own manifest, never of a tag or an index. */
-export type Source = { address: string; platform: skopeo.Platform; digest: Digest }
+/** One image of one platform: what skopeo takes, the digest of its own manifest, never of a tag or an index, what has to have signed it. */
+export type Source = { address: string; platform: skopeo.Platform; digest: Digest; policy?: Policy | undefined }
 
 /** The registries as one run sees them: each is asked once about an image, for all architectures and specs. */
 export function registries(run: Run) {
@@ -22,13 +24,19 @@ export function registries(run: Run) {
     return { ...checkImage(parsed(manifestJson, text, 'manifest')), text }
   }
   return {
-    /** @throws Failure when the registry does not answer, or has no image for the platform */
-    async resolve(reference: Reference, platform: skopeo.Platform): Promise<Source> {
+    /** `known` is the digest, which nobody is asked for then. @throws Failure when there is no answer, or no image for the platform */
+    async resolve(reference: Reference, platform: skopeo.Platform, known?: Digest): Promise<Source> {
+      if (known) return { address: address(reference, known), platform, digest: known }
       const { manifests, text } = await manifest(address(reference))
       const digest = manifests ? pick(manifests, platform) : digestOf(text)
       const pinned = address(reference, digest)
       if (!manifests) answers.set(pinned, Promise.resolve(text))
       return { address: pinned, platform, digest }
+    },
+    /** The architectures that an index offers; undefined for an image of one platform, which its config alone names. */
+    async offers(reference: Reference): Promise<Architecture[] | undefined> {
+      const { manifests } = parsed(manifestJson, await manifest(address(reference)), 'manifest')
+      return manifests && ARCHITECTURES.filter(one => find(manifests, PLATFORMS[one]))
     },
     /**
      * @returns its config, and the bytes of its layers: 0 where they cannot be known before it is fetched
@@ -47,14 +55,18 @@ export function registries(run: Run) {
   }
 }
 
-function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
+function find(manifests: Descriptor[], wanted: skopeo.Platform): Descriptor | undefined {
   const fitting = manifests.filter(({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture)
   const { variant = '', architecture } = wanted
   // An older one of ARM runs as well. containerd, too, takes what says nothing last, and goes by its config.
   const others = architecture === 'arm' ? ['v6', 'v5'].filter(other => other < variant) : [fitting[0]?.platform?.variant]
-  const [found = manifests.find(({ platform }) => !platform)] = [variant, '', ...others].flatMap(
-    one => fitting.find(({ platform }) => platform?.variant === one) ?? [],
-  )
+  const variants = [variant, '', ...others]
+  const found = variants.flatMap(one => fitting.find(({ platform }) => platform?.variant === one) ?? [])
+  return found[0] ?? manifests.find(({ platform }) => !platform)
+}
+
+function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
+  const found = find(manifests, wanted)
   if (found) return found.digest
   const offers = manifests.map(({ platform }) => name(platform ?? {}))
   const known = [...new Set(offers)].filter(offer => offer && !offer.includes('unknown')).join(', ')

@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { UsageFailure } from '../cli/errors.ts'
+import { sizeText } from '../text/size.ts'
 import { didYouMean } from '../text/words.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
 import { anchored } from './reference.ts'
@@ -11,6 +12,12 @@ import { type Keys, schema } from './schema.ts'
 
 /** A checked YAML file. Its name without the extension is the image's name. */
 export type Spec = { name: string; file: string; keys: Keys }
+
+/** A spec is a few lines; a longer file is another one. */
+const MAX_BYTES = 1 << 20
+
+/** What the name of an image can be. */
+export const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
 
 /** Reads every `*.yaml` of a directory, sorted by name. @throws UsageFailure with the complaints of all files at once */
 export async function loadSpecs(directory: string): Promise<Spec[]> {
@@ -21,12 +28,13 @@ export async function loadSpecs(directory: string): Promise<Spec[]> {
   const specs: Spec[] = []
   for (const file of names.map(name => join(directory, name))) {
     const name = basename(file, extname(file))
-    const first = specs.find(spec => spec.name === name)
-    if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${name}" already`)
-    else if (!/^[A-Za-z0-9][\w.-]{0,99}$/.test(name)) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
+    const first = specs.find(spec => spec.name.toLowerCase() === name.toLowerCase())
+    if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${first.name}" already`)
+    else if (!NAME.test(name)) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
     else {
       const { keys, wrong } = await loadKeys(file)
-      complaints.push(...wrong.map(complaint => `${file}:${complaint}`))
+      const byLine = wrong.sort((one, other) => Number.parseInt(one, 10) - Number.parseInt(other, 10))
+      complaints.push(...byLine.map(complaint => `${file}:${complaint}`))
       if (keys) specs.push({ name, file, keys })
     }
   }
@@ -36,17 +44,32 @@ export async function loadSpecs(directory: string): Promise<Spec[]> {
 
 /** The keys of one file, or what is wrong with it. Silently no spec would mean that its image leaves the catalog. */
 async function loadKeys(file: string): Promise<{ keys?: Keys; wrong: string[] }> {
-  const read = async () => ((await stat(file)).isFile() ? readFile(file) : 'is not a regular file')
+  const read = async () => {
+    const found = await stat(file)
+    if (!found.isFile()) return 'is not a regular file'
+    return found.size > MAX_BYTES ? `is larger than ${sizeText(MAX_BYTES)}` : readFile(file)
+  }
   const text = await read().catch(({ code, message }: NodeJS.ErrnoException) =>
     code === 'ENOENT' ? 'is a link to nothing' : `cannot be read: ${message}`,
   )
   if (typeof text === 'string') return { wrong: [`1:1: ${text}`] }
   const yaml = parseYaml(text)
-  if (yaml.errors.length > 0) return { wrong: yaml.errors.map(({ at, message }) => `${at}: ${message}`) }
+  const wrong = yaml.errors.map(({ at, message }) => `${at}: ${message}`)
+  if (wrong.length > 0 && yaml.value === undefined) return { wrong }
   const { data, error } = schema.safeParse(yaml.value ?? {})
-  if (error) return { wrong: error.issues.flatMap(issue => complaint(issue, yaml)) }
+  if (error || wrong.length > 0) return { wrong: [...wrong, ...(error?.issues ?? []).flatMap(issue => complaint(issue, yaml))] }
   const image = anchored(data.image, path => resolve(dirname(file), path))
-  return { keys: { ...data, image }, wrong: [] }
+  const key = data.verify && (await readFile(resolve(dirname(file), data.verify)).catch(() => undefined))
+  if (data.verify && !key) return { wrong: [`${yaml.at(['verify'])}: verify: there is no file ${data.verify} beside the spec`] }
+  return { keys: { ...data, image, ...(key ? { verify: key.toString('base64') } : {}) }, wrong: [] }
+}
+
+/** How YAML writes what is expected. */
+const WAYS: Record<string, string | undefined> = {
+  array: 'a list stands in brackets: [one, two]',
+  record: 'lines of NAME: value',
+  boolean: 'true or false, without quotes',
+  string: 'text that looks like something else stands in quotes',
 }
 
 function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
@@ -59,5 +82,6 @@ function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
   if (issue.path.length === 0) return [`1:1: not a spec\n  hint: a spec is "key: value" lines, at the least "image: nginx"`]
   const missing = issue.code === 'invalid_type' && !(key in Object(yaml.value))
   if (missing) return [`1:1: the key "${key}" is missing\n  hint: add a line such as "image: library/nginx:latest"`]
-  return [`${yaml.at(issue.path)}: ${key}: ${issue.message.replace(/^Invalid input: /, '')}`]
+  const hint = issue.code === 'invalid_type' ? WAYS[issue.expected] : undefined
+  return [`${yaml.at(issue.path)}: ${key}: ${issue.message.replace(/^Invalid input: /, '')}${hint ? `\n  hint: ${hint}` : ''}`]
 }

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { size } from '../text/size.ts'
-import { words } from '../text/words.ts'
+import { noneOf, words } from '../text/words.ts'
 import { ARCHITECTURES, architecture } from './architecture.ts'
 import { reference } from './reference.ts'
 import { signalNumber } from './signal.ts'
@@ -15,7 +15,7 @@ export type Format = (typeof FORMATS)[number]
 /** Fastest from registry to running instance: see the table in docs/build.md. */
 export const DEFAULT_FORMAT: Format = 'tar.zst'
 
-export const formatName = z.enum(FORMATS, `expected one of ${FORMATS.join(', ')}`)
+export const formatName = z.enum(FORMATS, { error: ({ input }) => noneOf(input, FORMATS) })
 
 const commandLine = z
   .union([z.array(z.string()), z.string()], 'expected a list of words, or a string')
@@ -65,6 +65,11 @@ const optional = z
       .string()
       .regex(/^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
       .describe("A file for the application's output; above SIZE, 10MB by default, it becomes PATH.1"),
+    pin: z.boolean().describe('true: built from the digest in specs.lock, which --update alone moves'),
+    verify: z
+      .string()
+      .min(1)
+      .describe('A public key of cosign, or a keyring of GPG, beside the spec: what it has not signed is refused'),
     tty: z.boolean().describe("true: the application's standard streams are the console, as with docker run -t"),
   })
   .partial()
@@ -74,11 +79,18 @@ export const schema = z
     image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
     ...optional.shape,
   })
-  .superRefine((keys, context) => {
-    const message = 'needs the supervisor: remove it, or disable_supervisor'
-    for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
-      if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
-  })
+  .superRefine(
+    (keys, context) => {
+      const message = 'needs the supervisor: remove it, or disable_supervisor'
+      for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
+        if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
+      for (const key of ['pin', 'verify'] as const)
+        if (keys[key] && (keys.image?.transport ?? 'docker') !== 'docker')
+          context.addIssue({ code: 'custom', path: [key], message: 'needs an image of a registry' })
+    },
+    // Beside other mistakes, too.
+    { when: ({ value }) => Object(value) === value },
+  )
 
 export type Keys = z.infer<typeof schema>
 

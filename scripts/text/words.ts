@@ -23,6 +23,12 @@ export function word(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : quote(text)
 }
 
+/** What to say of a word that is none of these names. */
+export function noneOf(word: unknown, names: readonly string[]): string {
+  const meant = didYouMean(String(word), names)
+  return `"${word}" is none of ${names.join(', ')}${meant ? `; ${meant}` : ''}`
+}
+
 /** `did you mean NAME?` of the name that is most like a word: at most two letters are wrong, missing or too much, and fewer than half. */
 export function didYouMean(word: string, names: readonly string[]): string | undefined {
   const wrong = (name: string) => distance(name.toLowerCase(), word.toLowerCase())

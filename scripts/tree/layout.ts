@@ -6,6 +6,8 @@ import type { Version } from './version.ts'
 export const INDEX = 'streams/v1/index.json'
 export const CATALOG = 'streams/v1/images.json'
 export const PAGE = 'index.html'
+/** What editors check specs with: `$schema=https://HOST/schema.json`. */
+export const SCHEMA = 'schema.json'
 /** Half-built images: never served, emptied at the start of every run. */
 export const WORK = '.work'
 /** Says, inside a version, since when it is not listed any more. */

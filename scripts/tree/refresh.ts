@@ -3,10 +3,11 @@
 import { dirname, join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
+import { jsonSchema } from '../spec/schema.ts'
 import { glob, makeDirectoriesBelow, read, remove, write } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import { catalog } from './catalog.ts'
-import { CATALOG, INDEX, PAGE, UNLISTED, VERSIONS, versionPath } from './layout.ts'
+import { CATALOG, INDEX, PAGE, SCHEMA, UNLISTED, VERSIONS, versionPath } from './layout.ts'
 import { page } from './page.ts'
 import { groups, productKey, type Version } from './version.ts'
 import { saveVersion, versions } from './versions.ts'
@@ -36,6 +37,7 @@ export async function writeCatalog(tree: string, versions: readonly Version[]): 
   await write(join(tree, CATALOG), images)
   await write(join(tree, INDEX), index)
   await write(join(tree, PAGE), page(versions))
+  await write(join(tree, SCHEMA), `${JSON.stringify(jsonSchema(), null, 2)}\n`)
 }
 
 type Leaving = { all: readonly Version[]; listed: ReadonlySet<Version>; now: Date }

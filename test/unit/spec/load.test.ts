@@ -130,6 +130,49 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
   ['two documents', { 'web.yaml': 'image: a\n---\nimage: b\n' }, /web\.yaml:2:1: .*multiple documents/],
   ['a merge key', { 'web.yaml': 'image: a\n<<: {user: b}\n' }, /web\.yaml:2:1: unknown key "<<"/],
   ['the key __proto__', { 'web.yaml': 'image: a\n__proto__: {user: b}\n' }, /web\.yaml:2:1: unknown key "__proto__"/],
+  ['a tab as indentation', { 'web.yaml': 'image: a\nenv:\n\tX: 1\n' }, /web\.yaml:3:1: Tabs are not allowed/],
+  ['a merge key in env', { 'web.yaml': 'image: a\nenv:\n  <<: {X: 1}\n' }, /web\.yaml:3:7: env\.<<: expected a text or a number/],
+  ['a set', { 'web.yaml': 'image: !!set {a}\n' }, /web\.yaml:1:1\d: image: expected string/],
+  ['base64', { 'web.yaml': 'image: !!binary YQ==\n' }, /web\.yaml:1:1\d: image: expected string/],
+  ['a list as key', { 'web.yaml': '? [image]\n: a\n' }, /web\.yaml:1:1: unknown key "\[ image \]"/],
+  ['YAML 1.1', { 'web.yaml': '%YAML 1.1\n---\nimage: a\n' }, /web\.yaml:1:1: a directive: this is YAML 1\.2/],
+  ['a directive of its own', { 'web.yaml': '%X y\n---\nimage: a\n' }, /web\.yaml:1:1: Unknown directive/],
+  ['text behind the end', { 'web.yaml': 'image: a\n...\nuser: b\n' }, /web\.yaml:3:1: .*multiple documents/],
+  ['10 MB', { 'web.yaml': `image: a\n${'#'.repeat(10 << 20)}` }, /web\.yaml:1:1: is larger than 1 MiB/],
+  ['a number that would change', { 'web.yaml': 'image: a\nuser: 010\n' }, /web\.yaml:2:7: 010 would become 10: put it in quotes/],
+  [
+    'a number too long',
+    { 'web.yaml': 'image: a\nenv: {ID: 12345678901234567890}\n' },
+    /web\.yaml:2:11: 1234567890\d+ would become/,
+  ],
+  ['a version as a number', { 'web.yaml': 'image: a\nenv: {V: 1.10}\n' }, /web\.yaml:2:10: 1\.10 would become 1\.1/],
+  ['nothing', { 'web.yaml': 'image: a\nuser:\n' }, /web\.yaml:2:6: user: expected a text or a number/],
+  [
+    'names that differ by case',
+    { 'Web.yaml': 'image: a\n', 'web.yaml': 'image: a\n' },
+    /web\.yaml:1:1: \S+Web\.yaml is an image "Web" already/,
+  ],
+  [
+    'a list that is none',
+    { 'web.yaml': 'image: a\narchitectures: amd64\n' },
+    /web\.yaml:2:16: architectures: expected array.*\n {2}hint: a list stands in brackets/,
+  ],
+  [
+    'a map that is none',
+    { 'web.yaml': 'image: a\nenv: [A=1]\n' },
+    /web\.yaml:2:6: env: expected record.*\n {2}hint: lines of NAME: value/,
+  ],
+  ['yes for true', { 'web.yaml': 'image: a\ntty: yes\n' }, /web\.yaml:2:6: tty: expected boolean.*\n {2}hint: true or false/],
+  [
+    'an architecture',
+    { 'web.yaml': 'image: a\narchitectures: [arm64, amd46]\n' },
+    /web\.yaml:2:24: architectures\.1: "amd46" is none of .*; did you mean amd64\?/,
+  ],
+  [
+    'a format',
+    { 'web.yaml': 'image: a\nformat: tar.zts\n' },
+    /web\.yaml:2:9: format: "tar\.zts" is none of .*; did you mean tar\.zst\?/,
+  ],
   ['an extension in capitals', { 'web.YAML': 'image: a\nx: 1\n' }, /web\.YAML:2:1: unknown key "x"/],
   ['no specs', {}, /no specs here/],
   ['hidden files alone', { '.web.yaml': 'image: a\n' }, /no specs here/],
@@ -153,6 +196,48 @@ test('the complaints of all files come at once', () =>
       /a\.yaml:1:1: the key "image".*a\.yaml:1:1: unknown key "x".*b\.yaml:1:8: image: expected string/s,
     )
   }))
+
+test("all of a file's mistakes come, in the order of its lines", () =>
+  specs(
+    {
+      'a.yaml':
+        'image: NG\narchitectures: [amd46, x]\nlog: /x\ndisable_supervisor: true\nformat: zip\nenv: {A: [], B: {}}\nuser: 0x10\nfromat: tar\n',
+    },
+    async directory => {
+      const error = await loadSpecs(directory).catch(error => error)
+      assert.deepEqual(error.message.match(/(?<=a\.yaml:)\d+:\d+: (\S+)/g), [
+        '1:8: image:',
+        '2:17: architectures.0:',
+        '2:24: architectures.1:',
+        '3:6: log:',
+        '5:9: format:',
+        '6:10: env.A:',
+        '6:17: env.B:',
+        '7:7: 0x10',
+        '8:1: unknown',
+      ])
+    },
+  ))
+
+test('what YAML has and specs take: comments, CRLF, anchors, plain tags, an end, texts that are texts in YAML 1.2', () =>
+  specs(
+    {
+      'a.yaml':
+        '---\r\nimage: &i !!str a # a\r\nuser: *i\r\nrestart: no\r\nenv: {D: 2026-01-01, N: 1, O: 0o17x, U: 1_000, Y: yes}\r\n...\r\n',
+    },
+    async directory => {
+      const [spec] = await loadSpecs(directory)
+      assert.deepEqual(
+        { ...spec?.keys, image: spec?.keys.image.text },
+        {
+          image: 'a',
+          user: 'a',
+          restart: 'no',
+          env: { D: '2026-01-01', N: '1', O: '0o17x', U: '1_000', Y: 'yes' },
+        },
+      )
+    },
+  ))
 
 /** What else can have a spec's name. */
 const IN_THE_WAY: [string, RegExp, (path: string) => Promise<unknown>][] = [
