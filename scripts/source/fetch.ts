@@ -16,8 +16,6 @@ import type { Source } from './resolve.ts'
 /** The tag that every layout gives its only image. */
 export const TAG = 'image'
 
-const layoutJson = json(z.object({ imageLayoutVersion: z.literal('1.0.0') }))
-
 /** A fetched image: the path of an OCI layout that holds it whole under `TAG`, and its compressed size. */
 export type Layout = { path: string; bytes: number }
 
@@ -75,9 +73,8 @@ export function imageCache(run: Run, directory: string) {
     },
     /** Deletes all that these images do not need. */
     async prune(digests: ReadonlySet<Digest>): Promise<void> {
-      const layouts = [...digests].map(layoutName)
-      const needed = new Set(layouts)
-      for (const layout of layouts)
+      const needed = new Set([...digests].map(layoutName))
+      for (const layout of [...needed])
         for (const { digest } of (await layoutBlobs(join(directory, layout))).blobs) needed.add(blobPath(digest))
       for (const found of await glob('{layouts/*,blobs/*/*}', directory))
         if (!needed.has(found)) await remove(run, directory, found)
@@ -101,7 +98,7 @@ async function layoutBlobs(layout: string): Promise<{ blobs: Descriptor[]; error
     return parsed(schema, await read(file), file)
   }
   try {
-    await content(layoutJson, 'oci-layout')
+    await content(json(z.object({ imageLayoutVersion: z.literal('1.0.0') })), 'oci-layout')
     const { manifests = [] } = await content(manifestJson, 'index.json')
     if (!manifests.some(({ annotations }) => annotations['org.opencontainers.image.ref.name'] === TAG))
       throw new Failure(layout, 'has no image')

@@ -61,6 +61,5 @@ function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
   throw new Failure('image', `there is none for ${name(wanted)}`, `it exists for ${known || 'no platform'}`)
 }
 
-function name({ os, architecture, variant }: Partial<Record<'os' | 'architecture' | 'variant', string>>): string {
-  return printable([os, architecture, variant].filter(Boolean).join('/').slice(0, 100))
-}
+const name = ({ os, architecture, variant }: Partial<Record<keyof skopeo.Platform, string>>) =>
+  printable([os, architecture, variant].filter(Boolean).join('/').slice(0, 100))
