@@ -62,10 +62,7 @@ export function imageCache(run: Run, directory: string) {
   }
 
   return {
-    /**
-     * Fetches what of an image is missing, once: two specs may name it. What lies there is used if its SHA-256 is right. A layer
-     * may take `limit`, all together take `bytes`, as their manifest says; 0 where that is not known.
-     */
+    /** Fetches what is missing, once. A layer may take `limit`; all together take `bytes`, as the manifest says, 0: not known. */
     fetch(source: Source, limit: number, bytes = 0): Promise<Layout> {
       const layout = layouts.get(source.digest) ?? fill(source, limit, bytes)
       layouts.set(source.digest, layout)
@@ -87,10 +84,7 @@ const layoutName = (digest: Digest) => join('layouts', digest.replace(':', '-'))
 /** Where a blob lies in a layout. */
 const blobPath = (digest: Digest) => join('blobs', digest.replace(':', '/'))
 
-/**
- * Every blob that a layout names: its manifests, their configs, their layers; with an error those that are known all the same, where
- * a file cannot be read, says anything but a digest where one belongs, or none is tagged as umoci wants it.
- */
+/** The manifests, configs, layers that a layout names; with an error what is known of it, where a file is wrong or no image tagged. */
 async function layoutBlobs(layout: string): Promise<{ blobs: Descriptor[]; error?: unknown }> {
   const blobs: Descriptor[] = []
   const content = async <Schema extends z.ZodType>(schema: Schema, name: string) => {

@@ -30,10 +30,7 @@ export function registries(run: Run) {
       if (!manifests) answers.set(pinned, Promise.resolve(text))
       return { address: pinned, platform, digest }
     },
-    /**
-     * @returns its config, and the bytes of its layers: 0 where they cannot be known before it is fetched
-     * @throws Failure when these cannot be had, or are those of an image for another platform, or of no image
-     */
+    /** @returns also its layers' bytes, 0: not known before they are fetched. @throws Failure for other platforms, for no image */
     async image({ address, platform }: Source) {
       const { layers = [] } = await manifest(address)
       const config = parsed(imageConfigJson, await skopeo.inspectConfig(run, address, platform), 'image config')

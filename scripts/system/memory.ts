@@ -21,9 +21,8 @@ export async function freeMemory(root = '/'): Promise<number> {
   // Where nothing says what the limit is: enough for small images.
   if (!version || !own || !(await text(mount, 'cgroup.procs'))) return Math.min(...free, 256 << 20)
   for (let group = own; ; group = dirname(group)) {
-    const [most, used, stat] = await Promise.all(
-      [version.most, version.used, 'memory.stat'].map(name => text(mount, group, name)),
-    )
+    const files = [version.most, version.used, 'memory.stat'].map(name => text(mount, group, name))
+    const [most, used, stat] = await Promise.all(files)
     // Of cached files the kernel gives back all but those that are in memory alone.
     const cached = number(/^(?:file|total_cache) (\d+)$/m, stat) - number(/^(?:total_)?shmem (\d+)$/m, stat)
     // The group of all processes has no limit, and another one may say "max".

@@ -14,14 +14,10 @@ export function words(text: string): string[] | undefined {
 }
 
 /** One word of POSIX shell that stands for exactly this text. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
-}
+export const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
 /** A word as one would type it into a shell: quoted where it has to be. */
-export function word(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : quote(text)
-}
+export const word = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : quote(text))
 
 /** `did you mean NAME?` of the name that is most like a word: at most two letters are wrong, missing or too much, and fewer than half. */
 export function didYouMean(word: string, names: readonly string[]): string | undefined {

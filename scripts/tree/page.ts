@@ -11,17 +11,16 @@ import { DAEMONS, type Daemon, groups, rootfsItem, type Version } from './versio
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
 const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })
 
-/** A page of more images says less of each: a browser takes its time with tens of megabytes. */
-const MAX_DETAILED = 500
+const hash = (text: string) => `sha256-${createHash('sha256').update(text).digest('base64')}`
 
 /** For the Content-Security-Policy, which lets nothing in but the template's own style, script. */
-const hash = (text: string) => `sha256-${createHash('sha256').update(text).digest('base64')}`
 const hashes = [...template.matchAll(/<(style|script)>(.*?)<\/\1>/gs)].map(([, tag, text = '']) => [tag, hash(text)])
 
 /** The text of index.html; `versions` are oldest first within a product. It asks no clock: the same ones give the same bytes. */
 export function page(versions: readonly Version[]): string {
   const named = groups(versions, ({ name }) => name)
-  const images = [...named.keys()].sort().map(name => image(named.get(name) ?? [], named.size <= MAX_DETAILED))
+  // A page of more images says less of each: a browser takes its time with tens of megabytes.
+  const images = [...named.keys()].sort().map(name => image(named.get(name) ?? [], named.size <= 500))
   const count = `${images.length} image${images.length === 1 ? '' : 's'}`
   return html({ hashes: Object.fromEntries(hashes), count, images })
 }

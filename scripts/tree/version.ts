@@ -92,6 +92,4 @@ export function groups(versions: readonly Version[], key: (version: Version) => 
 }
 
 /** What clients call the product of a version. */
-export function productKey({ name, architecture }: Pick<Version, 'name' | 'architecture'>): string {
-  return `lxdocker:${name}:${architecture}`
-}
+export const productKey = ({ name, architecture }: Pick<Version, 'name' | 'architecture'>) => `lxdocker:${name}:${architecture}`
