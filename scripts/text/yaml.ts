@@ -57,6 +57,4 @@ export function parseYaml(bytes: Uint8Array) {
 }
 
 /** Text of several lines stands in quotes: what its lines begin or end with means something to some parser otherwise. */
-export function writeYaml(value: unknown): string {
-  return stringify(value, { sortMapEntries: true, lineWidth: 0, blockQuote: false })
-}
+export const writeYaml = (value: unknown) => stringify(value, { sortMapEntries: true, lineWidth: 0, blockQuote: false })

@@ -47,9 +47,8 @@ function image(versions: Version[], detailed: boolean): object {
   return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row), older, more }
 }
 
-function shortened(list: readonly string[]): string[] {
-  return list.length > MAX_DEVICES ? [...list.slice(0, MAX_DEVICES), `and ${list.length - MAX_DEVICES} more`] : [...list]
-}
+const shortened = (list: readonly string[]) =>
+  list.length > MAX_DEVICES ? [...list.slice(0, MAX_DEVICES), `and ${list.length - MAX_DEVICES} more`] : list
 
 function row(version: Version): object {
   const { architecture, serial, source } = version
