@@ -16,8 +16,6 @@ import type { Source } from './resolve.ts'
 /** The tag that every layout gives its only image. */
 export const TAG = 'image'
 
-const layoutJson = json(z.object({ imageLayoutVersion: z.literal('1.0.0') }))
-
 /** A fetched image: the path of an OCI layout that holds it whole under `TAG`, and its compressed size. */
 export type Layout = { path: string; bytes: number }
 
@@ -66,10 +64,7 @@ export function imageCache(run: Run, directory: string) {
   }
 
   return {
-    /**
-     * Fetches what of an image is missing, once: two specs may name it. What lies there is used if its SHA-256 is right. A layer
-     * may take `limit`, all together take `bytes`, as their manifest says; 0 where that is not known.
-     */
+    /** Fetches what is missing, once. A layer may take `limit`; all together take `bytes`, as the manifest says, 0: not known. */
     fetch(source: Source, limit: number, bytes = 0): Promise<Layout> {
       const name = layoutName(source)
       const layout = layouts.get(name) ?? fill(source, limit, bytes)
@@ -100,10 +95,7 @@ function layoutName({ digest, policy }: Pick<Source, 'digest' | 'policy'>): stri
 /** Where a blob lies in a layout. */
 const blobPath = (digest: Digest) => join('blobs', digest.replace(':', '/'))
 
-/**
- * Every blob that a layout names: its manifests, their configs, their layers; with an error those that are known all the same, where
- * a file cannot be read, says anything but a digest where one belongs, or none is tagged as umoci wants it.
- */
+/** The manifests, configs, layers that a layout names; with an error what is known of it, where a file is wrong or no image tagged. */
 async function layoutBlobs(layout: string): Promise<{ blobs: Descriptor[]; error?: unknown }> {
   const blobs: Descriptor[] = []
   const content = async <Schema extends z.ZodType>(schema: Schema, name: string) => {
@@ -111,7 +103,7 @@ async function layoutBlobs(layout: string): Promise<{ blobs: Descriptor[]; error
     return parsed(schema, await read(file), file)
   }
   try {
-    await content(layoutJson, 'oci-layout')
+    await content(json(z.object({ imageLayoutVersion: z.literal('1.0.0') })), 'oci-layout')
     const { manifests = [] } = await content(manifestJson, 'index.json')
     if (!manifests.some(({ annotations }) => annotations['org.opencontainers.image.ref.name'] === TAG))
       throw new Failure(layout, 'has no image')

@@ -29,14 +29,12 @@ export function normalPlatform(said: Record<'os' | 'architecture' | 'variant', s
   return { os: said.os.toLowerCase() || 'linux', architecture, variant }
 }
 
-const platform = exactStruct({ os: text, architecture: text, variant: text }).transform(normalPlatform)
-
 const descriptor = exactStruct({
   mediaType: text,
   digest,
   /** Bytes. */
   size: z.int().nonnegative().default(0),
-  platform: platform.optional(),
+  platform: exactStruct({ os: text, architecture: text, variant: text }).transform(normalPlatform).optional(),
   annotations: z.record(z.string(), z.unknown()).default({}),
 })
 

@@ -35,13 +35,10 @@ export function registries(run: Run) {
     },
     /** The architectures that an index offers; undefined for an image of one platform, which its config alone names. */
     async offers(reference: Reference): Promise<Architecture[] | undefined> {
-      const { manifests } = parsed(manifestJson, await manifest(address(reference)), 'manifest')
+      const { manifests } = await manifest(address(reference))
       return manifests && ARCHITECTURES.filter(one => find(manifests, PLATFORMS[one]))
     },
-    /**
-     * @returns its config, and the bytes of its layers: 0 where they cannot be known before it is fetched
-     * @throws Failure when these cannot be had, or are those of an image for another platform, or of no image
-     */
+    /** @returns also its layers' bytes, 0: not known before they are fetched. @throws Failure for other platforms, for no image */
     async image({ address, platform }: Source) {
       const { layers = [] } = await manifest(address)
       const config = parsed(imageConfigJson, await skopeo.inspectConfig(run, address, platform), 'image config')
@@ -73,6 +70,5 @@ function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
   throw new Failure('image', `there is none for ${name(wanted)}`, `it exists for ${known || 'no platform'}`)
 }
 
-function name({ os, architecture, variant }: Partial<Record<'os' | 'architecture' | 'variant', string>>): string {
-  return printable([os, architecture, variant].filter(Boolean).join('/').slice(0, 100))
-}
+const name = ({ os, architecture, variant }: Partial<Record<keyof skopeo.Platform, string>>) =>
+  printable([os, architecture, variant].filter(Boolean).join('/').slice(0, 100))

@@ -11,10 +11,7 @@ const COMPONENT = '[a-z0-9]+(?:(?:\\.|_{1,2}|-+)[a-z0-9]+)*'
 const REPOSITORY = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`)
 const HOST = /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?$/
 
-/**
- * Parses what Docker takes (`nginx`, `library/nginx:latest`, `ghcr.io/a/b:tag`, `host:5000/a@sha256:…`) or an
- * explicit skopeo transport (`oci:…`, `oci-archive:…`, `docker-archive:…`, `dir:…`, `containers-storage:…`).
- */
+/** Parses what Docker takes (`nginx`, `ghcr.io/a/b:tag`, `host:5000/a@sha256:…`) or an explicit skopeo transport (`oci:…`, `dir:…`). */
 export const reference = z.string().transform((text, context) => {
   const refuse = (message: string) => {
     context.addIssue(message)

@@ -14,14 +14,10 @@ export function words(text: string): string[] | undefined {
 }
 
 /** One word of POSIX shell that stands for exactly this text. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
-}
+export const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
 /** A word as one would type it into a shell: quoted where it has to be. */
-export function word(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : quote(text)
-}
+export const word = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : quote(text))
 
 /** What to say of a word that is none of these names. */
 export function noneOf(word: unknown, names: readonly string[]): string {

@@ -9,9 +9,6 @@ export type Yaml = ReturnType<typeof parseYaml>
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are the ones to find
 const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/
 
-/** One mistake, e.g. a bracket that is never closed, can have thousands of consequences. */
-const MAX_ERRORS = 5
-
 /** @param bytes of the file; those that are not UTF-8 are an error like any other */
 export function parseYaml(bytes: Uint8Array) {
   const lines = new LineCounter()
@@ -51,7 +48,8 @@ export function parseYaml(bytes: Uint8Array) {
   return {
     /** undefined where it cannot be told. */
     value,
-    errors: [...errors, ...doubts].slice(0, MAX_ERRORS),
+    // One mistake, e.g. a bracket that is never closed, can have thousands of consequences.
+    errors: [...errors, ...doubts].slice(0, 5),
     /** Where the value at a path stands, or its key, as `line:column`; the nearest enclosing value when there is none. */
     at(path: readonly PropertyKey[], what: 'key' | 'value' = 'value'): string {
       const parent = path.length > 0 ? node(path.slice(0, -1)) : undefined
@@ -64,6 +62,4 @@ export function parseYaml(bytes: Uint8Array) {
 }
 
 /** Text of several lines stands in quotes: what its lines begin or end with means something to some parser otherwise. */
-export function writeYaml(value: unknown): string {
-  return stringify(value, { sortMapEntries: true, lineWidth: 0, blockQuote: false })
-}
+export const writeYaml = (value: unknown) => stringify(value, { sortMapEntries: true, lineWidth: 0, blockQuote: false })

@@ -7,28 +7,20 @@ import { word } from '../text/words.ts'
 import type { Daemon, Version } from './version.ts'
 
 /** Quotes what needs it: an image's words come from strangers. */
-function command(daemon: Daemon, ...words: string[]): string {
-  return [daemon === 'LXD' ? 'lxc' : 'incus', ...words.map(word)].join(' ')
-}
+const command = (daemon: Daemon, ...words: string[]) => [daemon === 'LXD' ? 'lxc' : 'incus', ...words.map(word)].join(' ')
 
 /** An application that is PID 1 ends on its own stop signal alone, unless it is an init. */
 export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, summary }: Version) {
   const number = (summary.stoppable ?? summary.supervised) ? undefined : signalNumber(summary.stopSignal)
   const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
-  const config = halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []
-  return command(daemon, verb, `lxdocker:${name}`, instance(name), ...config)
+  return command(daemon, verb, `lxdocker:${name}`, instance(name), ...(halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []))
 }
 
 /** What LXD and Incus accept as a name: letters, digits, hyphens between them. */
-function label(text: string, length: number): string {
-  const words = text.match(/[A-Za-z0-9]+/g) ?? []
-  return words.join('-').slice(0, length).replace(/-$/, '')
-}
+const label = (text: string, length: number) => (text.match(/[A-Za-z0-9]+/g) ?? []).join('-').slice(0, length).replace(/-$/, '')
 
 /** An instance's name has a letter first. */
-function instance(name: string): string {
-  return label(/^[A-Za-z]/.test(name) ? name : `app-${name}`, 63)
-}
+const instance = (name: string) => label(/^[A-Za-z]/.test(name) ? name : `app-${name}`, 63)
 
 /** An image may name any number of ports and volumes; nobody pastes more commands than this. */
 export const MAX_DEVICES = 20
@@ -41,10 +33,9 @@ export function deviceCommands(daemon: Daemon, version: Version): string[] {
   const it = instance(version.name)
   // Incus takes no more than 64 characters.
   const volume = (device: string) => `${it.slice(0, 30)}-${device}`
-  const create = (device: string) => command(daemon, 'storage', 'volume', 'create', 'default', volume(device))
   const add = (...words: string[]) => command(daemon, 'config', 'device', 'add', it, ...words)
   return [
-    ...[...disks.keys()].map(create),
+    ...[...disks.keys()].map(name => command(daemon, 'storage', 'volume', 'create', 'default', volume(name))),
     startCommand(daemon, 'init', version),
     ...[...disks].map(([name, path]) => add(name, 'disk', 'pool=default', `source=${volume(name)}`, `path=${path}`)),
     ...[...ports].map(([name, options]) => add(name, 'proxy', ...options)),
@@ -65,8 +56,7 @@ function proxy(port: string): [name: string, options: string[]][] {
 /** A device for each path where a volume can be; none for text that may look other than it is. */
 function mounts(volumes: readonly string[], taken: readonly string[]): Map<string, string> {
   const devices = new Map<string, string>()
-  const paths = volumes.map(volume => posix.normalize(volume).replace(/\/$/, ''))
-  for (const path of new Set(paths)) {
+  for (const path of new Set(volumes.map(volume => posix.normalize(volume).replace(/\/$/, '')))) {
     if (!/^\/(?!(dev|proc|sys)(\/|$))[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u.test(path)) continue
     const base = label(path, 30) || 'volume'
     let [device, nth] = [base, 1]

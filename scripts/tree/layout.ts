@@ -17,9 +17,8 @@ export const BUILD = 'build.json'
 export const VERSIONS = 'images/*/*/*'
 
 /** The directory of one version, inside the tree. */
-export function versionPath({ name, architecture, serial }: Pick<Version, 'name' | 'architecture' | 'serial'>): string {
-  return join('images', name, architecture, serial)
-}
+export const versionPath = ({ name, architecture, serial }: Pick<Version, 'name' | 'architecture' | 'serial'>) =>
+  join('images', name, architecture, serial)
 
 /** The name of a new version: `YYYYMMDD_HHMM` in UTC, which LXD and Incus both parse and sort as text, later than the newest one's. */
 export function nextSerial(now: Date, newest: string | undefined): string {

@@ -40,10 +40,8 @@ export async function writeCatalog(tree: string, versions: readonly Version[]): 
   await write(join(tree, SCHEMA), `${JSON.stringify(jsonSchema(), null, 2)}\n`)
 }
 
-type Leaving = { all: readonly Version[]; listed: ReadonlySet<Version>; now: Date }
-
 /** Notes which versions have left the catalog, deletes those that no client can know of any more. */
-export async function expire(run: Run, tree: string, { all, listed, now }: Leaving): Promise<void> {
+export async function expire(run: Run, tree: string, { all, listed, now }: { all: Version[]; listed: Set<Version>; now: Date }) {
   for (const version of all) {
     const mark = join(versionPath(version), UNLISTED)
     const since = await read(join(tree, mark))

@@ -22,22 +22,16 @@ const index = json(z.object({ index: z.object({ images: imagesFile }) }))
 const product = z.object({ versions: z.record(z.string().regex(SERIAL), z.unknown()) })
 const images = json(z.object({ products: z.record(z.string().regex(PRODUCT_KEY), product) }))
 
-/** The directories of the versions that a text of images.json lists. @throws Failure where it is none */
-export function listedPaths(text: string | undefined): string[] {
-  const { products } = parsed(images, text, CATALOG)
-  return Object.entries(products).flatMap(([key, { versions }]) =>
-    Object.keys(versions).map(serial => join('images', ...key.split(':').slice(1), serial)),
-  )
-}
-
 /** @returns how many files the listed versions have, and what is wrong with them or with the catalog itself: paths are the places */
 export async function verify(run: Run, log: Log, tree: string): Promise<{ files: number; complaints: Failure[] }> {
-  let [text, listed]: [string | undefined, Set<string>] = [undefined, new Set()]
+  let text: string | undefined
+  const listed = new Set<string>()
   try {
     // The two files change one after the other: clients take what stands in the second.
     parsed(index, await read(join(tree, INDEX)), INDEX)
     text = await read(join(tree, CATALOG))
-    listed = new Set(listedPaths(text))
+    for (const [key, { versions: serials }] of Object.entries(parsed(images, text, CATALOG).products))
+      for (const serial of Object.keys(serials)) listed.add(join('images', ...key.split(':').slice(1), serial))
   } catch (error) {
     if (error instanceof Failure) return { files: 0, complaints: [error] }
     throw error

@@ -6,11 +6,6 @@ import { digest } from '../text/digest.ts'
 import { json } from '../text/json.ts'
 import { printable } from '../text/printable.ts'
 
-/** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */
-const FTYPES = ['lxd.tar.xz', 'lxd_combined.tar.gz', 'squashfs', 'root.tar.xz', 'squashfs.vcdiff'] as const
-
-export type Ftype = (typeof FTYPES)[number]
-
 export const DAEMONS = ['LXD', 'Incus'] as const
 export type Daemon = (typeof DAEMONS)[number]
 
@@ -24,7 +19,8 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256')
 
 /** A file of a version as LXD and Incus download it. */
 const item = z.object({
-  ftype: z.enum(FTYPES),
+  /** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */
+  ftype: z.enum(['lxd.tar.xz', 'lxd_combined.tar.gz', 'squashfs', 'root.tar.xz', 'squashfs.vcdiff']),
   file: z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'is not a file name'),
   size: z.int().nonnegative(),
   sha256,
@@ -68,6 +64,7 @@ const version = z.object({
 })
 
 export type Item = z.infer<typeof item>
+export type Ftype = Item['ftype']
 export type ImageSummary = z.infer<typeof imageSummary>
 export type Pid1 = Pick<ImageSummary, 'supervised' | 'stoppable' | 'pid1'>
 export type Version = z.infer<typeof version>
@@ -95,6 +92,4 @@ export function groups(versions: readonly Version[], key: (version: Version) => 
 }
 
 /** What clients call the product of a version. */
-export function productKey({ name, architecture }: Pick<Version, 'name' | 'architecture'>): string {
-  return `lxdocker:${name}:${architecture}`
-}
+export const productKey = ({ name, architecture }: Pick<Version, 'name' | 'architecture'>) => `lxdocker:${name}:${architecture}`
