@@ -56,7 +56,8 @@ async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnTyp
   const dangling = end?.linked && !end.stat && !/^\/(dev|proc|sys)\//.test(end.path)
   if (!dangling && !end?.stat?.isDirectory()) {
     await image.setAside(INIT, REAL_INIT)
-    return image.place({ path: INIT, content, mode: 0o755 })
+    await image.place({ path: INIT, content, mode: 0o755 })
+    return
   }
   await image.makeDirectory(`${REAL_INIT}/given`)
   if (!dangling) await image.setAside(INIT, `${REAL_INIT}/given/init`)

@@ -30,6 +30,7 @@ export function rootfs(run: Run, root: string, time: number) {
       else if (stat) await unlink(target)
       await make(target)
     })
+    return target
   }
   const link = (path: string, target: string) =>
     replace(path, async link => {
@@ -47,7 +48,9 @@ export function rootfs(run: Run, root: string, time: number) {
     /** The same for a symbolic link. */
     link,
     /** Makes a directory where the image has none. */
-    makeDirectory: (path: string) => follow(root, path, true),
+    makeDirectory: async (path: string) => join(root, (await follow(root, path, true)).path),
+    /** Deletes what has the name; no directory of the path is a link. */
+    remove: (path: string) => keepTimes(join(root, posix.dirname(path)), () => remove(run, root, posix.relative('/', path))),
     /** Renames whatever has the name, if anything has; a relative link leads where it led before. */
     async setAside(from: string, to: string): Promise<void> {
       const source = await inside(root, from)

@@ -39,6 +39,10 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys) {
     volumes: config.Volumes,
     /** `PATH` or `PATH:OPTIONS`. */
     tmpfs: keys.tmpfs ?? [],
+    /** As tmpfs takes it; empty for its default. */
+    shmSize: keys.shm_size?.replace(/b$/i, '') ?? '',
+    sysctl: Object.entries(keys.sysctl ?? {}).map(pair => pair.join('=')),
+    prelaunch: keys.prelaunch ?? '',
     restart: keys.restart ?? 'no',
     restartUnhealthy: keys.restart_unhealthy ?? false,
     /** `PATH` or `PATH,SIZE`; empty for none. */

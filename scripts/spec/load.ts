@@ -3,9 +3,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { UsageFailure } from '../cli/errors.ts'
+import { explain, UsageFailure } from '../cli/errors.ts'
 import { didYouMean } from '../text/words.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
+import { type Laid, laid } from './files.ts'
 import { anchored } from './reference.ts'
 import { type Keys, schema } from './schema.ts'
 
@@ -15,6 +16,8 @@ export interface Spec {
   name: string
   file: string
   keys: Keys
+  /** What its `files` and `symlinks` are, in this order. */
+  files: Laid[]
 }
 
 /**
@@ -34,9 +37,9 @@ export async function loadSpecs(directory: string): Promise<Spec[]> {
     if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${name}" already`)
     else if (!/^[A-Za-z0-9][\w.-]{0,99}$/.test(name)) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
     else {
-      const { keys, wrong } = await loadKeys(file)
+      const { wrong, keys, files = [] } = await loadKeys(file)
       complaints.push(...wrong.map(complaint => `${file}:${complaint}`))
-      if (keys) specs.set(name, { name, file, keys })
+      if (keys) specs.set(name, { name, file, keys, files })
     }
   }
   if (complaints.length > 0) throw new UsageFailure('specs', `nothing was built\n${complaints.join('\n')}`)
@@ -44,7 +47,7 @@ export async function loadSpecs(directory: string): Promise<Spec[]> {
 }
 
 /** The keys of one file, or what is wrong with it. Silently no spec would mean that its image leaves the catalog. */
-async function loadKeys(file: string): Promise<{ keys?: Keys; wrong: string[] }> {
+async function loadKeys(file: string): Promise<{ wrong: string[] } & Partial<Spec>> {
   const read = async () => ((await stat(file)).isFile() ? readFile(file) : 'is not a regular file')
   const text = await read().catch(({ code, message }: NodeJS.ErrnoException) =>
     code === 'ENOENT' ? 'is a link to nothing' : `cannot be read: ${message}`,
@@ -55,18 +58,30 @@ async function loadKeys(file: string): Promise<{ keys?: Keys; wrong: string[] }>
   const { data, error } = schema.safeParse(yaml.value ?? {})
   if (error) return { wrong: error.issues.flatMap(issue => complaint(issue, yaml)) }
   const image = anchored(data.image, path => resolve(dirname(file), path))
-  return { keys: { ...data, image }, wrong: [] }
+  const files: Laid[] = []
+  const wrong: string[] = []
+  for (const [path, asked] of Object.entries(data.files ?? {})) {
+    const refuse = (error: Error) => wrong.push(`${yaml.at(['files', path, 'from'])}: files.${path}.from: ${explain(error)}`)
+    await laid(path, asked, dirname(file)).then(found => files.push(...found), refuse)
+  }
+  for (const [path, target] of Object.entries(data.symlinks ?? {})) files.push({ path, target, mode: 0o777, owner: '0:0' })
+  return { wrong, keys: { ...data, image }, files }
 }
 
 function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(schema.shape)
-    const hint = (key: string) => didYouMean(key, known) ?? `the keys are ${known.join(', ')}`
+    const known = issue.message.split(/[ ,]+/)
+    const hint = (key: string) => didYouMean(key, known) ?? issue.message
     return issue.keys.map(key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: ${hint(key)}`)
   }
+  // What is wrong with the one form that the value has.
+  const form = issue.code === 'invalid_union' && issue.errors.find(errors => errors.every(({ path }) => path.length > 0))
+  if (form) return form.flatMap(error => complaint({ ...error, path: [...issue.path, ...error.path] }, yaml))
   const key = issue.path.join('.')
   if (issue.path.length === 0) return [`1:1: not a spec\n  hint: a spec is "key: value" lines, at the least "image: nginx"`]
-  const missing = issue.code === 'invalid_type' && !(key in Object(yaml.value))
+  const missing = issue.code === 'invalid_type' && issue.path.length === 1 && !(key in Object(yaml.value))
   if (missing) return [`1:1: the key "${key}" is missing\n  hint: add a line such as "image: library/nginx:latest"`]
-  return [`${yaml.at(issue.path)}: ${key}: ${issue.message.replace(/^Invalid input: /, '')}`]
+  const [at, message] =
+    issue.code === 'invalid_key' ? [yaml.at(issue.path, 'key'), issue.issues[0]?.message] : [yaml.at(issue.path), issue.message]
+  return [`${at}: ${key}: ${message?.replace(/^Invalid input: /, '')}`]
 }

@@ -31,6 +31,33 @@ const stopSignal = scalar.refine(name => signalNumber(name) !== undefined, {
   error: ({ input }) => `"${input}" is not a signal, e.g. SIGTERM, 15 or SIGRTMIN+3`,
 })
 
+/** An object that says which keys it knows. */
+const object = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? `the keys are ${Object.keys(shape).join(', ')}` : undefined),
+  })
+
+/** Not where the kernel, LXD or lxdocker itself puts something when an instance starts. */
+const OWN = /^\/+(?!\/|(dev|proc|sys)(\/|$)|etc\/(hosts|hostname|resolv\.conf|mtab)$|lxd-|busybox-lxd)/
+const path = z.string().regex(OWN, 'expected an absolute path that is not filled in at each start')
+
+const OCTAL = 'expected octal digits in quotes, e.g. "0640"'
+const mode = z.string(OCTAL).regex(/^0?[0-7]{3,4}$/, OCTAL)
+
+const file = object({
+  content: z.string().optional(),
+  from: z.string().min(1).optional(),
+  mode: mode.optional(),
+  owner: scalar.refine(text => /^[^:]+(:[^:]+)?$/.test(text), 'expected name, uid, name:group or uid:gid').optional(),
+}).refine(({ content, from }) => (content === undefined) !== (from === undefined), 'expected either content or from')
+
+const text = z.string().transform((content): z.infer<typeof file> => ({ content }))
+
+const lines = z.union([z.array(z.string()), z.string()], 'expected a line, or a list of lines').transform(value => [value].flat())
+
+/** As in Docker: net.*, fs.mqueue.* and what System V's shared memory has are each container's own. */
+const sysctl = z.string().regex(/^(net\.|fs\.mqueue\.|kernel\.(msg|sem|shm))[\w./-]*$/, 'is not for a container to set')
+
 const optional = z
   .object({
     description: z.string().describe("One line for people; the image's own by default"),
@@ -64,19 +91,35 @@ const optional = z
       .regex(/^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
       .describe("A file for the application's output; above SIZE, 10MB by default, it becomes PATH.1"),
     tty: z.boolean().describe("true: the application's standard streams are the console, as with docker run -t"),
+    remove: z
+      .array(path)
+      .describe('What of the image goes: paths in which * and ? stand for parts of a name, ** for directories'),
+    files: z
+      .record(path, z.union([text, file], 'expected a text, or an object with content or from, mode, owner'))
+      .describe(
+        'Path → its text, or { content: TEXT, from: a file or directory beside the spec, mode: "0644", owner: root:root }',
+      ),
+    symlinks: z.record(path, z.string().min(1)).describe('Path → where the link leads'),
+    append: z.record(path, lines).describe('Path of a file that the image has → a line, or a list of lines'),
+    prelaunch: z
+      .string()
+      .startsWith('#!', 'its first line has to be #! and a program, e.g. #!/bin/sh')
+      .describe('A script that root runs at each start before the application'),
+    sysctl: z.record(sysctl, scalar).describe('Settings of the kernel → value: net.core.somaxconn: 1024'),
+    shm_size: scalar
+      .refine(text => /^[1-9]\d*[kmg]?b?$/i.test(text), 'expected a size as in compose, e.g. 256m')
+      .describe('What /dev/shm may hold, e.g. 256m; half of the memory by default'),
   })
   .partial()
 
-export const schema = z
-  .strictObject({
-    image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
-    ...optional.shape,
-  })
-  .superRefine((keys, context) => {
-    const message = 'needs the supervisor: remove it, or disable_supervisor'
-    for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
-      if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
-  })
+export const schema = object({
+  image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
+  ...optional.shape,
+}).superRefine((keys, context) => {
+  const message = 'needs the supervisor: remove it, or disable_supervisor'
+  for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
+    if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
+})
 
 export type Keys = z.infer<typeof schema>
 

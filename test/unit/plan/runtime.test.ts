@@ -20,6 +20,9 @@ test('what neither image nor spec says has the defaults of OCI and Docker', () =
     stopTimeout: 300,
     volumes: [],
     tmpfs: [],
+    shmSize: '',
+    sysctl: [],
+    prelaunch: '',
     restart: 'no',
     restartUnhealthy: false,
     log: '',
@@ -48,6 +51,9 @@ test("the spec's keys replace the image's fields, its variables come on top", ()
     restart_unhealthy: true,
     log: '/var/log/app.log,1MB',
     tty: true,
+    shm_size: '64m',
+    sysctl: { 'net.core.somaxconn': '1024', 'net.ipv4.conf.eth0/1.rp_filter': '0' },
+    prelaunch: '#!/bin/sh\n',
   }
   const made = runtime(config, { ...keys, ...own, command: ['d'] })
   assert.deepEqual(made, {
@@ -62,6 +68,9 @@ test("the spec's keys replace the image's fields, its variables come on top", ()
     restartUnhealthy: true,
     log: '/var/log/app.log,1MB',
     tty: true,
+    shmSize: '64m',
+    sysctl: ['net.core.somaxconn=1024', 'net.ipv4.conf.eth0/1.rp_filter=0'],
+    prelaunch: '#!/bin/sh\n',
   })
 })
 
