@@ -47,7 +47,7 @@ files:
     own text
   /srv/app/run.sh: "#!/bin/sh\\n"
   /etc/secret: {content: x, mode: "0400", owner: app}
-  /srv/page: {from: page/index.html, owner: "root:users"}
+  /srv/page: {from: page/index.html, owner: "root:video"}
   /srv/tree: {from: page, mode: "0640", owner: 33:34}
 symlinks: {/srv/current: tree}
 append: {/etc/link.conf: [second, third]}
@@ -72,7 +72,7 @@ append: {/etc/link.conf: [second, third]}
         'directory 755 0:0',
         'regular file 755 0:0',
         'regular file 400 1000:1000',
-        'regular file 644 0:100',
+        'regular file 644 0:2002',
         'directory 750 33:34',
         'regular file 640 33:34',
         'symbolic link 777 0:0',
