@@ -29,7 +29,7 @@ export async function change(run: Run, root: string, { keys, files }: Pick<Spec,
     const place = () => (target === undefined ? image.place({ path, content: content ?? '', mode }) : image.link(path, target))
     const made = await (directory ? image.makeDirectory(path) : place())
     await lchown(made, uid, gid)
-    // Another owner has cost it set-uid.
+    // Another owner has taken set-uid away.
     if (target === undefined) await chmod(made, mode)
   }
   for (const [path, lines] of Object.entries(keys.append ?? {})) {

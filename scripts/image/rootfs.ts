@@ -38,7 +38,7 @@ export function rootfs(run: Run, root: string, time: number) {
       await lutimes(link, time, time)
     })
   return {
-    /** Puts a file of root's into the image, instead of whatever has its name there. */
+    /** Puts a file of root's into the image, instead of whatever has its name there. @returns where it is on the builder's disk */
     place: ({ path, content, mode }: File) =>
       replace(path, async target => {
         await writeFile(target, content, { flag: 'wx' })
@@ -47,7 +47,7 @@ export function rootfs(run: Run, root: string, time: number) {
       }),
     /** The same for a symbolic link. */
     link,
-    /** Makes a directory where the image has none. */
+    /** Makes a directory where the image has none, and says where it is on the builder's disk. */
     makeDirectory: async (path: string) => join(root, (await follow(root, path, true)).path),
     /** Deletes what has the name; no directory of the path is a link. */
     remove: (path: string) => keepTimes(join(root, posix.dirname(path)), () => remove(run, root, posix.relative('/', path))),
