@@ -58,6 +58,30 @@ const lines = z.union([z.array(z.string()), z.string()], 'expected a line, or a 
 /** As in Docker: net.*, fs.mqueue.* and what System V's shared memory has are each container's own. */
 const sysctl = z.string().regex(/^(net\.|fs\.mqueue\.|kernel\.(msg|sem|shm))[\w./-]*$/, 'is not for a container to set')
 
+const UNIT_SECONDS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 }
+
+/** In seconds. */
+const time = z.string().transform((text, context) => {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/gy)]
+  if (parts.map(([part]) => part).join('') !== text) context.addIssue('expected a time such as 90s or 1m30s')
+  return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * Number(UNIT_SECONDS[unit]), 0)
+})
+
+const shell = z.string().transform(line => ['CMD-SHELL', line])
+const check = z
+  .array(z.string())
+  .refine(([kind]) => /^(CMD|CMD-SHELL|NONE)$/.test(String(kind)), 'begins with CMD, CMD-SHELL or NONE')
+
+const healthcheck = object({
+  test: z.union([check, shell], 'expected a line of shell, or a list of words').optional(),
+  interval: time.optional(),
+  timeout: time.optional(),
+  start_period: time.optional(),
+  start_interval: time.optional(),
+  retries: z.int().min(1).optional(),
+  disable: z.boolean().optional(),
+})
+
 const optional = z
   .object({
     description: z.string().describe("One line for people; the image's own by default"),
@@ -91,6 +115,7 @@ const optional = z
       .regex(/^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
       .describe("A file for the application's output; above SIZE, 10MB by default, it becomes PATH.1"),
     tty: z.boolean().describe("true: the application's standard streams are the console, as with docker run -t"),
+    healthcheck: healthcheck.describe("As in compose; what it leaves out is the image's, disable: true switches the image's off"),
     remove: z
       .array(path)
       .describe('What of the image goes: paths in which * and ? stand for parts of a name, ** for directories'),

@@ -116,3 +116,12 @@ test('an image with nothing to run is refused', () => {
 test("an image's stop signal that is none is refused", () => {
   assert.throws(() => runtime({ Cmd: ['c'], StopSignal: 'SIGFOO' }), /StopSignal "SIGFOO" is not a signal/)
 })
+
+test("the spec's health check replaces the image's field by field, or all of it", () => {
+  const Healthcheck = { Test: ['CMD', 'image'], Interval: 7e9, Retries: 2 }
+  const health = (healthcheck: Keys['healthcheck']) => runtime({ Cmd: ['c'], Healthcheck }, { ...keys, healthcheck }).health
+  const image = { test: ['image'], interval: 7, timeout: 30, startPeriod: 0, startInterval: 5, retries: 2 }
+  assert.deepEqual(health({ timeout: 90 }), { ...image, timeout: 90 })
+  assert.deepEqual(health({ test: ['CMD-SHELL', 'a b'], retries: 9 }), { ...image, test: ['/bin/sh', '-c', 'a b'], retries: 9 })
+  for (const off of [{ disable: true }, { test: ['NONE'] }]) assert.deepEqual(health(off).test, [])
+})

@@ -188,6 +188,21 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
     /web\.yaml:2:10: sysctl\.vm\.swappiness: is not for a container to set/,
   ],
   ['a size of shared memory', { 'web.yaml': 'image: a\nshm_size: much\n' }, /web\.yaml:2:11: shm_size: expected a size/],
+  [
+    'a time without a unit',
+    { 'web.yaml': 'image: a\nhealthcheck:\n  interval: "10"\n' },
+    /web\.yaml:3:13: healthcheck\.interval: expected a time such as 90s or 1m30s/,
+  ],
+  [
+    'a key of a health check that is none',
+    { 'web.yaml': 'image: a\nhealthcheck: {intervall: 1s}\n' },
+    /web\.yaml:2:15: unknown key "intervall"\n {2}hint: did you mean interval\?/,
+  ],
+  [
+    'a check that has no kind',
+    { 'web.yaml': 'image: a\nhealthcheck: {test: [curl, localhost]}\n' },
+    /web\.yaml:2:21: healthcheck\.test: begins with CMD, CMD-SHELL or NONE/,
+  ],
   ['no specs', {}, /no specs here/],
   ['hidden files alone', { '.web.yaml': 'image: a\n' }, /no specs here/],
 ]
@@ -308,3 +323,17 @@ test('what is laid in does not come from outside of the directory of the spec', 
       await assert.rejects(loadSpecs(directory), new RegExp(`web\\.yaml:3:14: files\\./x\\.from: .*(${why})`))
     }
   }))
+
+test('a health check as compose writes it', () =>
+  specs(
+    { 'a.yaml': 'image: a\nhealthcheck: {test: wget -q localhost, interval: 1m30s, timeout: 500ms, retries: 5}\n' },
+    async directory => {
+      const [spec] = await loadSpecs(directory)
+      assert.deepEqual(spec?.keys.healthcheck, {
+        test: ['CMD-SHELL', 'wget -q localhost'],
+        interval: 90,
+        timeout: 0.5,
+        retries: 5,
+      })
+    },
+  ))
