@@ -7,9 +7,9 @@ boot() {
 	mount_tmpfs
 	restore_init
 	set_network_sysctls
+	[ -z "$sysctl" ] || eval "sysctl -qw $sysctl"
 	ask_for_addresses
-	[ ! -s /lxd-prelaunch ] || wait_for_addresses
-	run_prelaunch_script
+	run_prelaunch_scripts
 	workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user}
 	restart=${LXDOCKER_RESTART:-$restart} log=${LXDOCKER_LOG:-$log} stop_timeout=${LXDOCKER_STOP_TIMEOUT:-$stop_timeout}
 	case $restart in no | always | on-failure) ;; on-failure:[1-9]*) is_number "${restart#*:}" ;; *) false ;; esac ||

@@ -17,7 +17,7 @@ mount_once() {
 # LXD 5.0 leaves /sys/fs/cgroup empty. It is writable as under Incus, since a systemd of the image needs that.
 mount_kernel_filesystems() {
 	mounts=$(cat /proc/self/mountinfo)
-	mount_once shm /dev/shm tmpfs ,mode=1777
+	mount_once shm /dev/shm tmpfs ",mode=1777${shm_size:+,size=$shm_size}"
 	mount_once mqueue /dev/mqueue mqueue
 	[ -z "$image_volumes" ] || eval "mkdir -p -- $image_volumes" 2>/dev/null # those below /dev
 	set -- /sys/fs/cgroup/*

@@ -76,12 +76,16 @@ stop_program() {
 	signal_program "$1"
 }
 
-# A stop ends the script, then the instance.
-run_prelaunch_script() {
-	[ -s /lxd-prelaunch ] || return 0
-	run_program program exec setsid /lxd-prelaunch
-	[ ! -e $state/stopping ] || exit 0
-	[ "$status" = 0 ] || log_line "/lxd-prelaunch ended with status $status"
+# The spec's, then the instance's. A stop ends the script, then the instance.
+run_prelaunch_scripts() {
+	[ -z "$prelaunch" ] || (umask 077 && printf %s "$prelaunch" >$state/prelaunch && chmod 700 $state/prelaunch)
+	for script in $state/prelaunch /lxd-prelaunch; do
+		[ -s "$script" ] || continue
+		wait_for_addresses
+		run_program program exec setsid "$script"
+		[ ! -e $state/stopping ] || exit 0
+		[ "$status" = 0 ] || log_line "$script ended with status $status"
+	done
 }
 
 # A stop without a program ends the instance.

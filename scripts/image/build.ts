@@ -14,6 +14,7 @@ import { ownedAbove, touchDirectories } from '../tools/find.ts'
 import { readYaml } from '../tools/skopeo.ts'
 import * as umoci from '../tools/umoci.ts'
 import type { ImageSummary, Pid1 } from '../tree/version.ts'
+import { change } from './changes.ts'
 import { metadata, TEMPLATE_NAMES } from './metadata.ts'
 import { overlay } from './overlay.ts'
 import { pack } from './pack.ts'
@@ -49,6 +50,7 @@ export async function build(image: Image, { log, useWorkspace, work, step }: Wor
     await umoci.rawUnpack(run, layout.path, TAG, root)
     const high = await ownedAbove(run, root, HIGHEST_ID)
     if (high) log.info(`${title(product)}: warning: ${printable(high)}, ${FEW_IDS}`)
+    await change(run, root, product.spec, time)
     const chosen = await choosePid1(root, runtime, keys.disable_supervisor)
     await overlay(run, root, { runtime: chosen.runtime, supervised: chosen.pid1.supervised, payload, time })
     const linked = (await lstat(join(root, 'etc'))).isSymbolicLink()

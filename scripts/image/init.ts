@@ -11,10 +11,10 @@ import { quote } from '../text/words.ts'
  * @param supervised false: the application itself becomes PID 1
  */
 export function init(template: string, runtime: RuntimeConfig, supervised: boolean): string {
-  const { health, entrypoint, command, variables, volumes, tmpfs, ...settings } = runtime
+  const { health, entrypoint, command, variables, volumes, tmpfs, sysctl, ...settings } = runtime
   const checks = Object.entries(health).map(([name, value]) => [`health_${name}`, value])
   // The script evaluates these texts, and writes them into files that it evaluates.
-  const lists = Object.entries({ entrypoint, command, variables, volumes, tmpfs, health_test: health.test })
+  const lists = Object.entries({ entrypoint, command, variables, volumes, tmpfs, sysctl, health_test: health.test })
   const texts = lists.map(([name, words]) => [name, words.map(quote).join(' ')])
   const holes = [...Object.entries({ ...settings, supervised }), ...checks, ...texts]
   const pairs = holes.map(([name, value]) => [String(name).replace(/[A-Z]/g, '_$&').toLowerCase(), value ?? ''])

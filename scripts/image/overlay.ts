@@ -45,7 +45,7 @@ export async function overlay(run: Run, root: string, { runtime, supervised, pay
  * PID 1 gives the image's own file back: it mounts that over the script. Over what is no file it cannot; there the script
  * stands behind a link, in a directory that PID 1 hides.
  */
-async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnType<typeof follow>>): Promise<void> {
+async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnType<typeof follow>>): Promise<unknown> {
   const dangling = end?.linked && !end.stat && !/^\/(dev|proc|sys)\//.test(end.path)
   if (!dangling && !end?.stat?.isDirectory()) {
     await image.setAside(INIT, REAL_INIT)
@@ -54,5 +54,5 @@ async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnTyp
   await image.makeDirectory(`${REAL_INIT}/given`)
   if (!dangling) await image.setAside(INIT, `${REAL_INIT}/given/init`)
   await image.link(dangling ? end.path : INIT, `${REAL_INIT}/init`)
-  await image.place({ path: `${REAL_INIT}/init`, content, mode: 0o755 })
+  return image.place({ path: `${REAL_INIT}/init`, content, mode: 0o755 })
 }

@@ -25,6 +25,7 @@ export function rootfs(run: Run, root: string, time: number) {
       else if (stat) await unlink(target)
       await make(target)
     })
+    return target
   }
   const link = (path: string, target: string) =>
     replace(path, async link => {
@@ -32,7 +33,7 @@ export function rootfs(run: Run, root: string, time: number) {
       await lutimes(link, time, time)
     })
   return {
-    /** Puts a file of root's into the image, instead of whatever has its name there. */
+    /** Puts a file of root's into the image, instead of whatever has its name there. @returns where it is on the builder's disk */
     place: ({ path, content, mode }: File) =>
       replace(path, async target => {
         await writeFile(target, content, { flag: 'wx' })
@@ -41,8 +42,10 @@ export function rootfs(run: Run, root: string, time: number) {
       }),
     /** The same for a symbolic link. */
     link,
-    /** Makes a directory where the image has none. */
-    makeDirectory: (path: string) => follow(root, path, true),
+    /** Makes a directory where the image has none, and says where it is on the builder's disk. */
+    makeDirectory: async (path: string) => join(root, (await follow(root, path, true)).path),
+    /** Deletes what has the name; no directory of the path is a link. */
+    remove: (path: string) => keepTimes(join(root, posix.dirname(path)), () => remove(run, root, posix.relative('/', path))),
     /** Renames whatever has the name, if anything has; a relative link leads where it led before. */
     async setAside(from: string, to: string): Promise<void> {
       const source = await inside(root, from)

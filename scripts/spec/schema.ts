@@ -33,6 +33,57 @@ const stopSignal = scalar.refine(name => signalNumber(name) !== undefined, {
   error: ({ input }) => `"${input}" is not a signal, e.g. SIGTERM, 15 or SIGRTMIN+3`,
 })
 
+/** An object that says which keys it knows. */
+const object = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? `the keys are ${Object.keys(shape).join(', ')}` : undefined),
+  })
+
+/** Not where the kernel, LXD or lxdocker itself puts something when an instance starts. */
+const OWN = /^\/+(?!\/|(dev|proc|sys)(\/|$)|etc\/(hosts|hostname|resolv\.conf|mtab)$|lxd-|busybox-lxd)/
+const path = z.string().regex(OWN, 'expected an absolute path that is not filled in at each start')
+
+const OCTAL = 'expected octal digits in quotes, e.g. "0640"'
+const mode = z.string(OCTAL).regex(/^0?[0-7]{3,4}$/, OCTAL)
+
+const file = object({
+  content: z.string().optional(),
+  from: z.string().min(1).optional(),
+  mode: mode.optional(),
+  owner: scalar.refine(text => /^[^:]+(:[^:]+)?$/.test(text), 'expected name, uid, name:group or uid:gid').optional(),
+}).refine(({ content, from }) => (content === undefined) !== (from === undefined), 'expected either content or from')
+
+const text = z.string().transform((content): z.infer<typeof file> => ({ content }))
+
+const lines = z.union([z.array(z.string()), z.string()], 'expected a line, or a list of lines').transform(value => [value].flat())
+
+/** As in Docker: net.*, fs.mqueue.* and what System V's shared memory has are each container's own. */
+const sysctl = z.string().regex(/^(net\.|fs\.mqueue\.|kernel\.(msg|sem|shm))[\w./-]*$/, 'is not for a container to set')
+
+const UNIT_SECONDS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 }
+
+/** In seconds. */
+const time = z.string().transform((text, context) => {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/gy)]
+  if (parts.map(([part]) => part).join('') !== text) context.addIssue('expected a time such as 90s or 1m30s')
+  return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * Number(UNIT_SECONDS[unit]), 0)
+})
+
+const shell = z.string().transform(line => ['CMD-SHELL', line])
+const check = z
+  .array(z.string())
+  .refine(([kind]) => /^(CMD|CMD-SHELL|NONE)$/.test(String(kind)), 'begins with CMD, CMD-SHELL or NONE')
+
+const healthcheck = object({
+  test: z.union([check, shell], 'expected a line of shell, or a list of words').optional(),
+  interval: time.optional(),
+  timeout: time.optional(),
+  start_period: time.optional(),
+  start_interval: time.optional(),
+  retries: z.int().min(1).optional(),
+  disable: z.boolean().optional(),
+})
+
 const optional = z
   .object({
     description: z.string().describe("One line for people; the image's own by default"),
@@ -71,26 +122,43 @@ const optional = z
       .min(1)
       .describe('A public key of cosign, or a keyring of GPG, beside the spec: what it has not signed is refused'),
     tty: z.boolean().describe("true: the application's standard streams are the console, as with docker run -t"),
+    healthcheck: healthcheck.describe("As in compose; what it leaves out is the image's, disable: true switches the image's off"),
+    remove: z
+      .array(path)
+      .describe('What of the image goes: paths in which * and ? stand for parts of a name, ** for directories'),
+    files: z
+      .record(path, z.union([text, file], 'expected a text, or an object with content or from, mode, owner'))
+      .describe(
+        'Path → its text, or { content: TEXT, from: a file or directory beside the spec, mode: "0644", owner: root:root }',
+      ),
+    symlinks: z.record(path, z.string().min(1)).describe('Path → where the link leads'),
+    append: z.record(path, lines).describe('Path of a file that the image has → a line, or a list of lines'),
+    prelaunch: z
+      .string()
+      .startsWith('#!', 'its first line has to be #! and a program, e.g. #!/bin/sh')
+      .describe('A script that root runs at each start before the application'),
+    sysctl: z.record(sysctl, scalar).describe('Settings of the kernel → value: net.core.somaxconn: 1024'),
+    shm_size: scalar
+      .refine(text => /^[1-9]\d*[kmg]?b?$/i.test(text), 'expected a size as in compose, e.g. 256m')
+      .describe('What /dev/shm may hold, e.g. 256m; half of the memory by default'),
   })
   .partial()
 
-export const schema = z
-  .strictObject({
-    image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
-    ...optional.shape,
-  })
-  .superRefine(
-    (keys, context) => {
-      const message = 'needs the supervisor: remove it, or disable_supervisor'
-      for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
-        if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
-      for (const key of ['pin', 'verify'] as const)
-        if (keys[key] && (keys.image?.transport ?? 'docker') !== 'docker')
-          context.addIssue({ code: 'custom', path: [key], message: 'needs an image of a registry' })
-    },
-    // Beside other mistakes, too.
-    { when: ({ value }) => Object(value) === value },
-  )
+export const schema = object({
+  image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
+  ...optional.shape,
+}).superRefine(
+  (keys, context) => {
+    const message = 'needs the supervisor: remove it, or disable_supervisor'
+    for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
+      if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
+    for (const key of ['pin', 'verify'] as const)
+      if (keys[key] && (keys.image?.transport ?? 'docker') !== 'docker')
+        context.addIssue({ code: 'custom', path: [key], message: 'needs an image of a registry' })
+  },
+  // Beside other mistakes, too.
+  { when: ({ value }) => Object(value) === value },
+)
 
 export type Keys = z.infer<typeof schema>
 

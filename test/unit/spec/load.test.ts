@@ -174,6 +174,78 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
     /web\.yaml:2:9: format: "tar\.zts" is none of .*; did you mean tar\.zst\?/,
   ],
   ['an extension in capitals', { 'web.YAML': 'image: a\nx: 1\n' }, /web\.YAML:2:1: unknown key "x"/],
+  [
+    'a file without a text',
+    { 'web.yaml': 'image: a\nfiles:\n  /a: {mode: "0644"}\n' },
+    /web\.yaml:3:7: files\.\/a: expected either content or from/,
+  ],
+  [
+    'a file with two texts',
+    { 'web.yaml': 'image: a\nfiles: {/a: {content: x, from: y}}\n' },
+    /web\.yaml:2:13: files\.\/a: expected either content or from/,
+  ],
+  [
+    'a key of a file that is none',
+    { 'web.yaml': 'image: a\nfiles:\n  /a:\n    contents: x\n' },
+    /web\.yaml:4:5: unknown key "contents"\n {2}hint: did you mean content\?/,
+  ],
+  [
+    'a file that is a list',
+    { 'web.yaml': 'image: a\nfiles:\n  /a: [x]\n' },
+    /web\.yaml:3:7: files\.\/a: expected a text, or an object with content or from, mode, owner/,
+  ],
+  [
+    'a mode that YAML takes for a number',
+    { 'web.yaml': 'image: a\nfiles: {/a: {content: x, mode: 0644}}\n' },
+    /web\.yaml:2:32: files\.\/a\.mode: expected octal digits in quotes/,
+  ],
+  [
+    'a relative path',
+    { 'web.yaml': 'image: a\nfiles:\n  etc/a: x\n' },
+    /web\.yaml:3:3: files\.etc\/a: expected an absolute path/,
+  ],
+  [
+    'a path of lxdocker’s own',
+    { 'web.yaml': 'image: a\nappend: {/etc/hosts: x}\n' },
+    /web\.yaml:2:10: append\.\/etc\/hosts: expected an absolute path that is not filled in at each start/,
+  ],
+  [
+    'a path below /dev',
+    { 'web.yaml': 'image: a\nremove: [/opt, //dev/x]\n' },
+    /web\.yaml:2:16: remove\.1: expected an absolute path/,
+  ],
+  [
+    'an owner of three',
+    { 'web.yaml': 'image: a\nfiles: {/a: {content: x, owner: "1:2:3"}}\n' },
+    /web\.yaml:2:33: files\.\/a\.owner: expected name, uid/,
+  ],
+  [
+    'lines that are none',
+    { 'web.yaml': 'image: a\nappend: {/a: 1}\n' },
+    /web\.yaml:2:14: append\.\/a: expected a line, or a list of lines/,
+  ],
+  ['a script that is none', { 'web.yaml': 'image: a\nprelaunch: echo\n' }, /web\.yaml:2:12: prelaunch: its first line/],
+  [
+    'a kernel parameter of the host',
+    { 'web.yaml': 'image: a\nsysctl: {vm.swappiness: 1}\n' },
+    /web\.yaml:2:10: sysctl\.vm\.swappiness: is not for a container to set/,
+  ],
+  ['a size of shared memory', { 'web.yaml': 'image: a\nshm_size: much\n' }, /web\.yaml:2:11: shm_size: expected a size/],
+  [
+    'a time without a unit',
+    { 'web.yaml': 'image: a\nhealthcheck:\n  interval: "10"\n' },
+    /web\.yaml:3:13: healthcheck\.interval: expected a time such as 90s or 1m30s/,
+  ],
+  [
+    'a key of a health check that is none',
+    { 'web.yaml': 'image: a\nhealthcheck: {intervall: 1s}\n' },
+    /web\.yaml:2:15: unknown key "intervall"\n {2}hint: did you mean interval\?/,
+  ],
+  [
+    'a check that has no kind',
+    { 'web.yaml': 'image: a\nhealthcheck: {test: [curl, localhost]}\n' },
+    /web\.yaml:2:21: healthcheck\.test: begins with CMD, CMD-SHELL or NONE/,
+  ],
   ['no specs', {}, /no specs here/],
   ['hidden files alone', { '.web.yaml': 'image: a\n' }, /no specs here/],
 ]
@@ -273,3 +345,80 @@ test('extensions in capitals, a byte order mark, a link to a file', () =>
       ],
     )
   }))
+
+test('files and symlinks are what is laid in: texts, files beside the spec, directories with links', () =>
+  specs({ 'web.yaml': SPEC, 'page.html': 'page' }, async directory => {
+    await mkdir(join(directory, 'etc/sub'), { recursive: true })
+    await writeFile(join(directory, 'etc/run'), '', { mode: 0o711 })
+    await writeFile(join(directory, 'etc/sub/conf'), 'conf', { mode: 0o664 })
+    await symlink('/elsewhere', join(directory, 'etc/link'))
+    await symlink('page.html', join(directory, 'link.html'))
+    const [spec] = await loadSpecs(directory)
+    assert.deepEqual(
+      spec?.files.map(({ path, content, target, mode, owner }) =>
+        [path, content ? String(content) : target, mode.toString(8), owner].join(' '),
+      ),
+      [
+        '/text one 644 0:0',
+        '/script #!/bin/sh 755 0:0',
+        '/own x 4750 app:users',
+        '/page page 644 1000',
+        '/linked page 644 0:0',
+        '/tree  755 0:0',
+        '/tree/link /elsewhere 777 0:0',
+        '/tree/run  755 0:0',
+        '/tree/sub  755 0:0',
+        '/tree/sub/conf conf 644 0:0',
+        '/private  750 5:6',
+        '/private/conf conf 640 5:6',
+        '/a b 777 0:0',
+      ],
+    )
+  }))
+
+const SPEC = `image: a
+files:
+  /text: one
+  /script: "#!/bin/sh"
+  /own: {content: x, mode: "4750", owner: "app:users"}
+  /page: {from: ./page.html, owner: 1000}
+  /linked: {from: link.html}
+  /tree: {from: etc}
+  /private: {from: etc/sub, mode: "0640", owner: "5:6"}
+symlinks: {/a: b}
+`
+
+test('what is laid in does not come from outside of the directory of the spec', () =>
+  specs({ 'web.yaml': 'image: a\nfiles:\n' }, async directory => {
+    await symlink('/etc/passwd', join(directory, 'out'))
+    await symlink('..', join(directory, 'up'))
+    await run(['mkfifo', join(directory, 'fifo')])
+    const refused = {
+      '/etc/passwd': 'leads out of it',
+      '../x': 'leads out of it|no such file',
+      '..': 'leads out of it',
+      '.': 'leads out of it',
+      out: 'leads out of it',
+      'up/x': 'leads out of it|no such file',
+      missing: 'no such file',
+      fifo: 'is neither a file nor a directory',
+    }
+    for (const [from, why] of Object.entries(refused)) {
+      await writeFile(join(directory, 'web.yaml'), `image: a\nfiles:\n  /x: {from: ${from}}\n`)
+      await assert.rejects(loadSpecs(directory), new RegExp(`web\\.yaml:3:14: files\\./x\\.from: .*(${why})`))
+    }
+  }))
+
+test('a health check as compose writes it', () =>
+  specs(
+    { 'a.yaml': 'image: a\nhealthcheck: {test: wget -q localhost, interval: 1m30s, timeout: 500ms, retries: 5}\n' },
+    async directory => {
+      const [spec] = await loadSpecs(directory)
+      assert.deepEqual(spec?.keys.healthcheck, {
+        test: ['CMD-SHELL', 'wget -q localhost'],
+        interval: 90,
+        timeout: 0.5,
+        retries: 5,
+      })
+    },
+  ))
