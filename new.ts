@@ -8,8 +8,8 @@ import { EXIT, main } from './scripts/cli/main.ts'
 import { draft } from './scripts/plan/draft.ts'
 import { registries } from './scripts/source/resolve.ts'
 import { hostArchitecture, PLATFORMS } from './scripts/spec/architecture.ts'
-import { NAME } from './scripts/spec/load.ts'
 import { anchored, reference } from './scripts/spec/reference.ts'
+import { name as imageName } from './scripts/spec/schema.ts'
 import { makeDirectory } from './scripts/system/files.ts'
 import { runner } from './scripts/system/run.ts'
 
@@ -29,7 +29,8 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names: words, log, int
   const image = parsed(reference, text, text, UsageFailure)
   const repository = image.path === undefined ? image.repository : image.path.replace(/(\.\w+)?(:[\w.-]+)?$/, '')
   const name = words.length === 2 ? String(words[0]) : basename(repository)
-  if (!NAME.test(name)) throw new UsageFailure(name, "cannot be an image's name", 'give it one: npx zx new.ts NAME IMAGE')
+  if (!imageName.safeParse(name).success)
+    throw new UsageFailure(name, "cannot be an image's name", 'give it one: npx zx new.ts NAME IMAGE')
   const file = join(flags.specs, `${name}.yaml`)
   const taken = (one: string) => /^(.*)\.ya?ml$/i.exec(one)?.[1]?.toLowerCase() === name.toLowerCase()
   const found = (await readdir(flags.specs).catch(() => [])).find(taken)

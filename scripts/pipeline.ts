@@ -18,13 +18,14 @@ import { PLATFORMS } from './spec/architecture.ts'
 import { type Pins, pinned } from './spec/pins.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
-import { glob, remove, UNFINISHED } from './system/files.ts'
+import { glob, remove, UNFINISHED, write } from './system/files.ts'
 import { settled } from './system/pool.ts'
 import type { Run } from './system/run.ts'
 import { sizeText } from './text/size.ts'
+import { writeYaml } from './text/yaml.ts'
 import { packageVersions } from './tools/dpkg-query.ts'
 import { umount } from './tools/mount.ts'
-import { nextSerial, versionPath, WORK } from './tree/layout.ts'
+import { nextSerial, PROFILE, versionPath, WORK } from './tree/layout.ts'
 import { groups, productKey, type Version } from './tree/version.ts'
 import { publish } from './tree/versions.ts'
 
@@ -161,7 +162,9 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Plan,
     recipe,
     tools: await context.packages(),
     items,
+    ...(spec.keys.aliases && { aliases: spec.keys.aliases }),
   }
+  if (spec.keys.profile) await write(join(directory, PROFILE), writeYaml({ config: {}, devices: {}, ...spec.keys.profile }))
   step('publishing')
   await publish(run, out, directory, version)
   return version

@@ -77,5 +77,6 @@ function summary({ created, config }: ImageConfig, keys: Keys): Omit<ImageSummar
     ports: config.ExposedPorts.map(printable),
     volumes: config.Volumes.map(printable),
     stopSignal: keys.stop_signal ?? (config.StopSignal || 'SIGTERM'),
+    ...(keys.profile && { profile: true }),
   }
 }

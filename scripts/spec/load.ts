@@ -9,16 +9,13 @@ import { didYouMean } from '../text/words.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
 import { type Laid, laid } from './files.ts'
 import { anchored } from './reference.ts'
-import { type Keys, schema } from './schema.ts'
+import { name as imageName, type Keys, schema } from './schema.ts'
 
 /** A checked YAML file. Its name without the extension is the image's name; `files` are its `files` and `symlinks`, in this order. */
 export type Spec = { name: string; file: string; keys: Keys; files: Laid[] }
 
 /** A spec is a few lines; a longer file is another one. */
 const MAX_BYTES = 1 << 20
-
-/** What the name of an image can be. */
-export const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
 
 /** Reads every `*.yaml` of a directory, sorted by name. @throws UsageFailure with the complaints of all files at once */
 export async function loadSpecs(directory: string): Promise<Spec[]> {
@@ -31,13 +28,19 @@ export async function loadSpecs(directory: string): Promise<Spec[]> {
     const name = basename(file, extname(file))
     const first = specs.find(spec => spec.name.toLowerCase() === name.toLowerCase())
     if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${first.name}" already`)
-    else if (!NAME.test(name)) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
+    else if (!imageName.safeParse(name).success) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
     else {
       const { wrong, keys, files = [] } = await loadKeys(file)
       const byLine = wrong.sort((one, other) => Number.parseInt(one, 10) - Number.parseInt(other, 10))
       complaints.push(...byLine.map(complaint => `${file}:${complaint}`))
       if (keys) specs.push({ name, file, keys, files })
     }
+  }
+  const called = specs.flatMap(spec => [spec.name, ...(spec.keys.aliases ?? [])].map(name => ({ name, spec })))
+  for (const { name, spec } of called) {
+    const other = called.find(one => one.spec !== spec && one.name.toLowerCase() === name.toLowerCase())
+    if (other && name !== spec.name)
+      complaints.push(`${spec.file}:1:1: aliases: ${other.spec.file} is an image "${name}" already`)
   }
   if (complaints.length > 0) throw new UsageFailure('specs', `nothing was built\n${complaints.join('\n')}`)
   return specs

@@ -27,6 +27,9 @@ const commandLine = z
 
 const scalar = z.union([z.string(), z.number(), z.boolean()], 'expected a text or a number').transform(String)
 
+/** What an image is called. */
+export const name = z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/, "cannot be an image's name")
+
 const variables = z.record(z.string().regex(/^[^=\0]+$/, 'cannot be the name of a variable'), scalar)
 
 const stopSignal = scalar.refine(name => signalNumber(name) !== undefined, {
@@ -84,6 +87,12 @@ const healthcheck = object({
   disable: z.boolean().optional(),
 })
 
+const profile = object({
+  description: scalar.optional(),
+  config: z.record(z.string().min(1), scalar).optional(),
+  devices: z.record(z.string().min(1), z.record(z.string().min(1), scalar)).optional(),
+})
+
 const optional = z
   .object({
     description: z.string().describe("One line for people; the image's own by default"),
@@ -123,9 +132,7 @@ const optional = z
       .describe('A public key of cosign, or a keyring of GPG, beside the spec: what it has not signed is refused'),
     tty: z.boolean().describe("true: the application's standard streams are the console, as with docker run -t"),
     healthcheck: healthcheck.describe("As in compose; what it leaves out is the image's, disable: true switches the image's off"),
-    remove: z
-      .array(path)
-      .describe('What of the image goes: paths in which * and ? stand for parts of a name, ** for directories'),
+    remove: z.array(path).describe('What of the image goes: paths in which * and ? stand for parts of a name'),
     files: z
       .record(path, z.union([text, file], 'expected a text, or an object with content or from, mode, owner'))
       .describe(
@@ -141,6 +148,9 @@ const optional = z
     shm_size: scalar
       .refine(text => /^[1-9]\d*[kmg]?b?$/i.test(text), 'expected a size as in compose, e.g. 256m')
       .describe('What /dev/shm may hold, e.g. 256m; half of the memory by default'),
+    aliases: z.array(name).describe('More names of the image'),
+    properties: z.record(z.string().min(1), scalar).describe("More properties of the image, or others than the image's labels"),
+    profile: profile.describe('A profile of LXD or Incus that goes with the image: description, config, devices'),
   })
   .partial()
 

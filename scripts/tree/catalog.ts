@@ -18,7 +18,7 @@ export function catalog(versions: readonly Version[]): { index: string; images: 
 
 /** LXD shows `os release_title` as the description, and a version's own label in brackets behind it. */
 function product(versions: Version[]): object {
-  const { name, architecture, release } = versions.at(-1) as Version
+  const { name, architecture, release, aliases = [] } = versions.at(-1) as Version
   const serials = new Set(versions.map(({ serial }) => serial))
   const listed = versions.map(version => {
     const label = version.release === release ? {} : { label: version.release }
@@ -26,7 +26,14 @@ function product(versions: Version[]): object {
     const items = version.items.filter(({ base }) => base === undefined || serials.has(base))
     return [version.serial, { ...label, items: Object.fromEntries(items.flatMap(item => entries(version, item))) }]
   })
-  const shown = { aliases: name, arch: architecture, os: name, release, release_title: release, version: release }
+  const shown = {
+    aliases: [name, ...aliases].join(','),
+    arch: architecture,
+    os: name,
+    release,
+    release_title: release,
+    version: release,
+  }
   return { ...shown, versions: Object.fromEntries(listed) }
 }
 

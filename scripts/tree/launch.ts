@@ -10,10 +10,11 @@ import type { Daemon, Version } from './version.ts'
 const command = (daemon: Daemon, ...words: string[]) => [daemon === 'LXD' ? 'lxc' : 'incus', ...words.map(word)].join(' ')
 
 /** An application that is PID 1 ends on its own stop signal alone, unless it is an init. */
-export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, summary }: Version) {
+export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, summary }: Version, ...more: string[]) {
   const number = (summary.stoppable ?? summary.supervised) ? undefined : signalNumber(summary.stopSignal)
   const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
-  return command(daemon, verb, `lxdocker:${name}`, instance(name), ...(halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []))
+  const config = halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : []
+  return command(daemon, verb, `lxdocker:${name}`, instance(name), ...config, ...more)
 }
 
 /** What LXD and Incus accept as a name: letters, digits, hyphens between them. */
@@ -25,21 +26,30 @@ const instance = (name: string) => label(/^[A-Za-z]/.test(name) ? name : `app-${
 /** An image may name any number of ports and volumes; nobody pastes more commands than this. */
 export const MAX_DEVICES = 20
 
-/** Starts an image with its ports, its volumes. They come before the first start, when the application fills them. */
+/**
+ * Starts an image with its profile, or with its ports, its volumes. They come before the first start, when the application fills
+ * them. The profile's file is the one that its page links.
+ */
 export function deviceCommands(daemon: Daemon, version: Version): string[] {
+  const own = instance(version.name)
+  if (version.summary.profile)
+    return [
+      command(daemon, 'profile', 'create', own),
+      `${command(daemon, 'profile', 'edit', own)} <profile.yaml`,
+      startCommand(daemon, 'launch', version, '--profile', 'default', '--profile', own),
+    ]
   const ports = new Map(version.summary.ports.slice(0, MAX_DEVICES).flatMap(proxy))
   const disks = mounts(version.summary.volumes.slice(0, MAX_DEVICES), ['root', 'eth0', ...ports.keys()])
   if (ports.size + disks.size === 0) return []
-  const it = instance(version.name)
   // Incus takes no more than 64 characters.
-  const volume = (device: string) => `${it.slice(0, 30)}-${device}`
-  const add = (...words: string[]) => command(daemon, 'config', 'device', 'add', it, ...words)
+  const volume = (device: string) => `${own.slice(0, 30)}-${device}`
+  const add = (...words: string[]) => command(daemon, 'config', 'device', 'add', own, ...words)
   return [
     ...[...disks.keys()].map(name => command(daemon, 'storage', 'volume', 'create', 'default', volume(name))),
     startCommand(daemon, 'init', version),
     ...[...disks].map(([name, path]) => add(name, 'disk', 'pool=default', `source=${volume(name)}`, `path=${path}`)),
     ...[...ports].map(([name, options]) => add(name, 'proxy', ...options)),
-    command(daemon, 'start', it),
+    command(daemon, 'start', own),
   ]
 }
 

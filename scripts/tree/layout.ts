@@ -14,6 +14,7 @@ export const WORK = '.work'
 export const UNLISTED = 'unlisted'
 /** What is in a version's directory beside the files to download. */
 export const BUILD = 'build.json'
+export const PROFILE = 'profile.yaml'
 export const VERSIONS = 'images/*/*/*'
 
 /** The directory of one version, inside the tree. */

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
 import { sizeText } from '../text/size.ts'
 import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
-import { BUILD, versionPath } from './layout.ts'
+import { BUILD, PROFILE, versionPath } from './layout.ts'
 import { DAEMONS, type Daemon, groups, rootfsItem, type Version } from './version.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
@@ -44,7 +44,8 @@ function image(versions: Version[], detailed: boolean): object {
   }
   const facts = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
   const [older, more] = [!rows.every(isNewest), detailed ? '' : `${versionPath(latest)}/${BUILD}`]
-  return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row), older, more }
+  const profile = summary.profile && `${versionPath(latest)}/${PROFILE}`
+  return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row), older, more, profile }
 }
 
 const shortened = (list: readonly string[]) =>

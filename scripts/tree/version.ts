@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { ARCHITECTURES } from '../spec/architecture.ts'
+import { name as imageName } from '../spec/schema.ts'
 import { digest } from '../text/digest.ts'
 import { json } from '../text/json.ts'
 import { printable } from '../text/printable.ts'
@@ -44,11 +45,13 @@ const imageSummary = z.object({
   /** LXD's own stop signal ends PID 1; where there was something to choose: which it is, and why. */
   stoppable: z.boolean().optional(),
   pid1: line.optional(),
+  /** There is a profile.yaml beside its files. */
+  profile: z.boolean().optional(),
 })
 
 /** One image, published or about to be; this is build.json. */
 const version = z.object({
-  name: z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/, 'is not a name'),
+  name: imageName,
   architecture: z.enum(ARCHITECTURES),
   serial: z.string().regex(SERIAL, 'is not a serial'),
   /** The tag, or what else tells people the release. */
@@ -61,6 +64,8 @@ const version = z.object({
   /** Versions of the tools' packages: another one may write the same files in other bytes. */
   tools: z.record(z.string(), z.string()).optional(),
   items: z.array(item).min(1),
+  /** More names of the product. */
+  aliases: z.array(imageName).optional(),
 })
 
 export type Item = z.infer<typeof item>

@@ -269,6 +269,39 @@ test('the complaints of all files come at once', () =>
     )
   }))
 
+test('an alias that another spec has, as name or alias, whatever its case, is a mistake', () =>
+  specs(
+    {
+      'a.yaml': 'image: a\naliases: [a, one, B]\n',
+      'b.yaml': 'image: b\naliases: [two, ONE]\n',
+      'c.yaml': 'image: c\naliases: [three]\n',
+    },
+    async directory => {
+      const error = await loadSpecs(directory).catch(error => error)
+      const found = [...error.message.matchAll(/(\w)\.yaml:1:1: aliases: \S*\/(\w)\.yaml is an image "(\w+)" already/g)]
+      assert.deepEqual(
+        found.map(([, file, other, name]) => [file, other, name]),
+        [
+          ['a', 'b', 'one'],
+          ['a', 'b', 'B'],
+          ['b', 'a', 'ONE'],
+        ],
+      )
+      assert.doesNotMatch(error.message, /c\.yaml/)
+    },
+  ))
+
+test("a profile has LXD's form, its values are texts; another key is a mistake with the one that is meant", () =>
+  specs({ 'a.yaml': 'image: a\nprofile: { config: { limits.cpu: 2 }, devices: { d: { type: none } } }\n' }, async directory => {
+    const [spec] = await loadSpecs(directory)
+    assert.deepEqual(spec?.keys.profile, { config: { 'limits.cpu': '2' }, devices: { d: { type: 'none' } } })
+    await writeFile(join(directory, 'b.yaml'), 'image: b\nprofile: { confg: {} }\naliases: [-x]\n')
+    await assert.rejects(
+      loadSpecs(directory),
+      /b\.yaml:2:12: unknown key "confg"\n {2}hint: did you mean config\?.*b\.yaml:3:11: /s,
+    )
+  }))
+
 test("all of a file's mistakes come, in the order of its lines", () =>
   specs(
     {
