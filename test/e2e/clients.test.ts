@@ -152,6 +152,8 @@ function clientsOf(daemon: string, { need, start, patches }: (typeof hosts)['LXD
       match(stdout, /^ {2}team: "?web: 1"?$/m)
       rmSync(join(house.dir, 'specs/wiki.yaml'))
       await build()
+      // --index would list it again.
+      rmSync(join(tree(), 'images/wiki'), { recursive: true })
     })
 
     test('launched by alias, by architecture, by fingerprint, by a part of that', async () => {
