@@ -1,6 +1,5 @@
 // Starts external programs; no other file does.
 
-import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
 import { execa, type Options, type Result } from 'execa'
@@ -8,6 +7,7 @@ import { type Details, Failure, Interrupted } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
+import { type Limits, watch } from './watch.ts'
 
 /** A tool that ended with an error. The wrappers in `tools/` give it a better hint where they know one. */
 export class ToolFailure extends Failure {
@@ -24,13 +24,7 @@ export class ToolFailure extends Failure {
 /** More than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
 const MAX_OUTPUT_CHARACTERS = 8 << 20
 
-export interface RunOptions {
-  /** Seconds after which the tool is ended; by default it may take as long as it wants. */
-  timeout?: number
-  /** Seconds in which the tool has to read or write something, however slow it is. */
-  silence?: number
-  /** The bytes that the tool may read and write, sockets included. */
-  transfer?: number
+export interface RunOptions extends Limits {
   /** For standard input, which is empty otherwise. */
   input?: string | Readable
   /** A file that standard output goes to, however much it is, instead of being returned. */
@@ -140,40 +134,6 @@ function killGroup(pid: number): void {
     process.kill(-pid, 'SIGKILL')
   } catch {
     // It has ended.
-  }
-}
-
-/** A stalled connection moves less than this. */
-const SILENT_BYTES = 4096
-
-const LOOKS_PER_SECOND = 2
-
-/** Calls `end` with the reason once a process, with its children, has reached one of its limits. @returns what ends the watching */
-export function watch(pid: number, { timeout, silence, transfer }: RunOptions, end: (reason: string) => void): () => void {
-  let [before, looks] = [0, 0]
-  const timer = setInterval(() => {
-    const seconds = ++looks / LOOKS_PER_SECOND
-    if (timeout && seconds >= timeout) end(`no answer within ${timeout} s`)
-    if (!silence && !transfer) return
-    const now = transferred(pid)
-    if (transfer && now > transfer) end('more is coming than was announced')
-    if (!silence || seconds % silence > 0) return
-    if (now - before < SILENT_BYTES) end(`nothing has come for ${silence} s`)
-    before = now
-  }, 1000 / LOOKS_PER_SECOND)
-  return () => clearInterval(timer)
-}
-
-/** Bytes, sockets included. */
-function transferred(pid: number): number {
-  try {
-    const io = readFileSync(`/proc/${pid}/io`, 'utf8')
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
-    const [, read, written] = /^rchar: (\d+)\nwchar: (\d+)$/m.exec(io) ?? []
-    return children.reduce((sum, child) => sum + transferred(Number(child)), Number(read) + Number(written))
-  } catch {
-    // It has ended.
-    return 0
   }
 }
 
