@@ -24,12 +24,7 @@ export async function checkAuthFile(run: Run, file: string): Promise<void> {
   await htpasswd.verify(run, resolve(file), { user: 'nobody', password: '' })
 }
 
-/**
- * A request handler that requires a user and password (HTTP Basic), except for /healthz.
- *
- * @param file an htpasswd file, read again when it changes
- * @param handler of requests whose password is right
- */
+/** Requires a user and password (HTTP Basic) of an htpasswd file, which is read again when it changes; not for /healthz. */
 export function requirePassword({ run, log }: { run: Run; log: Log }, file: string, handler: Handler): Handler {
   const check = passwordCheck(run, resolve(file))
   return async (request, response, client) => {
@@ -90,6 +85,5 @@ function passwordCheck(run: Run, file: string) {
 async function verify(run: Run, file: string, { user, password }: htpasswd.Login): Promise<boolean> {
   const users = ((await read(file)) ?? '').split('\n').flatMap(line => /^([^#:][^:]*):/.exec(line)?.[1] ?? [])
   const exists = users.includes(user)
-  const right = await htpasswd.verify(run, file, { user: exists ? user : (users[0] ?? user), password })
-  return right && exists
+  return (await htpasswd.verify(run, file, { user: exists ? user : (users[0] ?? user), password })) && exists
 }

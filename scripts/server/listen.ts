@@ -18,17 +18,11 @@ export type Handler = (request: IncomingMessage, response: ServerResponse, clien
 /** For a handshake or a request; between two requests; for a client that takes nothing; for downloads once told to stop. */
 export const TIMEOUT_SECONDS = { request: 10, idle: 60, stall: 120, shutdown: 30 }
 
-/** Of one process. Each takes some memory, whatever its client does. */
-const MAX_CONNECTIONS = 1000
-
 /** What the system says of an address, what to do about it. */
 const REFUSALS: Record<string, [string, string]> = {
   EADDRINUSE: ['is in use', 'stop the program that listens there, or choose another port'],
   EACCES: ['is not allowed', 'ports below 1024 are for root'],
 }
-
-/** What TLS needs of a certificate. */
-export type CertificateAndKey = Pick<Pair, 'cert' | 'key'>
 
 /** `host` is empty for every address of the machine. */
 export type ListenAddress = { host: string; port: number }
@@ -43,7 +37,7 @@ export const listenAddress = z.string().transform((text, context): ListenAddress
 })
 
 /** Without a certificate it is plain HTTP. */
-type ListenOptions = { handler: Handler; certificate: CertificateAndKey | undefined; address: ListenAddress }
+type ListenOptions = { handler: Handler; certificate: Pair | undefined; address: ListenAddress }
 
 /**
  * Starts a server that logs one line per request.
@@ -56,25 +50,22 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
   const connections = new Set<Socket>()
   const responses = new Set<ServerResponse>()
   const { host, port } = address
-  const [requestTimeout, keepAliveTimeout] = [timeoutSeconds.request * 1000, timeoutSeconds.idle * 1000]
-  const handshakeTimeout = requestTimeout
-  const timeouts = { handshakeTimeout, requestTimeout, connectionsCheckingInterval: requestTimeout, keepAliveTimeout }
+  const [limit, keepAliveTimeout] = [timeoutSeconds.request * 1000, timeoutSeconds.idle * 1000]
+  const timeouts = { handshakeTimeout: limit, requestTimeout: limit, connectionsCheckingInterval: limit, keepAliveTimeout }
   const serve: RequestListener = (request, response) => {
+    // Pipelined requests wait for their turn: answers side by side would each hold a file and a buffer.
+    if (!response.socket) return void response.once('socket', () => serve(request, response))
     responses.add(response)
     response.once('close', () => responses.delete(response))
     const client: Client = {}
     logRequest(log, response, client)
     handler(request, response, client)
   }
-  // Pipelined requests wait for their turn: answers side by side would each hold a file and a buffer.
-  const serveInTurn: RequestListener = (request, response) => {
-    if (response.socket) serve(request, response)
-    else response.once('socket', () => serve(request, response))
-  }
-  const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serveInTurn)
-  const server = secure ?? createServer(timeouts, serveInTurn)
+  const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serve)
+  const server = secure ?? createServer(timeouts, serve)
   server.timeout = timeoutSeconds.stall * 1000
-  server.maxConnections = MAX_CONNECTIONS
+  // Of one process. Each takes some memory, whatever its client does.
+  server.maxConnections = 1000
   server.on('connection', (socket: Socket) => {
     connections.add(socket)
     socket.once('close', () => connections.delete(socket))
@@ -90,7 +81,7 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
   return {
     port: (server.address() as AddressInfo).port,
     /** Uses another certificate for new connections. */
-    renew: (renewed: CertificateAndKey) => secure?.setSecureContext(tlsOptions(renewed)),
+    renew: (renewed: Pair) => secure?.setSecureContext(tlsOptions(renewed)),
     /** Accepts no more connections, waits for running downloads, then closes every connection. */
     async stop(): Promise<void> {
       // Not https.Server's own close: it also closes connections whose last bytes are still being sent.
@@ -106,7 +97,7 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
   }
 }
 
-const tlsOptions = ({ cert, key }: CertificateAndKey) => ({ cert, key, minVersion: 'TLSv1.2' as const })
+const tlsOptions = ({ cert, key }: Pair) => ({ cert, key, minVersion: 'TLSv1.2' as const })
 
 /** Logs a request once its response has ended. */
 function logRequest(log: Log, response: ServerResponse, client: Client): void {
@@ -114,11 +105,10 @@ function logRequest(log: Log, response: ServerResponse, client: Client): void {
   const [start, sentBefore] = [performance.now(), socket.bytesWritten]
   const host = socket.remoteAddress?.replace(/^::ffff:/, '')
   response.once('close', () => {
-    const words = [host, client.user, method, url].filter(word => word !== undefined)
-    const request = words.map(word => word.replace(/[^\x21-\x7e]/g, '?')).join(' ')
+    const words = [host, client.user, method, url].flatMap(word => word?.replace(/[^\x21-\x7e]/g, '?') ?? [])
     const bytes = socket.bytesWritten - sentBefore
     const milliseconds = Math.round(performance.now() - start)
     const end = response.writableFinished ? '' : ' cut off'
-    log.info(`${request} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
+    log.info(`${words.join(' ')} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
   })
 }

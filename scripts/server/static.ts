@@ -89,10 +89,15 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
   const fd = openSync(file, OPEN_FLAGS)
   try {
     const stat = fstatSync(fd)
-    if (!stat.isFile() || !isAt(fd, file)) return sendText(response, 404)
+    // Not where a directory of the path is a link. A file that was replaced meanwhile counts.
+    const places = [file, `${file} (deleted)`]
+    if (!stat.isFile() || !places.includes(readlinkSync(`/proc/self/fd/${fd}`))) return sendText(response, 404)
     const etag = `"${stat.size.toString(16)}-${stat.mtimeMs.toString(16)}"`
     const modified = stat.mtime.toUTCString()
-    if (failsPrecondition(response.req, etag, modified)) return sendText(response, 412)
+    const { 'if-match': match, 'if-unmodified-since': since = '' } = headers
+    const matches =
+      match === undefined ? !(Date.parse(modified) > Date.parse(since)) : match === '*' || match.split(/\s*,\s*/).includes(etag)
+    if (!matches) return sendText(response, 412)
     const validators = {
       ETag: etag,
       'Last-Modified': modified,
@@ -123,17 +128,6 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
   } finally {
     closeSync(fd)
   }
-}
-
-/** Is this the path of an open file? Not where a directory of the path is a link. A file that was replaced meanwhile counts. */
-function isAt(fd: number, file: string): boolean {
-  return [file, `${file} (deleted)`].includes(readlinkSync(`/proc/self/fd/${fd}`))
-}
-
-function failsPrecondition({ headers }: IncomingMessage, etag: string, modified: string): boolean {
-  const { 'if-match': match, 'if-unmodified-since': since = '' } = headers
-  if (match !== undefined) return match !== '*' && !match.split(/\s*,\s*/).includes(etag)
-  return Date.parse(modified) > Date.parse(since)
 }
 
 /** The part that a request asks for. undefined: the whole file, also for a malformed range or several ranges. */

@@ -11,28 +11,11 @@ import { move, read, sync } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import * as openssl from '../tools/openssl.ts'
 
-const VALID_DAYS = 3650
-
-export type Files = { certFile: string; keyFile: string }
-
 /** A certificate with its private key. */
-export interface Pair extends Files {
-  /** PEM. */
-  cert: string
-  key: string
-  selfSigned: boolean
-  /** The host names that the certificate lists, without wildcards. */
-  hosts: string[]
-  /** Is the certificate valid for this host name or address? */
-  covers(host: string): boolean
-}
+export type Pair = Awaited<ReturnType<typeof loadPair>>
 
-/**
- * Loads a certificate and its key.
- *
- * @param hint what to do when they cannot be used: a file is missing, unreadable or not PEM, the key another certificate's
- */
-export async function loadPair({ certFile, keyFile, hint }: Files & { hint?: string }): Promise<Pair> {
+/** Loads a pair. `hint` says what to do when a file is missing, unreadable or not PEM, or the key another certificate's. */
+export async function loadPair({ certFile, keyFile, hint }: { certFile: string; keyFile: string; hint?: string }) {
   const parse = async <T>(file: string, kind: string, parsePem: (text: string) => T) => {
     const text = await read(file)
     if (text === undefined) throw new Failure(file, 'no such file', { hint })
@@ -48,21 +31,20 @@ export async function loadPair({ certFile, keyFile, hint }: Files & { hint?: str
   return {
     certFile,
     keyFile,
+    /** PEM. */
     cert,
     key,
     selfSigned: x509.verify(x509.publicKey),
+    /** The host names that the certificate lists, without wildcards. */
     hosts: [...(x509.subjectAltName ?? '').matchAll(/DNS:([\w.-]+)/g)].map(match => String(match[1])),
-    covers: host => (isIP(host) ? x509.checkIP(host) : x509.checkHost(host)) !== undefined,
+    /** Is the certificate valid for this host name or address? */
+    covers: (host: string) => (isIP(host) ? x509.checkIP(host) : x509.checkHost(host)) !== undefined,
   }
 }
 
 /**
- * Loads the self-signed pair of a directory. Creates it where the directory is missing; the certificate anew, for the same
- * key, where it lacks a name. Whatever is new comes by one rename, so that a crash leaves no half of a pair.
- *
- * @param hosts what a new certificate lists
- * @param names what it has to list
- * @throws Failure when the existing pair cannot be used
+ * Loads the self-signed pair of a directory. Creates it, for `hosts`, where the directory is missing; the certificate anew, for
+ * the same key, where it lacks one of `names`. Whatever is new comes by one rename, so that a crash leaves no half of a pair.
  */
 export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[], names: readonly string[] = []) {
   const hint = `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`
@@ -74,7 +56,7 @@ export async function loadOrCreate(run: Run, directory: string, hosts: readonly 
   const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
   try {
     await writeFile(key, pair?.key ?? newKey(), { mode: 0o600 })
-    await openssl.selfSign(run, { cert, key, names: hosts, days: VALID_DAYS })
+    await openssl.selfSign(run, { cert, key, names: hosts, days: 3650 })
     await Promise.all([cert, key].map(sync))
     if (pair) await move(cert, files.certFile)
     else await move(temporary, directory)
