@@ -27,7 +27,7 @@ function product(versions: Version[]): object {
     return [version.serial, { ...label, items: Object.fromEntries(items.flatMap(item => entries(version, item))) }]
   })
   const shown = {
-    aliases: [name, ...aliases].join(','),
+    aliases: [...new Set([name, ...aliases])].join(','),
     arch: architecture,
     os: name,
     release,

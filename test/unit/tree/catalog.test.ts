@@ -50,8 +50,11 @@ test('every version is listed for LXD and for Incus, with the same file', () => 
   })
 })
 
-test('more names of a product are those of its newest version', () => {
-  const { images } = catalog([version('web', '20260101_0000'), { ...version('web', '20260101_0001'), aliases: ['www', 'site'] }])
+test('more names of a product are those of its newest version, each once', () => {
+  const { images } = catalog([
+    version('web', '20260101_0000'),
+    { ...version('web', '20260101_0001'), aliases: ['www', 'web', 'site', 'www'] },
+  ])
   assert.equal(JSON.parse(images).products['lxdocker:web:amd64'].aliases, 'web,www,site')
 })
 
