@@ -34,8 +34,8 @@ export function deviceCommands(daemon: Daemon, version: Version): string[] {
   const own = instance(version.name)
   if (version.summary.profile)
     return [
-      command(daemon, 'profile', 'create', own),
-      `${command(daemon, 'profile', 'edit', own)} <profile.yaml`,
+      // One of that name which the host has already is not written over.
+      `${command(daemon, 'profile', 'create', own)} && ${command(daemon, 'profile', 'edit', own)} <profile.yaml`,
       startCommand(daemon, 'launch', version, '--profile', 'default', '--profile', own),
     ]
   const ports = new Map(version.summary.ports.slice(0, MAX_DEVICES).flatMap(proxy))
