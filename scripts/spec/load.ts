@@ -3,7 +3,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { explain, UsageFailure } from '../cli/errors.ts'
+import { UsageFailure } from '../cli/errors.ts'
 import { sizeText } from '../text/size.ts'
 import { didYouMean } from '../text/words.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
@@ -67,7 +67,8 @@ async function loadKeys(file: string): Promise<{ wrong: string[] } & Partial<Spe
   if (data.verify && !key) wrong.push(`${yaml.at(['verify'])}: verify: there is no file ${data.verify} beside the spec`)
   const files: Laid[] = []
   for (const [path, asked] of Object.entries(data.files ?? {})) {
-    const refuse = (error: Error) => wrong.push(`${yaml.at(['files', path, 'from'])}: files.${path}.from: ${explain(error)}`)
+    const refuse = (error: Error) =>
+      wrong.push(`${yaml.at(['files', path, 'from'])}: files.${path}.from: ${error.message.replace(/^E\w+: /, '')}`)
     await laid(path, asked, dirname(file)).then(found => files.push(...found), refuse)
   }
   for (const [path, target] of Object.entries(data.symlinks ?? {})) files.push({ path, target, mode: 0o777, owner: '0:0' })

@@ -180,6 +180,11 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
     /web\.yaml:3:7: files\.\/a: expected either content or from/,
   ],
   [
+    'a file that is not beside the spec',
+    { 'web.yaml': 'image: a\nfiles: {/a: {from: none}}\n' },
+    /web\.yaml:2:20: files\.\/a\.from: no such file or directory, realpath/,
+  ],
+  [
     'a file with two texts',
     { 'web.yaml': 'image: a\nfiles: {/a: {content: x, from: y}}\n' },
     /web\.yaml:2:13: files\.\/a: expected either content or from/,
