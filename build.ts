@@ -3,6 +3,7 @@
 import { availableParallelism, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
 import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
 import type { Log } from './scripts/cli/log.ts'
 import { EXIT, main } from './scripts/cli/main.ts'
@@ -11,11 +12,13 @@ import { buildContext, carryOut, sweep, TEMPORARY } from './scripts/pipeline.ts'
 import { type Outcome, printSum } from './scripts/plan/outcome.ts'
 import { architecture, hostArchitecture } from './scripts/spec/architecture.ts'
 import { loadSpecs } from './scripts/spec/load.ts'
+import { readPins, writePins } from './scripts/spec/pins.ts'
 import { products } from './scripts/spec/product.ts'
-import { DEFAULT_FORMAT, FORMATS, schema } from './scripts/spec/schema.ts'
+import { DEFAULT_FORMAT, FORMATS, formatName } from './scripts/spec/schema.ts'
 import { makeDirectory } from './scripts/system/files.ts'
 import { lock } from './scripts/system/lock.ts'
 import { type Run, runner, sandboxedRunner } from './scripts/system/run.ts'
+import { toolVersions } from './scripts/system/versions.ts'
 import { size } from './scripts/text/size.ts'
 import { didYouMean } from './scripts/text/words.ts'
 import { refreshCatalog } from './scripts/tree/refresh.ts'
@@ -26,68 +29,62 @@ const home = dirname(fileURLToPath(import.meta.url))
 
 const USAGE = `npx zx build.ts [NAME…]       builds the images of the specs, or only those named
 
-  --specs DIR            one YAML file per image                 (default: specs)
-  --out DIR              the published tree                      (default: public)
-  --cache DIR            downloaded images                       (default: .cache)
-  --arch A,B             build only these; also the default for specs that list none
-                                                                 (default: this machine's)
-  --format F             of specs that name none: ${FORMATS.join(', ')}
-                                                                 (default: ${DEFAULT_FORMAT})
-  --delta                squashfs: add what changed since each version that is kept
-  --udhcpc-script FILE   lay this udhcpc script in instead of lxdocker's own
-  --jobs N               images at the same time                 (default: the number of processors)
-  --keep N               versions of each image that stay listed (default: 2)
-  --max-size SIZE        what an image may take unpacked         (default: 32GiB)
-  --check                say what would be built, and why; build nothing
-  --force                build what is unchanged, too
-  --index                build nothing, read no spec: list what lies in the tree
-  --json                 one JSON object per image on standard output
-  --quiet                say nothing unless something fails
-  --verbose              show every command
-  --help, --version
+{flags}
 
 exit code: 0 all good · 1 something failed, the rest is published · 2 usage or spec
            75 another run is going on · 130, 143 interrupted`
 
+const architectures = z.string().transform(text => text.split(',').map(one => parsed(architecture, one, '--arch', UsageFailure)))
+
 const FLAGS = {
-  specs: { type: 'string', default: 'specs' },
-  out: { type: 'string', default: 'public' },
-  cache: { type: 'string', default: '.cache' },
-  arch: { type: 'string' },
-  format: { type: 'string', default: DEFAULT_FORMAT },
-  delta: { type: 'boolean', default: false },
-  'udhcpc-script': { type: 'string' },
-  jobs: { type: 'string', default: String(availableParallelism()) },
-  keep: { type: 'string', default: '2' },
-  'max-size': { type: 'string', default: '32GiB' },
-  check: { type: 'boolean', default: false },
-  force: { type: 'boolean', default: false },
-  index: { type: 'boolean', default: false },
-  json: { type: 'boolean', default: false },
+  specs: { value: 'DIR', help: 'one YAML file per image', default: 'specs' },
+  out: { value: 'DIR', help: 'the published tree', default: 'public' },
+  cache: { value: 'DIR', help: 'downloaded images', default: '.cache' },
+  arch: {
+    value: 'A,B',
+    help: "build only these; also for specs that list none, instead of this machine's",
+    schema: architectures,
+  },
+  format: { value: 'F', help: `of specs that name none: ${FORMATS.join(', ')}`, default: DEFAULT_FORMAT, schema: formatName },
+  delta: { help: 'squashfs: add what changed since each version that is kept' },
+  'udhcpc-script': { value: 'FILE', help: "lay this udhcpc script in instead of lxdocker's own" },
+  jobs: { value: 'N', help: 'images at the same time, by default one per processor', schema: count(1) },
+  keep: { value: 'N', help: 'versions of each image that stay listed', default: '2', schema: count(1) },
+  'max-size': { value: 'SIZE', help: 'what an image may take unpacked', default: '32GiB', schema: size },
+  check: { help: 'say what would be built, and why; build nothing' },
+  offline: { help: 'with --check: ask no registry, check the specs and the tools alone' },
+  update: { help: 'take what the tags of pinned images stand for now' },
+  force: { help: 'build what is unchanged, too' },
+  index: { help: 'build nothing, read no spec: list what lies in the tree' },
+  json: { help: 'one JSON object per image on standard output' },
 } as const
 
 await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {
-  const jobs = count('jobs', flags.jobs, 1)
-  const keep = count('keep', flags.keep, 1)
-  const maxSize = parsed(size, flags['max-size'], '--max-size', UsageFailure)
-  const format = parsed(schema.shape.format.unwrap(), flags.format, '--format', UsageFailure)
-  const only = flags.arch?.split(',').map(text => parsed(architecture, text, '--arch', UsageFailure))
+  const { jobs = availableParallelism(), keep, format, arch: only, delta, force, 'max-size': maxSize } = flags
   if (flags.index && flags.check) throw new UsageFailure('command line', '--index and --check contradict each other')
+  if (flags.offline && !flags.check) throw new UsageFailure('command line', '--offline goes with --check alone')
   const specs = flags.index ? [] : await loadSpecs(flags.specs)
+  const locked = flags.index ? {} : await readPins(flags.specs)
   const specOf = new Map(specs.map(spec => [spec.name, spec]))
   const unknown = names.filter(name => !specOf.has(name))
   if (unknown.length > 0)
     throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`, {
       hint: didYouMean(String(unknown[0]), [...specOf.keys()]),
     })
+  if (flags.offline) {
+    const tools = await toolVersions(runner({ log, interruption }))
+    for (const [tool, version] of tools) log.info(`${tool} ${version ?? 'is missing'}`)
+    log.info(`all specs are right: ${specs.length}`)
+    return tools.some(([, version]) => version === undefined) ? EXIT.failed : EXIT.ok
+  }
   if (process.getuid?.() !== 0)
     throw new UsageFailure('build.ts', 'only root can set the owners of files', withoutRoot(userInfo().username))
 
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const wanted = products(chosen, { architecture: hostArchitecture(), format, only })
   const [out, cache] = [resolve(flags.out), resolve(flags.cache)]
-  const { delta, force } = flags
-  const options = { home, udhcpcScript: flags['udhcpc-script'], out, cache, keep, maxSize, delta, force }
+  const pins = flags.update ? {} : locked
+  const options = { home, udhcpcScript: flags['udhcpc-script'], out, cache, keep, maxSize, delta, force, pins }
   const context = async (run: Run) => buildContext(run, log, options, flags.index ? [] : await versions(out, log))
 
   if (flags.check) {
@@ -115,6 +112,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
       ({ name, architecture }) => specOf.has(name) && (specOf.get(name)?.keys.architectures?.includes(architecture) ?? true),
     )
   const outcomes = await carryOut(running, { products: wanted, jobs, list })
+  await writePins(flags.specs, locked, specs, outcomes)
   await sweep(running)
   const listed = await list()
   // The next run goes on with what a failed image has downloaded.

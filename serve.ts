@@ -12,7 +12,7 @@ import { EXIT, main } from './scripts/cli/main.ts'
 import { count, duration, noArguments } from './scripts/cli/options.ts'
 import { checkAuthFile, requirePassword } from './scripts/server/auth.ts'
 import { type BuildState, buildAtIntervals, health } from './scripts/server/builds.ts'
-import { type ListenAddress, listen, parseAddress } from './scripts/server/listen.ts'
+import { type ListenAddress, listen, listenAddress } from './scripts/server/listen.ts'
 import { serveTree } from './scripts/server/static.ts'
 import { certificateHosts, loadOrCreate, loadPair, localAddresses, type Pair } from './scripts/server/tls.ts'
 import { isWorker, startWorkers } from './scripts/server/workers.ts'
@@ -25,42 +25,32 @@ const BUILD = fileURLToPath(new URL(`build${extname(import.meta.url)}`, import.m
 
 const USAGE = `npx zx serve.ts               serves a published tree to LXD and Incus over HTTPS
 
-  --dir DIR              the published tree                      (default: public)
-  --listen HOST:PORT     without HOST: every address             (default: :8443)
-  --cert FILE            certificate in PEM format, followed by its chain
-                                                                 (default: a self-signed one, kept in .tls)
-  --key FILE             its private key in PEM format
-  --name A,B             names or addresses that the self-signed certificate has to list; it is made anew when it lacks one
-  --auth-file FILE       require a user and password of this htpasswd file (Apache's), read again when it changes
-  --http HOST:PORT       serve plain HTTP as well, for a reverse proxy in front
-  --build-every TIME     build at the start, then every TIME, e.g. 6h; SIGHUP builds now. What follows -- goes to build.ts
-  --workers N            processes that serve requests           (default: one per core)
-  --quiet                print only warnings and failures: no log of requests
-  --verbose              print every command
-  --help, --version
+{flags}
 
 exit code: 1 something failed · 2 usage · 130, 143 interrupted, after running downloads`
 
+const ADDRESS = { value: 'HOST:PORT', schema: listenAddress, example: ':8443, 192.0.2.7:8443 or [::1]:8443' } as const
+
 const FLAGS = {
-  dir: { type: 'string', default: 'public' },
-  listen: { type: 'string', default: ':8443' },
-  cert: { type: 'string' },
-  key: { type: 'string' },
-  name: { type: 'string' },
-  'auth-file': { type: 'string' },
-  http: { type: 'string' },
-  'build-every': { type: 'string' },
-  workers: { type: 'string', default: String(availableParallelism()) },
+  dir: { value: 'DIR', help: 'the published tree', default: 'public' },
+  listen: { ...ADDRESS, help: 'without HOST: every address', default: ':8443' },
+  cert: { value: 'FILE', help: 'certificate in PEM format, followed by its chain; otherwise a self-signed one, kept in .tls' },
+  key: { value: 'FILE', help: 'its private key in PEM format' },
+  name: { value: 'A,B', help: 'what the self-signed certificate has to list, too; it is made anew when it lacks one' },
+  'auth-file': { value: 'FILE', help: "require a user of this htpasswd file (Apache's), read again when it changes" },
+  http: { ...ADDRESS, help: 'plain HTTP as well, for a reverse proxy in front' },
+  'build-every': {
+    value: 'TIME',
+    help: 'build at the start, then every TIME, e.g. 6h; SIGHUP builds now. What follows -- goes to build.ts',
+    schema: duration,
+  },
+  workers: { value: 'N', help: 'processes that serve requests, by default one per processor', schema: count(1) },
 } as const
 
 await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, log, interruption }) => {
-  const { dir, cert, key, 'auth-file': authFile, 'build-every': every } = flags
-  const interval = every === undefined ? undefined : duration('build-every', every)
+  const { dir, cert, key, listen: https, http, 'auth-file': authFile, 'build-every': interval } = flags
   if (interval === undefined) noArguments(names)
   if (!cert !== !key) throw new UsageFailure(cert ? '--cert' : '--key', '--cert and --key must be given together')
-  const https = parseAddress(flags.listen)
-  const http = flags.http === undefined ? undefined : parseAddress(flags.http, '--http')
-  const processes = count('workers', flags.workers, 1)
   const files = { certFile: cert ?? '.tls/cert.pem', keyFile: key ?? '.tls/key.pem' }
   if (isWorker) {
     // Whoever closes a terminal sends it to every process; it is for the primary one.
@@ -72,9 +62,9 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, lo
     // Downloads go on after the interruption, and so do checks of passwords.
     const run = runner({ log, interruption: new AbortController().signal })
     const tree = serveTree(dir, () => health(builds))
-    const handler = authFile === undefined ? tree : requirePassword({ run, log, file: authFile, handler: tree })
-    const secure = await listen({ log, handler, certificate: await loadPair(files), address: https })
-    const plain = http && (await listen({ log, handler, certificate: undefined, address: http }))
+    const handler = authFile === undefined ? tree : requirePassword({ run, log }, authFile, tree)
+    const secure = await listen(log, { handler, certificate: await loadPair(files), address: https })
+    const plain = http && (await listen(log, { handler, certificate: undefined, address: http }))
     const reload = () => loadPair(files).then(secure.renew, log.failure)
     for (const file of Object.values(files)) watchFile(file, { persistent: false }, reload)
     process.send?.([secure.port, plain?.port])
@@ -93,7 +83,12 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, lo
   const pair = cert
     ? await loadPair({ ...files, hint: 'check --cert and --key' })
     : await loadOrCreate(run, '.tls', certificateHosts([https.host, ...required]), required)
-  const workers = await startWorkers({ log, entry: fileURLToPath(import.meta.url), args, count: processes })
+  const workers = await startWorkers({
+    log,
+    entry: fileURLToPath(import.meta.url),
+    args,
+    count: flags.workers ?? availableParallelism(),
+  })
   if (!workers) return EXIT.failed
   const [port, plainPort] = workers.ports
   printInstructions(log, { pair, address: { ...https, port }, names: required, login: authFile ? 'USER:PASSWORD@' : '' })

@@ -9,18 +9,14 @@ import { verify } from './scripts/tree/verify.ts'
 
 const USAGE = `npx zx verify.ts              hashes every file of a published tree again
 
-  --dir DIR              the published tree                      (default: public)
-  --repair               take broken versions out of the catalog, delete them; serve the rest
-  --quiet                say nothing unless something is wrong
-  --verbose              show every command
-  --help, --version
+{flags}
 
 exit code: 0 all is as the catalog says · 1 something was wrong, repaired or not · 2 usage
            75 a build is going on · 130, 143 interrupted`
 
 const FLAGS = {
-  dir: { type: 'string', default: 'public' },
-  repair: { type: 'boolean', default: false },
+  dir: { value: 'DIR', help: 'the published tree', default: 'public' },
+  repair: { help: 'take broken versions out of the catalog, delete them; serve the rest' },
 } as const
 
 await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {

@@ -28,7 +28,8 @@ add_route() {
 
 # Classless routes take the place of the routers, of which the first becomes the default route. Those of the last lease go.
 set_routes() {
-	routes=${staticroutes:-${router:+0.0.0.0/0 ${router%% *}}} old=$(cat "$state/routes.$interface" 2>/dev/null)
+	routes=${staticroutes:-${router:+0.0.0.0/0 ${router%% *}}} old=''
+	[ ! -e "$state/routes.$interface" ] || IFS= read -r old <"$state/routes.$interface"
 	[ "$routes" != "$old" ] || return 0
 	for word in $old; do ip -4 route del "$word" dev "$interface" metric "$metric" 2>/dev/null; done
 	echo "$routes" >"$state/routes.$interface"
@@ -46,7 +47,7 @@ write_resolv_conf() {
 	{
 		[ -z "${search:-$domain}" ] || echo "search ${search:-$domain}"
 		for server in $dns; do echo "nameserver $server"; done
-	} >"$state/resolv.$(printf %06d "$metric")"
+	} >"$state/resolv.$((1000000 + metric))"
 	# Another interface may get its lease at this moment: whoever writes last has to have read both.
 	while cat $state/resolv.* >/etc/resolv.conf && ! cat $state/resolv.* | cmp -s - /etc/resolv.conf; do :; done
 }

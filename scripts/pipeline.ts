@@ -2,27 +2,31 @@
 
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import gate from 'p-limit'
 import { explain, Failure, failedCommand, Interrupted } from './cli/errors.ts'
 import type { Log } from './cli/log.ts'
 import { build } from './image/build.ts'
-import { deltas } from './image/delta.ts'
+import { deltas } from './image/pack.ts'
 import { workspaces } from './image/workspace.ts'
 import { type Outcome, outcome, printOutcome } from './plan/outcome.ts'
 import { payloads } from './plan/payload.ts'
 import { decide } from './plan/recipe.ts'
 import { imageCache } from './source/fetch.ts'
-import { registries, type Source } from './source/resolve.ts'
+import { policy } from './source/policy.ts'
+import { registries } from './source/resolve.ts'
 import { PLATFORMS } from './spec/architecture.ts'
+import { type Pins, pinned } from './spec/pins.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
-import { glob, remove, UNFINISHED } from './system/files.ts'
-import { gate, settled } from './system/pool.ts'
+import { glob, remove, UNFINISHED, write } from './system/files.ts'
+import { settled } from './system/pool.ts'
 import type { Run } from './system/run.ts'
 import { sizeText } from './text/size.ts'
+import { writeYaml } from './text/yaml.ts'
 import { packageVersions } from './tools/dpkg-query.ts'
 import { umount } from './tools/mount.ts'
-import { nextSerial, versionPath, WORK } from './tree/layout.ts'
-import { groups, productKey, type Recipe, type Version } from './tree/version.ts'
+import { nextSerial, PROFILE, versionPath, WORK } from './tree/layout.ts'
+import { groups, productKey, type Version } from './tree/version.ts'
 import { publish } from './tree/versions.ts'
 
 /** Registries are asked about so many images at a time. */
@@ -33,24 +37,16 @@ const LIST_PAUSE_MILLISECONDS = 5000
 /** Where, in the cache, tools lay down what they need for a moment. */
 export const TEMPORARY = 'tmp'
 
-export interface BuildOptions {
-  /** The published tree. */
-  out: string
-  cache: string
-  keep: number
-  /** What an image may take unpacked, in bytes, where its spec does not say. */
-  maxSize: number
-  delta: boolean
-  force: boolean
-  /** The project's directory. */
-  home: string
-  udhcpcScript: string | undefined
-}
+/** Flags of build.ts; `maxSize` is what an image may take unpacked, in bytes, where its spec does not say. */
+type Flags = { keep: number; maxSize: number; delta: boolean; pins: Pins; force: boolean; udhcpcScript: string | undefined }
+
+/** The published tree, the cache, the project's directory. */
+type Places = Record<'out' | 'cache' | 'home', string>
 
 /** The state of one run. Two runs in one process have nothing in common. */
 export type BuildContext = ReturnType<typeof buildContext>
 
-export function buildContext(run: Run, log: Log, options: BuildOptions, published: readonly Version[]) {
+export function buildContext(run: Run, log: Log, options: Flags & Places, published: readonly Version[]) {
   const found = groups(published, productKey)
   let packages: ReturnType<typeof packageVersions> | undefined
   return {
@@ -66,12 +62,6 @@ export function buildContext(run: Run, log: Log, options: BuildOptions, publishe
     /** Asked once, by the first build. */
     packages: () => (packages ??= packageVersions(run)),
   }
-}
-
-/** What is to be done about a product: `--check` prints its outcome, `carryOut` carries out its order. */
-interface Plan {
-  outcome: Outcome
-  order?: { source: Source; recipe: Recipe; why: string } | undefined
 }
 
 /** `list` lists what lies in the tree: a slow image does not keep a finished one back. Without it nothing is built. */
@@ -96,12 +86,15 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
   const listing = listNowAndThen().catch(() => {})
   const [ask, work] = [gate(CONCURRENT_QUESTIONS), gate(jobs)]
   const outcomes = products.map(async product => {
-    const plan = await ask(() => planProduct(context, product))
-    const { order } = plan
-    const { outcome } = order && list ? await work(() => carryOutOrder(context, product, order)) : plan
-    printOutcome(context.log, outcome)
-    unlisted ||= outcome.action === 'built'
-    return outcome
+    const became = await attempt(context, product, async step => {
+      const plan = await ask(() => planProduct(context, product, step))
+      if (plan.action === 'keep' || !list) return outcome(product, plan, context.published(product).at(-1))
+      context.log.done(title(product))
+      return outcome(product, { ...plan, action: 'built' }, await work(() => carryOutPlan(context, product, plan, step)))
+    })
+    printOutcome(context.log, became)
+    unlisted ||= became.action === 'built'
+    return became
   })
   return settled(outcomes).finally(() => {
     over.abort()
@@ -109,20 +102,21 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
   })
 }
 
-function planProduct(context: BuildContext, product: Product): Promise<Plan> {
+type Step = (doing: string) => void
+
+/** What is to be done about a product: `--check` prints it, `carryOutPlan` carries it out. */
+async function planProduct(context: BuildContext, product: Product, step: Step) {
+  step('asking the registry')
+  const payload = await context.payloads(product.architecture)
   const newest = context.published(product).at(-1)
-  return attempt(context, product, async step => {
-    step('asking the registry')
-    const payload = await context.payloads(product.architecture)
-    const source = await context.registries.resolve(product.spec.keys.image, PLATFORMS[product.architecture])
-    const { action, why, recipe } = decide(product, { source: source.digest, payload, newest, force: context.force })
-    const order = action === 'build' ? { source, recipe, why } : undefined
-    return { outcome: outcome(product, { action, why }, newest), order }
-  })
+  const { image, verify } = product.spec.keys
+  const resolved = context.registries.resolve(image, PLATFORMS[product.architecture], pinned(context.pins, product))
+  const source = { ...(await resolved), policy: verify && image.path === undefined ? policy(image, verify) : undefined }
+  return { source, payload, ...decide(product, { source: source.digest, payload, newest, force: context.force }) }
 }
 
 /** A product's failure is its own: the others go on, its newest version stays. */
-async function attempt(context: BuildContext, product: Product, work: (step: (doing: string) => void) => Promise<Plan>) {
+async function attempt(context: BuildContext, product: Product, work: (step: Step) => Promise<Outcome>) {
   const { log } = context
   try {
     return await work(doing => log.doing(title(product), doing))
@@ -131,46 +125,49 @@ async function attempt(context: BuildContext, product: Product, work: (step: (do
     const command = failedCommand(error)
     if (command) log.debug(`${title(product)}: the failed command: ${command}`)
     const why = explain(error instanceof Failure ? error.within(product.spec.file) : error)
-    return { outcome: outcome(product, { action: 'fail', why }, context.published(product).at(-1)) }
+    return outcome(product, { action: 'fail', why }, context.published(product).at(-1))
   } finally {
     log.done(title(product))
   }
 }
 
-function carryOutOrder(context: BuildContext, product: Product, { source, recipe, why }: NonNullable<Plan['order']>) {
+type Plan = Awaited<ReturnType<typeof planProduct>>
+
+/** @returns the version that is published then */
+async function carryOutPlan(context: BuildContext, product: Product, plan: Plan, step: Step): Promise<Version> {
   const { run, log, out, keep, delta, registries, images, useWorkspace } = context
+  const { source, payload, recipe } = plan
   const { name, spec, architecture } = product
   const earlier = context.published(product)
-  return attempt(context, product, async step => {
-    const work = join(out, WORK, `${name}.${architecture}`)
-    const limit = spec.keys.max_size ?? context.maxSize
-    const { config, bytes } = await registries.image(source)
-    if (bytes > limit)
-      throw new Failure('image', `its layers take ${sizeText(bytes)}`, {
-        hint: `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`,
-      })
-    const payload = await context.payloads(architecture)
-    const image = { product, config, payload, limit, fetch: () => images.fetch(source, limit, bytes) }
-    const { directory, items, summary } = await build(image, { log, useWorkspace, work, step })
-    if (delta && keep > 1) {
-      const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))
-      items.push(...(await deltas(run, directory, items, bases)))
-    }
-    const version: Version = {
-      name,
-      architecture,
-      serial: nextSerial(new Date(), earlier.at(-1)?.serial),
-      release: release(spec.keys.image),
-      source: { image: spec.keys.image.text, digest: source.digest },
-      summary,
-      recipe,
-      tools: await context.packages(),
-      items,
-    }
-    step('publishing')
-    await publish(run, out, directory, version)
-    return { outcome: outcome(product, { action: 'built', why }, version) }
-  })
+  const work = join(out, WORK, `${name}.${architecture}`)
+  const limit = spec.keys.max_size ?? context.maxSize
+  const { config, bytes } = await registries.image(source)
+  if (bytes > limit)
+    throw new Failure('image', `its layers take ${sizeText(bytes)}`, {
+      hint: `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`,
+    })
+  const image = { product, config, payload, limit, fetch: () => images.fetch(source, limit, bytes) }
+  const { directory, items, summary } = await build(image, { log, useWorkspace, work, step })
+  if (delta && keep > 1) {
+    const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))
+    items.push(...(await deltas(run, directory, items, bases)))
+  }
+  const version = {
+    name,
+    architecture,
+    serial: nextSerial(new Date(), earlier.at(-1)?.serial),
+    release: release(spec.keys.image),
+    source: { image: spec.keys.image.text, digest: source.digest },
+    summary,
+    recipe,
+    tools: await context.packages(),
+    items,
+    ...(spec.keys.aliases && { aliases: spec.keys.aliases }),
+  }
+  if (spec.keys.profile) await write(join(directory, PROFILE), writeYaml({ config: {}, devices: {}, ...spec.keys.profile }))
+  step('publishing')
+  await publish(run, out, directory, version)
+  return version
 }
 
 /** Removes what this run or an earlier one has left half done. */

@@ -25,10 +25,8 @@ done
 [ -z "$test" ] || missing="$missing$(print_other_packages)"
 
 if [ -n "$missing" ]; then
-	if ! command -v apt-get >/dev/null; then
-		say "this is neither Debian nor Ubuntu: please install$missing (names of Debian's packages)"
-		exit 1
-	fi
+	command -v apt-get >/dev/null ||
+		{ say "this is neither Debian nor Ubuntu: please install$missing (names of Debian's packages)" && exit 1; }
 	sudo=''
 	[ "$(id -u)" = 0 ] || sudo=sudo
 	say "installing$missing"
@@ -39,13 +37,11 @@ if [ -n "$missing" ]; then
 fi
 
 # Install scripts of packages never run; what only the tests need is left out elsewhere.
-flags=--omit=dev
-[ -z "$test" ] || flags=--include=dev
 # shellcheck disable=SC3013 # every sh of Debian and Ubuntu knows -nt
 if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ] ||
 	{ [ -n "$test" ] && [ ! -d node_modules/typescript ]; }; then
 	say "npm ci"
-	npm ci $flags --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm ci --omit=dev ${test:+--include=dev} --ignore-scripts --no-audit --no-fund --loglevel=error
 fi
 
 busybox/make.sh

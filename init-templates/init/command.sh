@@ -21,22 +21,20 @@ print_instance_variables() {
 	done </proc/1/environ
 }
 
-# Sets variables, of which `env` takes the last of equal names, and path to the application's PATH.
-collect_variables() {
-	variables=$(
-		print_quoted "PATH=$default_path" "HOSTNAME=$(hostname)"
-		printf '%s ' "$image_variables"
-		print_envfile_variables
-		print_instance_variables
-	) || exit 127
-	path=$(eval "env -i $variables sh -c 'echo \"\$PATH\"'")
+# Of equal names `env` takes the last.
+print_variables() {
+	print_quoted "PATH=$default_path" "HOSTNAME=$hostname"
+	printf '%s ' "$image_variables"
+	print_envfile_variables
+	print_instance_variables
 }
 
 # Finds a program of the image that has the name of an applet, or busybox would run that. Sets program.
 resolve_program() {
 	program=$1
 	case $program in */*) return ;; esac
-	found=$(PATH=$path which -- "$program") || exit_with_error "$program: not found in PATH=$path"
+	found=$(eval "env -i $variables which -- \"\$program\"") ||
+		exit_with_error "$program: not found in PATH=$(eval "env -i $variables sh -c 'echo \"\$PATH\"'")"
 	! /busybox-lxd --list | grep -Fqx -e "$program" || program=$found
 }
 
@@ -70,14 +68,4 @@ split_words() {
 		esac
 	done
 	[ -z "$in_word" ] || print_quoted "$word"
-}
-
-# As with `docker run --entrypoint`, another entrypoint drops the image's command.
-print_application_words() {
-	if [ -n "$LXDOCKER_ENTRYPOINT" ]; then split_words "$LXDOCKER_ENTRYPOINT"; else printf '%s ' "$image_entrypoint"; fi
-	if [ -n "$LXDOCKER_COMMAND" ]; then
-		split_words "$LXDOCKER_COMMAND"
-	elif [ -z "$LXDOCKER_ENTRYPOINT" ]; then
-		printf %s "$image_command"
-	fi
 }

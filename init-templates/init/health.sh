@@ -30,11 +30,13 @@ watch_health() {
 	echo $$
 	exec >&2
 	. $state/settings
-	watch_started=$(print_uptime_seconds) failures=0 health=''
+	read -r watch_started _ </proc/uptime
+	failures=0 health=''
 	publish_health starting
 	while :; do
 		interval=$health_interval counting=1
-		if [ "$health" = starting ] && [ $(($(print_uptime_seconds) - watch_started)) -lt "$health_start_period" ]; then
+		read -r now _ </proc/uptime
+		if [ "$health" = starting ] && [ $((${now%.*} - ${watch_started%.*})) -lt "$health_start_period" ]; then
 			interval=$health_start_interval counting=0
 		fi
 		sleep "$interval"

@@ -7,12 +7,12 @@ boot() {
 	mount_tmpfs
 	restore_init
 	set_network_sysctls
+	[ -z "$sysctl" ] || eval "sysctl -qw $sysctl"
 	ask_for_addresses
-	[ ! -s /lxd-prelaunch ] || wait_for_addresses
-	run_prelaunch_script
+	run_prelaunch_scripts
 	workdir=${LXDOCKER_WORKDIR:-$workdir} user=${LXDOCKER_USER:-$user}
 	restart=${LXDOCKER_RESTART:-$restart} log=${LXDOCKER_LOG:-$log} stop_timeout=${LXDOCKER_STOP_TIMEOUT:-$stop_timeout}
-	echo "$restart" | grep -Eqx 'no|always|on-failure(:[1-9][0-9]*)?' ||
+	case $restart in no | always | on-failure) ;; on-failure:[1-9]*) is_number "${restart#*:}" ;; *) false ;; esac ||
 		exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
 	case $log in '' | /*) ;; *) exit_with_error "LXDOCKER_LOG: not an absolute path: $log" ;; esac
 	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
@@ -20,8 +20,11 @@ boot() {
 	resolve_user
 	mkdir -p "$workdir"
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
-	collect_variables
-	application=$(print_command "$(print_application_words)") || exit 127
+	variables=$(print_variables) || exit 127
+	# As with `docker run --entrypoint`, another entrypoint drops the image's command.
+	[ -z "$LXDOCKER_ENTRYPOINT" ] || image_entrypoint=$(split_words "$LXDOCKER_ENTRYPOINT") image_command=''
+	[ -z "$LXDOCKER_COMMAND" ] || image_command=$(split_words "$LXDOCKER_COMMAND")
+	application=$(print_command "$image_entrypoint $image_command") || exit 127
 	if [ -n "$health_test" ]; then
 		health_file=/dev/shm/lxdocker/health
 		[ ! -d /run ] || [ -L /run/lxdocker ] || health_file=/run/lxdocker/health
@@ -30,10 +33,11 @@ boot() {
 	fi
 	choose_streams "$application"
 	wait_for_addresses
-	(umask 077 && : >$state/unfinished)
-	for name in supervisor uid gid groups home path workdir variables application check stop_signal health_file tty writer; do
+	umask 077
+	for name in supervisor uid gid groups home workdir variables application check stop_signal health_file tty writer; do
 		eval "printf '%s=' $name && print_quoted \"\$$name\" && echo" # which starts no process
 	done >$state/unfinished
+	umask 022
 	mv $state/unfinished $state/settings
 }
 

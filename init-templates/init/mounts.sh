@@ -3,30 +3,31 @@
 # Docker's daemon has no limits of its own for open files and core dumps; 1024 is what systemd gives a daemon that asks for nothing.
 raise_limits() {
 	umask 022
-	ulimit -Sc "$(ulimit -Hc)"
+	ulimit -Sc unlimited 2>/dev/null || ulimit -Sc "$(ulimit -Hc)"
 	[ "$(ulimit -Sn)" != 1024 ] || ulimit -Sn 1048576 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
 }
 
 # mount_once SOURCE DIRECTORY TYPE [OPTIONS]
 mount_once() {
-	case $mounts in *" $2 "*) return ;; esac
+	case $mounts in *" $2 r"[ow]*) return ;; esac
 	[ -d "$2" ] || mkdir -p "$2"
 	mount -t "$3" -o "nosuid,nodev,noexec$4" "$1" "$2"
 }
 
 # LXD 5.0 leaves /sys/fs/cgroup empty. It is writable as under Incus, since a systemd of the image needs that.
 mount_kernel_filesystems() {
-	mounts=$(cat /proc/mounts)
-	mount_once shm /dev/shm tmpfs ,mode=1777
+	mounts=$(cat /proc/self/mountinfo)
+	mount_once shm /dev/shm tmpfs ",mode=1777${shm_size:+,size=$shm_size}"
 	mount_once mqueue /dev/mqueue mqueue
-	print_image_volumes | xargs -0 mkdir -p 2>/dev/null # those below /dev
+	[ -z "$image_volumes" ] || eval "mkdir -p -- $image_volumes" 2>/dev/null # those below /dev
 	set -- /sys/fs/cgroup/*
 	[ -e "$1" ] || [ ! -d /sys/fs/cgroup ] || mount_once cgroup /sys/fs/cgroup cgroup2
 }
 
 # As runc does: with the mode of the directory below. A device of the instance on the same path wins.
 mount_tmpfs() {
-	print_tmpfs | while IFS= read -r -d '' entry; do
+	eval "set -- $tmpfs"
+	for entry; do
 		directory=${entry%%:*} options=
 		[ ! -d "$directory" ] || options=,mode=$(stat -L -c %a "$directory")
 		case $entry in *:?*) options=$options,${entry#*:} ;; esac
@@ -36,14 +37,9 @@ mount_tmpfs() {
 
 # Gives the image's own /sbin/init back, for programs that look at it: over this script, or by hiding where /sbin/init leads to.
 restore_init() {
-	if [ -d /lxd-realinit ]; then
-		mount --bind /lxd-realinit/given /lxd-realinit
-	elif [ -e /lxd-realinit ]; then
-		mount --bind /lxd-realinit /sbin/init
-	fi
+	[ -d /lxd-realinit ] || [ ! -e /lxd-realinit ] || mount --bind /lxd-realinit /sbin/init
+	[ ! -d /lxd-realinit ] || mount --bind /lxd-realinit/given /lxd-realinit
 }
-
-is_image_volume() { print_image_volumes | xargs -0 realpath 2>/dev/null | grep -Fqx -e "$1"; }
 
 # What a volume is like once it has been seen, and hardly another one in its place.
 print_volume_identity() { echo "$1 $(stat -c '%i %a' "$1") $(stat -f -c %i "$1")"; }
@@ -58,7 +54,7 @@ is_empty_volume() {
 # Bind mounts show what other mounts hide. The files are copied, then moved: what a stop interrupts starts anew, and nobody sees half.
 fill_volume() {
 	! grep -Fqsx -e "$(print_volume_identity "$1")" /lxd-volumes || return 0
-	image=$state/image$1 copy=$state/volume/.lxdocker-$(hostname)
+	image=$state/image$1 copy=$state/volume/.lxdocker-$hostname
 	mkdir -p $state/image $state/volume
 	mount --bind / $state/image
 	mount --bind "$1" $state/volume
@@ -82,6 +78,7 @@ fill_volume() {
 # Fills new volumes as Docker does: an empty directory of root's gets the image's files, owner and mode when it is first seen.
 # Volumes are what is mounted at a VOLUME of the image, and the custom volumes of the daemon, which the name of their source tells.
 fill_volumes() {
+	[ -n "$image_volumes" ] || case $mounts in *custom[/_]*) ;; *) return ;; esac
 	grep -Ev '^([^ ]+ ){4}/((dev|proc|sys)(/[^ ]*)?)? ' /proc/self/mountinfo >$state/mounts
 	cut -d ' ' -f 5 $state/mounts | while read -r point; do printf '%b/\n' "$point"; done >$state/points
 	while read -r _ _ _ root point options rest; do
@@ -89,10 +86,10 @@ fill_volumes() {
 		case $options in ro | ro,*) continue ;; esac
 		[ -d "$volume" ] || continue
 		if [ ! -O "$volume" ]; then
-			rm -rf "$volume/.lxdocker-$(hostname).whole" # what a kill in the very last moments of a copy has left
+			rm -rf "$volume/.lxdocker-$hostname.whole" # what a kill in the very last moments of a copy has left
 			continue
 		fi
-		case "$root $rest" in *custom[/_]*_*) ;; *) is_image_volume "$volume" || continue ;; esac
+		case "$root $rest" in *custom[/_]*_*) ;; *) eval "realpath -- $image_volumes" 2>/dev/null | grep -Fqx -e "$volume" || continue ;; esac
 		fill_volume "$volume"
 	done <$state/mounts
 }

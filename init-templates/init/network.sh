@@ -29,7 +29,7 @@ add_static_address() {
 # Asks five times, two seconds apart, then in the background. Variables of the instance would look like parts of the lease.
 start_udhcpc() {
 	unset broadcast dns domain message mtu router search staticroutes
-	udhcpc -i "$1" -b -p "$state/udhcpc.$1" -t 5 -T 2 -O mtu -O search -O staticroutes -O ntpsrv -x "hostname:$(hostname)" \
+	udhcpc -i "$1" -b -p "$state/udhcpc.$1" -t 5 -T 2 -O mtu -O search -O staticroutes -O ntpsrv -x "hostname:$hostname" \
 		-s /lxd-udhcpc-default.script
 }
 
@@ -82,7 +82,7 @@ wait_for_addresses() {
 	tries=0
 	for process in $asking; do
 		while [ -d "/proc/$process" ]; do
-			usleep 10000
+			read -rt 0.01 _ <>$state/lines # a pause that starts no process: nobody writes there yet
 			[ $((tries += 1)) -lt 400 ] || ! has_ipv6 || break 2
 		done
 	done
@@ -93,18 +93,15 @@ wait_for_addresses() {
 
 # Gives the instance's name the address of eth0, or of the interface, as Docker does.
 write_names() {
-	hostname >/etc/hostname
+	echo "$hostname" >/etc/hostname
 	! grep -q " $(readlink -f /etc/hosts) " /proc/mounts || return 0
 	mark='# lxdocker writes the next line.'
-	address=$(
-		for card in eth0 "$interface"; do ip -o address show dev "$card" scope global; done |
-			sed 's|.* inet6* \([^/]*\)/.*|\1|' | head -n 1
-	)
+	address=$(for card in eth0 "$interface"; do ip -o address show dev "$card" scope global; done | awk -F '[ /]+' '{ print $4; exit }')
 	{
 		grep -q localhost /etc/hosts || printf '%s\t%s\n' 127.0.0.1 localhost ::1 'localhost ip6-localhost ip6-loopback' \
 			fe00:: ip6-localnet ff00:: ip6-mcastprefix ff02::1 ip6-allnodes ff02::2 ip6-allrouters
 		sed "/^$mark/,+1d; /^127\.0\.1\.1[[:blank:]]/d" /etc/hosts
-		printf '%s\n%s\t%s\n' "$mark" "${address:-127.0.1.1}" "$(hostname)"
+		printf '%s\n%s\t%s\n' "$mark" "${address:-127.0.1.1}" "$hostname"
 	} >$state/hosts
 	cmp -s $state/hosts /etc/hosts || cat $state/hosts >/etc/hosts
 } 2>/dev/null

@@ -5,11 +5,12 @@
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …
 resolve_stop_signal() {
-	name=$(echo "${1#[Ss][Ii][Gg]}" | tr '[:lower:]' '[:upper:]')
-	case $name in
-	RTMIN | RTMIN+*) stop_signal=$((34 + 0${name#RTMIN})) ;;
-	RTMAX | RTMAX-*) stop_signal=$((64 + 0${name#RTMAX})) ;;
-	*) is_number "$name" && stop_signal=$name || stop_signal=$(kill -l "$name" 2>/dev/null) ;;
+	stop_signal=${1#[Ss][Ii][Gg]}
+	is_number "$stop_signal" || stop_signal=$(echo "$stop_signal" | tr '[:lower:]' '[:upper:]')
+	case $stop_signal in
+	RTMIN | RTMIN+*) stop_signal=$((34 + 0${stop_signal#RTMIN})) ;;
+	RTMAX | RTMAX-*) stop_signal=$((64 + 0${stop_signal#RTMAX})) ;;
+	*[!0-9]*) stop_signal=$(kill -l "$stop_signal" 2>/dev/null) ;;
 	esac
 	case $stop_signal in [1-9] | [1-5][0-9] | 6[0-4]) ;; *) exit_with_error "$1: not a signal" ;; esac
 }
@@ -75,12 +76,16 @@ stop_program() {
 	signal_program "$1"
 }
 
-# A stop ends the script, then the instance.
-run_prelaunch_script() {
-	[ -s /lxd-prelaunch ] || return 0
-	run_program program exec setsid /lxd-prelaunch
-	[ ! -e $state/stopping ] || exit 0
-	[ "$status" = 0 ] || log_line "/lxd-prelaunch ended with status $status"
+# The spec's, then the instance's. A stop ends the script, then the instance.
+run_prelaunch_scripts() {
+	[ -z "$prelaunch" ] || (umask 077 && printf %s "$prelaunch" >$state/prelaunch && chmod 700 $state/prelaunch)
+	for script in $state/prelaunch /lxd-prelaunch; do
+		[ -s "$script" ] || continue
+		wait_for_addresses
+		run_program program exec setsid "$script"
+		[ ! -e $state/stopping ] || exit 0
+		[ "$status" = 0 ] || log_line "$script ended with status $status"
+	done
 }
 
 # A stop without a program ends the instance.
@@ -125,8 +130,6 @@ kill_session() {
 	ps -o pid,sid | awk -v session="$session" '$2 == session { print $1 }' | xargs kill -s KILL 2>/dev/null
 }
 
-print_uptime_seconds() { cut -d . -f 1 /proc/uptime; }
-
 should_restart() {
 	[ ! -e $state/unhealthy ] || return 0
 	case $restart/$status in
@@ -145,9 +148,10 @@ supervise() {
 	restarts=0 delay=1
 	while
 		rm -f $state/unhealthy
-		started=$(print_uptime_seconds)
+		read -r started _ </proc/uptime
 		run_application 3>&- 5>&-
-		[ $(($(print_uptime_seconds) - started)) -lt 10 ] || restarts=0 delay=1
+		read -r ended _ </proc/uptime
+		[ $((${ended%.*} - ${started%.*})) -lt 10 ] || restarts=0 delay=1
 		[ ! -e $state/stopping ] && should_restart
 	do
 		kill_session

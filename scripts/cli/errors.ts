@@ -5,9 +5,8 @@ import { complaints } from '../text/json.ts'
 import { word } from '../text/words.ts'
 
 export interface Details {
-  /** What to do about it; absent when there is nothing better to say than the reason. */
+  /** What to do about it. */
   hint?: string | undefined
-  /** The error behind it. */
   cause?: unknown
   /** The command that failed, word by word; what it said, its exit code. */
   argv?: readonly string[] | undefined
@@ -74,8 +73,8 @@ export function failedCommand(error: unknown): string | undefined {
 }
 
 /** The value that `schema` makes of outside data. @throws Failure, or another class of it, with what is wrong */
-export function parsed<Schema extends z.ZodType>(schema: Schema, input: unknown, place: string, Class = Failure) {
+export function parsed<Schema extends z.ZodType>(schema: Schema, input: unknown, place: string, Class = Failure, hint?: string) {
   const { data, error } = schema.safeParse(input)
-  if (error) throw new Class(place, complaints(error))
+  if (error) throw new Class(place, complaints(error), { hint })
   return data as z.output<Schema>
 }

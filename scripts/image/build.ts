@@ -9,12 +9,12 @@ import type { ImageConfig } from '../source/config.ts'
 import { type Layout, TAG } from '../source/fetch.ts'
 import { type Product, title } from '../spec/product.ts'
 import type { Keys } from '../spec/schema.ts'
-import type { Run } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
 import { ownedAbove, touchDirectories } from '../tools/find.ts'
 import { readYaml } from '../tools/skopeo.ts'
 import * as umoci from '../tools/umoci.ts'
 import type { ImageSummary, Pid1 } from '../tree/version.ts'
+import { change } from './changes.ts'
 import { metadata, TEMPLATE_NAMES } from './metadata.ts'
 import { overlay } from './overlay.ts'
 import { pack } from './pack.ts'
@@ -22,26 +22,17 @@ import { choosePid1 } from './pid1.ts'
 import { rootfs } from './rootfs.ts'
 import type { UseWorkspace } from './workspace.ts'
 
-export interface Image {
-  product: Product
-  config: ImageConfig
-  payload: Payload
-  /** Called when the image is known to be one that can run: downloads it. */
-  fetch: () => Promise<Layout>
-  /** What it may take unpacked, in bytes. */
-  limit: number
-}
+/** LXD and Incus give an instance so many ids unless told otherwise. */
+const HIGHEST_ID = 65535
+const FEW_IDS = `and an unprivileged instance has 65536 ids by default
+  hint: root:1000000:1000000000 in /etc/subuid and /etc/subgid of the LXD host, then restart LXD`
 
-export interface Workshop {
-  log: Log
-  useWorkspace: UseWorkspace
-  /** A directory of this build's own, on the file system of the published tree. */
-  work: string
-  /** Tells what is being done. */
-  step: (doing: string) => void
-}
+type Image = { product: Product; config: ImageConfig; payload: Payload; limit: number; fetch: () => Promise<Layout> }
+type Workshop = { log: Log; useWorkspace: UseWorkspace; work: string; step: (doing: string) => void }
 
 /**
+ * @param image `fetch` downloads it, once it is known to be one that can run; `limit` is what it may take unpacked, in bytes
+ * @param workshop `work` is a directory of this build's own, on the file system of the published tree
  * @returns the directory that holds the items' files alone
  * @throws Failure when the image cannot be fetched, unpacked or run
  */
@@ -57,7 +48,9 @@ export async function build(image: Image, { log, useWorkspace, work, step }: Wor
     step('unpacking')
     const start = Date.now() / 1000
     await umoci.rawUnpack(run, layout.path, TAG, root)
-    await warnOfHighIds(run, log, product, root)
+    const high = await ownedAbove(run, root, HIGHEST_ID)
+    if (high) log.info(`${title(product)}: warning: ${printable(high)}, ${FEW_IDS}`)
+    await change(run, root, product.spec, time)
     const chosen = await choosePid1(root, runtime, keys.disable_supervisor)
     await overlay(run, root, { runtime: chosen.runtime, supervised: chosen.pid1.supervised, payload, time })
     const linked = (await lstat(join(root, 'etc'))).isSymbolicLink()
@@ -84,13 +77,6 @@ function summary({ created, config }: ImageConfig, keys: Keys): Omit<ImageSummar
     ports: config.ExposedPorts.map(printable),
     volumes: config.Volumes.map(printable),
     stopSignal: keys.stop_signal ?? (config.StopSignal || 'SIGTERM'),
+    ...(keys.profile && { profile: true }),
   }
-}
-
-/** LXD and Incus give an instance 65536 ids unless told otherwise. */
-async function warnOfHighIds(run: Run, log: Log, product: Product, root: string): Promise<void> {
-  const found = await ownedAbove(run, root, 65535)
-  if (found === undefined) return
-  log.info(`${title(product)}: warning: ${printable(found)}, and an unprivileged instance has 65536 ids by default
-  hint: root:1000000:1000000000 in /etc/subuid and /etc/subgid of the LXD host, then restart LXD`)
 }

@@ -33,7 +33,7 @@ export function metadata({ spec, architecture }: Product, { created, config }: I
     architecture,
     creation_date: created,
     expiry_date: 0,
-    properties: { description: yamlText(spec.keys.description ?? spec.name), ...properties(config) },
+    properties: properties(config, { description: spec.keys.description ?? spec.name }, spec.keys.properties),
     templates: Object.fromEntries(templates),
   })
   if (Buffer.byteLength(text) <= MAX_BYTES) return text
@@ -41,12 +41,14 @@ export function metadata({ spec, architecture }: Product, { created, config }: I
 }
 
 /** What the image says for people to know; how it runs is in /sbin/init. */
-function properties({ Labels, ExposedPorts, Volumes, Healthcheck }: ImageConfig['config']): Record<string, string> {
+function properties({ Labels, ExposedPorts, Volumes, Healthcheck }: ImageConfig['config'], first: object, last: object = {}) {
   const pairs = [
+    ...Object.entries(first),
     ...Object.entries(Labels).map(([name, value]) => [`label.${name}`, value]),
     ...(ExposedPorts.length > 0 ? [['ports', ExposedPorts.join(', ')]] : []),
     ...(Volumes.length > 0 ? [['volumes', Volumes.join(', ')]] : []),
     ...(Healthcheck.Test.length > 0 ? [['healthcheck', Healthcheck.Test.join(' ')]] : []),
+    ...Object.entries(last),
   ]
   return Object.fromEntries(pairs.map(pair => pair.map(text => yamlText(String(text)))))
 }

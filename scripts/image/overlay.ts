@@ -9,14 +9,7 @@ import type { Run } from '../system/run.ts'
 import { init } from './init.ts'
 import { follow, type Rootfs, rootfs } from './rootfs.ts'
 
-export interface Overlay {
-  runtime: RuntimeConfig
-  /** false: the application itself becomes PID 1. */
-  supervised: boolean
-  payload: Payload
-  /** Of the files, in seconds since 1970. */
-  time: number
-}
+type Overlay = { runtime: RuntimeConfig; supervised: boolean; payload: Payload; time: number }
 
 const INIT = '/sbin/init'
 const REAL_INIT = '/lxd-realinit'
@@ -24,7 +17,7 @@ const REAL_INIT = '/lxd-realinit'
 /** Runs a command as the application runs. */
 const EXEC = '#!/busybox-lxd sh\nexec /busybox-lxd sh /dev/.lxdocker/init exec "$@"\n'
 
-/** Lays the files in; the directories that this changes get the time of the change. */
+/** Lays the files in; not `supervised`, the application itself becomes PID 1. */
 export async function overlay(run: Run, root: string, { runtime, supervised, payload, time }: Overlay): Promise<void> {
   const { busybox, templates, udhcpcScript } = payload
   const image = rootfs(run, root, time)
@@ -52,7 +45,7 @@ export async function overlay(run: Run, root: string, { runtime, supervised, pay
  * PID 1 gives the image's own file back: it mounts that over the script. Over what is no file it cannot; there the script
  * stands behind a link, in a directory that PID 1 hides.
  */
-async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnType<typeof follow>>): Promise<void> {
+async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnType<typeof follow>>): Promise<unknown> {
   const dangling = end?.linked && !end.stat && !/^\/(dev|proc|sys)\//.test(end.path)
   if (!dangling && !end?.stat?.isDirectory()) {
     await image.setAside(INIT, REAL_INIT)
@@ -61,5 +54,5 @@ async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnTyp
   await image.makeDirectory(`${REAL_INIT}/given`)
   if (!dangling) await image.setAside(INIT, `${REAL_INIT}/given/init`)
   await image.link(dangling ? end.path : INIT, `${REAL_INIT}/init`)
-  await image.place({ path: `${REAL_INIT}/init`, content, mode: 0o755 })
+  return image.place({ path: `${REAL_INIT}/init`, content, mode: 0o755 })
 }

@@ -1,6 +1,6 @@
-// Packs an unpacked image into the files that LXD and Incus download.
+// Packs unpacked images into the files that LXD and Incus download.
 
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Format } from '../spec/schema.ts'
@@ -11,7 +11,8 @@ import { sha256OfPieces } from '../text/digest.ts'
 import { attributes } from '../tools/getfattr.ts'
 import { mksquashfs } from '../tools/mksquashfs.ts'
 import * as tar from '../tools/tar.ts'
-import type { Ftype, Item } from '../tree/version.ts'
+import { xdelta3 } from '../tools/xdelta3.ts'
+import type { Ftype, Item, Version } from '../tree/version.ts'
 
 /** What a thread of xz takes, and some more. */
 const THREAD_BYTES = 256 << 20
@@ -19,23 +20,23 @@ const THREAD_BYTES = 256 << 20
 /** What the metadata's archive holds, the file that daemons look for first. */
 const METADATA = ['metadata.yaml', 'templates']
 
-export interface Packing {
-  format: Format
-  /** A directory with `metadata.yaml`, `templates/` and `rootfs/`. */
-  staged: string
-  /** A directory of this build's own; its `version/` is made, for the files and nothing else. */
-  work: string
-  /** Of a squashfs image, in seconds since 1970. */
-  time: number
-}
+/** From this share of the whole on, a delta does not pay. */
+const MAX_DELTA_SHARE = 0.5
 
+type Packing = { format: Format; staged: string; work: string; time: number }
+
+/**
+ * @param staged a directory with `metadata.yaml`, `templates/` and `rootfs/`
+ * @param work a directory of this build's own; its `version/` is made, for the files and nothing else
+ * @param time of a squashfs image, in seconds since 1970
+ */
 export async function pack(run: Run, { format, staged, work, time }: Packing): Promise<Item[]> {
   const path = (file: string) => join(work, 'version', file)
   // A first attempt may have left something.
   await remove(run, work, 'version')
   await makeDirectory(join(work, 'version'))
-  const directory = join(staged, 'rootfs')
-  const { capability, several } = await attributes(run, directory, join(work, 'attributes'))
+  const rootfs = join(staged, 'rootfs')
+  const { capability, several } = await attributes(run, rootfs, join(work, 'attributes'))
   const threads = Math.max(2, Math.min(availableParallelism(), Math.floor((await freeMemory()) / THREAD_BYTES)))
   // Each writes the same bytes whatever the number of processors; xz does so for every number of threads but one.
   const compressors = {
@@ -44,34 +45,54 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
     'tar.gz': ['gzip', '-6', '--no-name'],
     tar: undefined,
   } as const
+  const archive = async (name: string, kind: keyof typeof compressors, directory: string, names: readonly string[]) => {
+    const file = path(`${name}.${kind}`)
+    await tar.create(run, { file, directory, names, compressor: compressors[kind], several })
+    return file
+  }
   if (format === 'unified') {
-    const file = path('image.tar.zst')
-    const names = [...METADATA, 'rootfs']
-    await tar.create(run, { file, directory: staged, names, compressor: compressors['tar.zst'], several })
-    const only = await item('lxd_combined.tar.gz', file)
+    const only = await item('lxd_combined.tar.gz', await archive('image', 'tar.zst', staged, [...METADATA, 'rootfs']))
     return [{ ...only, fingerprint: only.sha256 }]
   }
-  const file = path('metadata.tar.xz')
-  await tar.create(run, { file, directory: staged, names: METADATA, compressor: compressors['tar.xz'] })
+  const file = await archive('metadata', 'tar.xz', staged, METADATA)
   await tar.list(run, file)
   const metadata = await item('lxd.tar.xz', file)
   const bytes = await readFile(file)
-  const packTar = async (kind: keyof typeof compressors): Promise<Item> => {
-    const image = path(`rootfs.${kind}`)
-    await tar.create(run, { file: image, directory, names: ['.'], compressor: compressors[kind], several })
-    return item('root.tar.xz', image, bytes)
-  }
-  if (format !== 'squashfs') return [metadata, await packTar(format)]
-  const image = path('rootfs.squashfs')
-  await mksquashfs(run, directory, image, time)
-  const squashed = [metadata, await item('squashfs', image, bytes)]
+  const rootfsTar = async (kind: keyof typeof compressors) =>
+    item('root.tar.xz', await archive('rootfs', kind, rootfs, ['.']), bytes)
+  if (format !== 'squashfs') return [metadata, await rootfsTar(format)]
+  await mksquashfs(run, rootfs, path('rootfs.squashfs'), time)
+  const squashed = [metadata, await item('squashfs', path('rootfs.squashfs'), bytes)]
   // Incus unpacks squashfs without file capabilities.
-  return capability ? [...squashed, await packTar('tar.zst')] : squashed
+  return capability ? [...squashed, await rootfsTar('tar.zst')] : squashed
 }
 
 /** @param metadata of the image that this is the root file system of: the bytes of both have its fingerprint */
-export async function item(ftype: Ftype, file: string, metadata?: Uint8Array): Promise<Item> {
+async function item(ftype: Ftype, file: string, metadata?: Uint8Array): Promise<Item> {
   const [sha256 = '', fingerprint] = await sha256OfPieces(bytesOf(file), [Buffer.alloc(0), ...(metadata ? [metadata] : [])])
   const { size } = await stat(file)
   return { ftype, file: basename(file), size, sha256, ...(fingerprint ? { fingerprint } : {}) }
+}
+
+type Base = Pick<Version, 'serial' | 'items'> & { directory: string }
+
+/**
+ * Makes what turns older versions of the same product into a new one: a delta for every one that has a squashfs, if it pays.
+ *
+ * @param directory of the new version's files, gets the deltas
+ */
+export async function deltas(run: Run, directory: string, items: readonly Item[], bases: Base[]): Promise<Item[]> {
+  const squashfs = (all: readonly Item[]) => all.find(({ ftype }) => ftype === 'squashfs')
+  const whole = squashfs(items)
+  const found: Item[] = []
+  for (const base of bases) {
+    const old = squashfs(base.items)
+    if (!whole || !old || old.sha256 === whole.sha256) continue
+    const file = join(directory, `${base.serial}.vcdiff`)
+    await xdelta3(run, join(base.directory, old.file), join(directory, whole.file), file)
+    const delta = { ...(await item('squashfs.vcdiff', file)), base: base.serial }
+    if (delta.size < whole.size * MAX_DELTA_SHARE) found.push(delta)
+    else await rm(file)
+  }
+  return found
 }

@@ -16,16 +16,15 @@ type Init = { name: string; is: (program: Program) => boolean; insists?: true; o
 const s6 = ({ names, text }: Program) =>
   names.includes('init') && /s6-(overlay|linux-init)/.test(text) && !text.includes('/etc/s6/init/')
 
+const called = (name: string): Init => ({ name, is: ({ names }) => names.includes(name) })
+
 /** A program in none of these is an application. */
 const INITS: Init[] = [
   { name: 's6-overlay', is: s6, insists: true },
-  { name: 'systemd', is: ({ names }) => names.includes('systemd'), insists: true },
+  { ...called('systemd'), insists: true },
   { name: "busybox's init", is: ({ names }) => names.join() === 'init,busybox', insists: true },
   { name: 'tini', is: ({ text }) => text.includes('Register as a process subreaper'), option: '-s' },
-  ...['dumb-init', 'catatonit', 'supervisord'].map(name => ({
-    name,
-    is: ({ names }: Program) => names.includes(name),
-  })),
+  ...['dumb-init', 'catatonit', 'supervisord'].map(called),
 ]
 
 /** Larger programs are no inits. */

@@ -11,12 +11,7 @@ import { printable } from '../text/printable.ts'
 /** As many as the kernel follows. */
 const MAX_LINKS = 40
 
-export interface File {
-  /** Inside the image. */
-  path: string
-  content: string | Uint8Array
-  mode: number
-}
+type File = { path: string; content: string | Uint8Array; mode: number }
 
 export type Rootfs = ReturnType<typeof rootfs>
 
@@ -30,6 +25,7 @@ export function rootfs(run: Run, root: string, time: number) {
       else if (stat) await unlink(target)
       await make(target)
     })
+    return target
   }
   const link = (path: string, target: string) =>
     replace(path, async link => {
@@ -37,7 +33,7 @@ export function rootfs(run: Run, root: string, time: number) {
       await lutimes(link, time, time)
     })
   return {
-    /** Puts a file of root's into the image, instead of whatever has its name there. */
+    /** Puts a file of root's into the image, instead of whatever has its name there. @returns where it is on the builder's disk */
     place: ({ path, content, mode }: File) =>
       replace(path, async target => {
         await writeFile(target, content, { flag: 'wx' })
@@ -46,8 +42,10 @@ export function rootfs(run: Run, root: string, time: number) {
       }),
     /** The same for a symbolic link. */
     link,
-    /** Makes a directory where the image has none. */
-    makeDirectory: (path: string) => follow(root, path, true),
+    /** Makes a directory where the image has none, and says where it is on the builder's disk. */
+    makeDirectory: async (path: string) => join(root, (await follow(root, path, true)).path),
+    /** Deletes what has the name; no directory of the path is a link. */
+    remove: (path: string) => keepTimes(join(root, posix.dirname(path)), () => remove(run, root, posix.relative('/', path))),
     /** Renames whatever has the name, if anything has; a relative link leads where it led before. */
     async setAside(from: string, to: string): Promise<void> {
       const source = await inside(root, from)

@@ -16,11 +16,8 @@ import { mountTmpfs, umount } from '../tools/mount.ts'
 const UNPACKED_RATIO = 5
 const MIN_MEMORY_BYTES = 16 << 20
 
-/** The share of the free memory that all workspaces together may take. */
-const MEMORY_SHARE = 0.5
-
-/** The share of the free disk that one may take. */
-const DISK_SHARE = 0.9
+/** Of the free memory all workspaces together may take so much, of the free disk each. */
+const [MEMORY_SHARE, DISK_SHARE] = [0.5, 0.9]
 
 /** A limit of bytes is one of files, too: each costs some memory, or an inode of the disk. */
 const BYTES_PER_FILE = 4096
@@ -28,14 +25,7 @@ const BYTES_PER_FILE = 4096
 /** Between two looks at the disk. */
 const LOOK_MILLISECONDS = 200
 
-export interface Workspace {
-  directory: string
-  /** Starts tools that end when the workspace has grown beyond its limit. */
-  run: Run
-}
-
-/** Of an image, in bytes: compressed, and what it may take unpacked. */
-type Size = { download: number; limit: number }
+type Use<T> = (workspace: { directory: string; run: Run }) => Promise<T>
 
 export type UseWorkspace = ReturnType<typeof workspaces>
 
@@ -46,27 +36,18 @@ export function workspaces(run: Run, log: Log) {
   /** Goes on after an interruption: memory is given back at once. */
   const last = runner({ log, interruption: new AbortController().signal })
 
-  async function inMemory<T>(work: string, bytes: number, use: (workspace: Workspace) => Promise<T>): Promise<T> {
-    const directory = join(work, 'memory')
-    await makeDirectory(directory)
-    const mounting = mountTmpfs(run, directory, { bytes, inodes: Math.ceil(bytes / BYTES_PER_FILE) })
-    return mounting.then(() => use({ directory, run })).finally(() => umount(last, directory))
-  }
-
-  async function onDisk<T>(work: string, most: number, use: (workspace: Workspace) => Promise<T>): Promise<T> {
+  async function onDisk<T>(work: string, most: number, use: Use<T>): Promise<T> {
     const { bavail, bsize } = await statfs(work)
     const limit = Math.min(most, Math.floor(bavail * bsize * DISK_SHARE))
     const full = `it takes more than ${sizeText(limit)}, nearly all that the disk has left`
     const failure = limit < most ? new Failure('image', full, 'free some disk space, then run again') : tooLarge(limit)
     const directory = join(work, 'staged')
     await makeDirectory(directory, 0o700)
-    const excess = new AbortController()
-    const watched: Run = (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options })
-    const over = new AbortController()
-    const stop = () => excess.abort(failure)
-    outgrown(run, directory, limit, over.signal).then(stop, () => {})
+    const [excess, over] = [new AbortController(), new AbortController()]
+    const growth = outgrown(run, directory, limit, over.signal)
+    growth.then(() => excess.abort(failure)).catch(() => {})
     try {
-      return await use({ directory, run: watched })
+      return await use({ directory, run: (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options }) })
     } catch (error) {
       throw error instanceof ToolFailure && /file too large/i.test(error.stderr) ? failure : error
     } finally {
@@ -76,26 +57,31 @@ export function workspaces(run: Run, log: Log) {
   }
 
   /**
-   * Calls `use` with a directory that nobody else can look into: an image's set-uid programs are not this machine's.
+   * Calls `use` with a directory that nobody else can look into: an image's set-uid programs are not this machine's. Its `run`
+   * starts tools that end when the workspace has grown beyond its limit.
    *
    * @param work a directory on the disk
+   * @param size of the image, in bytes: compressed, and what it may take unpacked
    * @throws Failure when the image grows beyond its limit
    */
-  return async <T>(work: string, { download, limit }: Size, use: (workspace: Workspace) => Promise<T>): Promise<T> => {
-    await makeDirectory(work)
+  return async <T>(work: string, { download, limit }: { download: number; limit: number }, use: Use<T>): Promise<T> => {
     const need = Math.min(Math.max(download * UNPACKED_RATIO, MIN_MEMORY_BYTES), limit)
+    const directory = join(work, 'memory')
+    await makeDirectory(work)
     const free = await freeMemory()
-    if (reserved + need < free * MEMORY_SHARE) {
-      reserved += need
-      try {
-        return await inMemory(work, need, use)
-      } catch (error) {
-        if (!isUnfit(error)) throw error
-        if (need === limit) throw tooLarge(limit)
-        log.debug(`not in memory: ${(error as Error).message}`)
-      } finally {
-        reserved -= need
-      }
+    if (reserved + need >= free * MEMORY_SHARE) return onDisk(work, limit, use)
+    reserved += need
+    try {
+      await makeDirectory(directory)
+      await mountTmpfs(run, directory, { bytes: need, inodes: Math.ceil(need / BYTES_PER_FILE) })
+      return await use({ directory, run })
+    } catch (error) {
+      if (!isUnfit(error)) throw error
+      if (need === limit) throw tooLarge(limit)
+      log.debug(`not in memory: ${(error as Error).message}`)
+    } finally {
+      await umount(last, directory)
+      reserved -= need
     }
     return onDisk(work, limit, use)
   }

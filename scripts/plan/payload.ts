@@ -5,15 +5,8 @@ import { join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import type { Architecture } from '../spec/architecture.ts'
 
-/** What is laid into images of one architecture; contents by name. */
-export interface Payload {
-  /** By file name in init-templates/. */
-  templates: Record<(typeof TEMPLATES)[number], string>
-  /** A static busybox of the image's architecture. */
-  busybox: Uint8Array
-  /** What becomes /lxd-udhcpc-default.script.real. */
-  udhcpcScript: Uint8Array
-}
+/** What is laid into images of one architecture; the templates are those of init-templates/, by file name. */
+export type Payload = { templates: Record<(typeof TEMPLATES)[number], string>; busybox: Uint8Array; udhcpcScript: Uint8Array }
 
 const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh', 'hostname.tpl', 'hosts.tpl', 'prelaunch.tpl'] as const
 
@@ -23,9 +16,7 @@ const INIT = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supe
 /**
  * The payloads of one run, each read once: a busybox weighs 2 MB, and every image of an architecture has the same one.
  *
- * @param home the project's directory
  * @param udhcpcScript a file to use instead of the project's own udhcpc script
- * @returns what gives the payload of an architecture; it throws a Failure when a file is missing
  */
 export function payloads(home: string, udhcpcScript = join(home, 'init-templates', 'udhcpc-default.sh')) {
   const template = async (name: string) => String(await file(join(home, 'init-templates', name)))

@@ -8,29 +8,21 @@ import type { Payload } from './payload.ts'
 /** Raised when a change of the program changes what it makes of the same inputs. */
 const REVISION = '4'
 
-export interface Inputs {
-  /** Of the image that the registry has now. */
-  source: Digest
-  payload: Payload
-  /** The product's published version, if there is one. */
-  newest: Version | undefined
-  /** Builds what is unchanged, too. */
-  force: boolean
-}
+export type Inputs = { source: Digest; payload: Payload; newest: Version | undefined; force: boolean }
 
-/** @returns what to do, why, and everything that decides the bytes of the image */
+/** @returns what to do, why, and everything that decides the bytes of the image; `source` is what the registry has now */
 export function decide({ spec, format }: Product, { source, payload, newest, force }: Inputs) {
-  const { image: _, architectures: __, max_size: ___, ...settings } = spec.keys
+  const { image: _, architectures: __, max_size: ___, pin: ____, files: _____, symlinks: ______, verify, ...settings } = spec.keys
   const { templates, busybox, udhcpcScript } = payload
   const values = Object.entries({ ...settings, format }).map(([key, value]) => [key, JSON.stringify(value)])
-  const files = Object.entries({ ...templates, busybox, 'udhcpc script': udhcpcScript })
+  const laid = spec.files.map(({ path, content = '', ...rest }) => [path, sha256(JSON.stringify([rest, sha256(content)]))])
+  const files = Object.entries({ ...templates, busybox, 'udhcpc script': udhcpcScript, ...(verify ? { verify } : {}) })
   const digests = files.map(([name, bytes]) => [name, sha256(bytes)])
-  const recipe: Recipe = { source, revision: REVISION, ...Object.fromEntries([...values, ...digests]) }
+  const recipe: Recipe = { source, revision: REVISION, ...Object.fromEntries([...values, ...laid, ...digests]) }
   const reasons = newest ? changes(newest.recipe, recipe) : ['not published yet']
   if (force && reasons.length === 0) reasons.push('--force')
-  return reasons.length > 0
-    ? { action: 'build' as const, why: reasons.join(', '), recipe }
-    : { action: 'keep' as const, why: 'unchanged', recipe }
+  const action = reasons.length > 0 ? ('build' as const) : ('keep' as const)
+  return { action, why: reasons.join(', ') || 'unchanged', recipe }
 }
 
 /** What differs, in words: `source 1f3a5c… → 9c20d1…`; empty when the recipes are equal. */

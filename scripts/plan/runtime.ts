@@ -39,27 +39,31 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys) {
     volumes: config.Volumes,
     /** `PATH` or `PATH:OPTIONS`. */
     tmpfs: keys.tmpfs ?? [],
+    /** As tmpfs takes it; empty for its default. */
+    shmSize: keys.shm_size?.replace(/b$/i, '') ?? '',
+    sysctl: Object.entries(keys.sysctl ?? {}).map(pair => pair.join('=')),
+    prelaunch: keys.prelaunch ?? '',
     restart: keys.restart ?? 'no',
     restartUnhealthy: keys.restart_unhealthy ?? false,
     /** `PATH` or `PATH,SIZE`; empty for none. */
     log: keys.log ?? '',
     /** undefined: for a shell alone. */
     tty: keys.tty,
-    health: health(config),
+    health: health(config, keys.healthcheck),
   }
 }
 
-/** Docker's defaults where the image says nothing; times are in seconds. */
-function health({ Healthcheck, Shell }: ImageConfig['config']) {
-  const [kind, ...words] = Healthcheck.Test
+/** Docker's defaults where neither spec nor image says something; times are in seconds. */
+function health({ Healthcheck, Shell }: ImageConfig['config'], own: Keys['healthcheck'] = {}) {
+  const [kind, ...words] = own.disable ? [] : (own.test ?? Healthcheck.Test)
   const shell = Shell.length > 0 ? Shell : ['/bin/sh', '-c']
   return {
     /** The command line of the check; empty when there is none. */
     test: kind === 'CMD' ? words : kind === 'CMD-SHELL' ? [...shell, ...words] : [],
-    interval: Healthcheck.Interval || 30,
-    timeout: Healthcheck.Timeout || 30,
-    startPeriod: Math.ceil(Healthcheck.StartPeriod),
-    startInterval: Healthcheck.StartInterval || 5,
-    retries: Healthcheck.Retries > 0 ? Healthcheck.Retries : 3,
+    interval: (own.interval ?? Healthcheck.Interval) || 30,
+    timeout: (own.timeout ?? Healthcheck.Timeout) || 30,
+    startPeriod: Math.ceil(own.start_period ?? Healthcheck.StartPeriod),
+    startInterval: (own.start_interval ?? Healthcheck.StartInterval) || 5,
+    retries: own.retries ?? (Healthcheck.Retries > 0 ? Healthcheck.Retries : 3),
   }
 }

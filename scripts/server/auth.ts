@@ -19,23 +19,13 @@ class Busy extends Error {}
 
 /** Checks that htpasswd can read the file. @throws Failure */
 export async function checkAuthFile(run: Run, file: string): Promise<void> {
-  if ((await read(file)) === undefined) {
-    throw new Failure(file, 'no such file', `htpasswd -B -c ${file} NAME makes it (apt-get install apache2-utils)`)
-  }
+  const hint = `htpasswd -B -c ${file} NAME makes it (apt-get install apache2-utils)`
+  if ((await read(file)) === undefined) throw new Failure(file, 'no such file', hint)
   await htpasswd.verify(run, resolve(file), { user: 'nobody', password: '' })
 }
 
-export interface PasswordOptions {
-  run: Run
-  log: Log
-  /** An htpasswd file, read again when it changes. */
-  file: string
-  /** Handles requests whose password is right. */
-  handler: Handler
-}
-
-/** A request handler that requires a user and password (HTTP Basic), except for /healthz. */
-export function requirePassword({ run, log, file, handler }: PasswordOptions): Handler {
+/** Requires a user and password (HTTP Basic) of an htpasswd file, which is read again when it changes; not for /healthz. */
+export function requirePassword({ run, log }: { run: Run; log: Log }, file: string, handler: Handler): Handler {
   const check = passwordCheck(run, resolve(file))
   return async (request, response, client) => {
     client.user = '-'
@@ -95,6 +85,5 @@ function passwordCheck(run: Run, file: string) {
 async function verify(run: Run, file: string, { user, password }: htpasswd.Login): Promise<boolean> {
   const users = ((await read(file)) ?? '').split('\n').flatMap(line => /^([^#:][^:]*):/.exec(line)?.[1] ?? [])
   const exists = users.includes(user)
-  const right = await htpasswd.verify(run, file, { user: exists ? user : (users[0] ?? user), password })
-  return right && exists
+  return (await htpasswd.verify(run, file, { user: exists ? user : (users[0] ?? user), password })) && exists
 }

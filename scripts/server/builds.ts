@@ -5,9 +5,6 @@ import { Interrupted } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { type Argv, type Run, ToolFailure } from '../system/run.ts'
 
-/** The line of an image that failed alone; --quiet leaves it, too. */
-const FAILED_IMAGE = /^failed {4}/m
-
 /** What /healthz tells everybody: no name, no message. Times are in ISO 8601. */
 export interface BuildState {
   building: boolean
@@ -19,16 +16,8 @@ export interface BuildState {
   overdue: string
 }
 
-export interface Builds {
-  run: Run
-  log: Log
-  /** Starts build.ts. */
-  argv: Argv
-  /** In seconds. */
-  interval: number
-  interruption: AbortSignal
-  tell: (state: BuildState) => void
-}
+/** `argv` starts build.ts, the interval is in seconds. */
+type Builds = { run: Run; log: Log; argv: Argv; interval: number; interruption: AbortSignal; tell: (state: BuildState) => void }
 
 /** Builds at once, then at intervals until the interruption. SIGHUP builds now; during a build, once more after it. */
 export async function buildAtIntervals({ run, log, argv, interval, interruption, tell }: Builds): Promise<void> {
@@ -43,8 +32,7 @@ export async function buildAtIntervals({ run, log, argv, interval, interruption,
     if (last) state = { ...state, last }
     if (last && last !== 'failed') state = { ...state, built: time(), overdue: time(2 * interval) }
     tell(state)
-    const signal = AbortSignal.any([hurry.signal, interruption])
-    await sleep(wait(interval) * 1000, undefined, { signal }).catch(() => {})
+    await sleep(wait(interval) * 1000, undefined, { signal: AbortSignal.any([hurry.signal, interruption]) }).catch(() => {})
   }
 }
 
@@ -66,8 +54,8 @@ async function build(run: Run, log: Log, argv: Argv): Promise<BuildState['last']
     if (exitCode === undefined) log.failure(error.within('build.ts'))
     if (exitCode === 75) return undefined
     if (exitCode === 2 && /: no specs here$/m.test(stderr)) return 'no specs'
-    // A run that failed as a whole, e.g. for a full disk, names no image.
-    if (exitCode !== 0) return exitCode === 1 && FAILED_IMAGE.test(stderr) ? 'some failed' : 'failed'
+    // A run that failed as a whole, e.g. for a full disk, names no image, which even --quiet leaves.
+    if (exitCode !== 0) return exitCode === 1 && /^failed {4}/m.test(stderr) ? 'some failed' : 'failed'
   }
   return 'good'
 }

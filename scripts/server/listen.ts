@@ -5,31 +5,18 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, isIPv6, Server, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { Failure, UsageFailure } from '../cli/errors.ts'
+import { z } from 'zod'
+import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import type { Pair } from './tls.ts'
 
-/** Who sent a request, as far as the log can tell. */
-export interface Client {
-  /** `-` until a password was right; undefined where no password is required. */
-  user?: string
-}
+/** Who sent a request: `-` until a password was right; undefined where no password is required. */
+export type Client = { user?: string }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, client: Client) => void
 
-export const TIMEOUT_SECONDS = {
-  /** For a TLS handshake; for a complete request. */
-  request: 10,
-  /** Between two requests of a connection. */
-  idle: 60,
-  /** For a client that takes nothing of a running answer. */
-  stall: 120,
-  /** For running downloads after the server was told to stop. */
-  shutdown: 30,
-}
-
-/** Of one process. Each takes some memory, whatever its client does. */
-const MAX_CONNECTIONS = 1000
+/** For a handshake or a request; between two requests; for a client that takes nothing; for downloads once told to stop. */
+export const TIMEOUT_SECONDS = { request: 10, idle: 60, stall: 120, shutdown: 30 }
 
 /** What the system says of an address, what to do about it. */
 const REFUSALS: Record<string, [string, string]> = {
@@ -37,29 +24,20 @@ const REFUSALS: Record<string, [string, string]> = {
   EACCES: ['is not allowed', 'ports below 1024 are for root'],
 }
 
-/** What TLS needs of a certificate. */
-export type CertificateAndKey = Pick<Pair, 'cert' | 'key'>
-
 /** `host` is empty for every address of the machine. */
 export type ListenAddress = { host: string; port: number }
 
-/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. @throws UsageFailure */
-export function parseAddress(text: string, flag = '--listen'): ListenAddress {
+/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. */
+export const listenAddress = z.string().transform((text, context): ListenAddress => {
   const [, ipv6, host = ipv6, port] = /^(?:\[(.+)\]|([\w.-]*)):(\d{1,5})$/.exec(text) ?? []
-  if (host !== undefined && (ipv6 === undefined || isIPv6(ipv6)) && Number(port) < 65536) {
+  if (host !== undefined && (ipv6 === undefined || isIPv6(ipv6)) && Number(port) < 65536)
     return { host: ['0.0.0.0', '::'].includes(host) ? '' : host, port: Number(port) }
-  }
-  throw new UsageFailure(flag, `"${text}" is not HOST:PORT`, 'for example :8443, 192.0.2.7:8443 or [::1]:8443')
-}
+  context.addIssue(`"${text}" is not HOST:PORT`)
+  return z.NEVER
+})
 
-export interface ListenOptions {
-  log: Log
-  handler: Handler
-  /** undefined for plain HTTP */
-  certificate: CertificateAndKey | undefined
-  address: ListenAddress
-  timeoutSeconds?: typeof TIMEOUT_SECONDS
-}
+/** Without a certificate it is plain HTTP. */
+type ListenOptions = { handler: Handler; certificate: Pair | undefined; address: ListenAddress }
 
 /**
  * Starts a server that logs one line per request.
@@ -68,33 +46,26 @@ export interface ListenOptions {
  *
  * @throws Failure when it cannot listen
  */
-export async function listen({ log, handler, certificate, address, timeoutSeconds = TIMEOUT_SECONDS }: ListenOptions) {
+export async function listen(log: Log, { handler, certificate, address }: ListenOptions, timeoutSeconds = TIMEOUT_SECONDS) {
   const connections = new Set<Socket>()
   const responses = new Set<ServerResponse>()
   const { host, port } = address
-  const requestMilliseconds = timeoutSeconds.request * 1000
-  const timeouts = {
-    handshakeTimeout: requestMilliseconds,
-    requestTimeout: requestMilliseconds,
-    connectionsCheckingInterval: requestMilliseconds,
-    keepAliveTimeout: timeoutSeconds.idle * 1000,
-  }
+  const [limit, keepAliveTimeout] = [timeoutSeconds.request * 1000, timeoutSeconds.idle * 1000]
+  const timeouts = { handshakeTimeout: limit, requestTimeout: limit, connectionsCheckingInterval: limit, keepAliveTimeout }
   const serve: RequestListener = (request, response) => {
+    // Pipelined requests wait for their turn: answers side by side would each hold a file and a buffer.
+    if (!response.socket) return void response.once('socket', () => serve(request, response))
     responses.add(response)
     response.once('close', () => responses.delete(response))
     const client: Client = {}
-    logRequest(log, { response, client })
+    logRequest(log, response, client)
     handler(request, response, client)
   }
-  // Pipelined requests wait for their turn: answers side by side would each hold a file and a buffer.
-  const serveInTurn: RequestListener = (request, response) => {
-    if (response.socket) serve(request, response)
-    else response.once('socket', () => serve(request, response))
-  }
-  const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serveInTurn)
-  const server = secure ?? createServer(timeouts, serveInTurn)
+  const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serve)
+  const server = secure ?? createServer(timeouts, serve)
   server.timeout = timeoutSeconds.stall * 1000
-  server.maxConnections = MAX_CONNECTIONS
+  // Of one process. Each takes some memory, whatever its client does.
+  server.maxConnections = 1000
   server.on('connection', (socket: Socket) => {
     connections.add(socket)
     socket.once('close', () => connections.delete(socket))
@@ -110,7 +81,7 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
   return {
     port: (server.address() as AddressInfo).port,
     /** Uses another certificate for new connections. */
-    renew: (renewed: CertificateAndKey) => secure?.setSecureContext(tlsOptions(renewed)),
+    renew: (renewed: Pair) => secure?.setSecureContext(tlsOptions(renewed)),
     /** Accepts no more connections, waits for running downloads, then closes every connection. */
     async stop(): Promise<void> {
       // Not https.Server's own close: it also closes connections whose last bytes are still being sent.
@@ -126,19 +97,18 @@ export async function listen({ log, handler, certificate, address, timeoutSecond
   }
 }
 
-const tlsOptions = ({ cert, key }: CertificateAndKey) => ({ cert, key, minVersion: 'TLSv1.2' as const })
+const tlsOptions = ({ cert, key }: Pair) => ({ cert, key, minVersion: 'TLSv1.2' as const })
 
 /** Logs a request once its response has ended. */
-function logRequest(log: Log, { response, client }: { response: ServerResponse; client: Client }): void {
+function logRequest(log: Log, response: ServerResponse, client: Client): void {
   const { method, url, socket } = response.req
   const [start, sentBefore] = [performance.now(), socket.bytesWritten]
   const host = socket.remoteAddress?.replace(/^::ffff:/, '')
   response.once('close', () => {
-    const words = [host, client.user, method, url].filter(word => word !== undefined)
-    const request = words.map(word => word.replace(/[^\x21-\x7e]/g, '?')).join(' ')
+    const words = [host, client.user, method, url].flatMap(word => word?.replace(/[^\x21-\x7e]/g, '?') ?? [])
     const bytes = socket.bytesWritten - sentBefore
     const milliseconds = Math.round(performance.now() - start)
     const end = response.writableFinished ? '' : ' cut off'
-    log.info(`${request} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
+    log.info(`${words.join(' ')} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
   })
 }

@@ -1,13 +1,7 @@
 // Serves the files of a published tree.
 
 import { closeSync, constants, fstatSync, openSync, read, readlinkSync, realpathSync, type Stats } from 'node:fs'
-import {
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http'
+import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http'
 import { extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import fresh from 'fresh'
@@ -47,9 +41,7 @@ export function serveTree(directory: string, health: () => [status: number, text
   let answering = 0
   return async (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff')
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return sendText(response.setHeader('Allow', 'GET, HEAD'), 405)
-    }
+    if (!['GET', 'HEAD'].includes(String(request.method))) return sendText(response.setHeader('Allow', 'GET, HEAD'), 405)
     const [status, state] = health()
     if (requestPath(request) === '/healthz') return sendText(response, status, state)
     const large = answering++ < MAX_LARGE
@@ -97,10 +89,15 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
   const fd = openSync(file, OPEN_FLAGS)
   try {
     const stat = fstatSync(fd)
-    if (!stat.isFile() || !isAt(fd, file)) return sendText(response, 404)
+    // Not where a directory of the path is a link. A file that was replaced meanwhile counts.
+    const places = [file, `${file} (deleted)`]
+    if (!stat.isFile() || !places.includes(readlinkSync(`/proc/self/fd/${fd}`))) return sendText(response, 404)
     const etag = `"${stat.size.toString(16)}-${stat.mtimeMs.toString(16)}"`
     const modified = stat.mtime.toUTCString()
-    if (failsPrecondition(headers, etag, modified)) return sendText(response, 412)
+    const { 'if-match': match, 'if-unmodified-since': since = '' } = headers
+    const matches =
+      match === undefined ? !(Date.parse(modified) > Date.parse(since)) : match === '*' || match.split(/\s*,\s*/).includes(etag)
+    if (!matches) return sendText(response, 412)
     const validators = {
       ETag: etag,
       'Last-Modified': modified,
@@ -108,10 +105,8 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
     }
     if (fresh(headers, { etag, 'last-modified': modified })) return void response.writeHead(304, validators).end()
 
-    const range = byteRange(headers, stat, [etag, modified])
-    if (range === 'unsatisfiable') {
-      return sendText(response.setHeader('Content-Range', `bytes */${stat.size}`), 416)
-    }
+    const range = byteRange(response.req, stat, [etag, modified])
+    if (range === 'unsatisfiable') return sendText(response.setHeader('Content-Range', `bytes */${stat.size}`), 416)
     const { start, end } = range ?? { start: 0, end: stat.size - 1 }
     const length = end - start + 1
     response.writeHead(range ? 206 : 200, {
@@ -135,19 +130,8 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
   }
 }
 
-/** Is this the path of an open file? Not where a directory of the path is a link. A file that was replaced meanwhile counts. */
-function isAt(fd: number, file: string): boolean {
-  return [file, `${file} (deleted)`].includes(readlinkSync(`/proc/self/fd/${fd}`))
-}
-
-function failsPrecondition(headers: IncomingHttpHeaders, etag: string, modified: string): boolean {
-  const { 'if-match': match, 'if-unmodified-since': since = '' } = headers
-  if (match !== undefined) return match !== '*' && !match.split(/\s*,\s*/).includes(etag)
-  return Date.parse(modified) > Date.parse(since)
-}
-
 /** The part that a request asks for. undefined: the whole file, also for a malformed range or several ranges. */
-function byteRange(headers: IncomingHttpHeaders, { size }: Stats, validators: string[]) {
+function byteRange({ headers }: IncomingMessage, { size }: Stats, validators: string[]) {
   const { range = '', 'if-range': expected } = headers
   if (expected !== undefined && !validators.includes(String(expected))) return undefined
   const ranges = parseRange(size, range, { combine: true })

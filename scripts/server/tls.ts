@@ -11,61 +11,40 @@ import { move, read, sync } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import * as openssl from '../tools/openssl.ts'
 
-const VALID_DAYS = 3650
-
-export type Files = { certFile: string; keyFile: string }
-
 /** A certificate with its private key. */
-export interface Pair extends Files {
-  /** PEM. */
-  cert: string
-  key: string
-  selfSigned: boolean
-  /** The host names that the certificate lists, without wildcards. */
-  hosts: string[]
-  /** Is the certificate valid for this host name or address? */
-  covers(host: string): boolean
-}
+export type Pair = Awaited<ReturnType<typeof loadPair>>
 
-/**
- * Loads a certificate and its key.
- *
- * @param files `hint` says what to do when they cannot be used
- * @throws Failure when a file is missing, unreadable or not PEM, or when the key belongs to another certificate
- */
-export async function loadPair(files: Files & { hint?: string }): Promise<Pair> {
-  const { certFile, keyFile, hint } = files
-  const parse = async <T>(file: string, [kind, parsePem]: [string, (text: string) => T]) => {
+/** Loads a pair. `hint` says what to do when a file is missing, unreadable or not PEM, or the key another certificate's. */
+export async function loadPair({ certFile, keyFile, hint }: { certFile: string; keyFile: string; hint?: string }) {
+  const parse = async <T>(file: string, kind: string, parsePem: (text: string) => T) => {
     const text = await read(file)
     if (text === undefined) throw new Failure(file, 'no such file', { hint })
     try {
-      return { text, parsed: parsePem(text) }
+      return [text, parsePem(text)] as const
     } catch (error) {
       throw new Failure(file, `is not ${kind}: ${(error as Error).message}`, { hint, cause: error })
     }
   }
-  const cert = await parse(certFile, ['a certificate in PEM format', text => new X509Certificate(text)])
-  const key = await parse(keyFile, ['a private key in PEM format without passphrase', createPrivateKey])
-  const { parsed: x509 } = cert
-  if (!x509.checkPrivateKey(key.parsed)) throw new Failure(keyFile, `is not the key of ${certFile}`, { hint })
+  const [cert, x509] = await parse(certFile, 'a certificate in PEM format', text => new X509Certificate(text))
+  const [key, privateKey] = await parse(keyFile, 'a private key in PEM format without passphrase', createPrivateKey)
+  if (!x509.checkPrivateKey(privateKey)) throw new Failure(keyFile, `is not the key of ${certFile}`, { hint })
   return {
     certFile,
     keyFile,
-    cert: cert.text,
-    key: key.text,
+    /** PEM. */
+    cert,
+    key,
     selfSigned: x509.verify(x509.publicKey),
+    /** The host names that the certificate lists, without wildcards. */
     hosts: [...(x509.subjectAltName ?? '').matchAll(/DNS:([\w.-]+)/g)].map(match => String(match[1])),
-    covers: host => (isIP(host) ? x509.checkIP(host) : x509.checkHost(host)) !== undefined,
+    /** Is the certificate valid for this host name or address? */
+    covers: (host: string) => (isIP(host) ? x509.checkIP(host) : x509.checkHost(host)) !== undefined,
   }
 }
 
 /**
- * Loads the self-signed pair of a directory. Creates it where the directory is missing; the certificate anew, for the same
- * key, where it lacks a name. Whatever is new comes by one rename, so that a crash leaves no half of a pair.
- *
- * @param hosts what a new certificate lists
- * @param names what it has to list
- * @throws Failure when the existing pair cannot be used
+ * Loads the self-signed pair of a directory. Creates it, for `hosts`, where the directory is missing; the certificate anew, for
+ * the same key, where it lacks one of `names`. Whatever is new comes by one rename, so that a crash leaves no half of a pair.
  */
 export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[], names: readonly string[] = []) {
   const hint = `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`
@@ -77,7 +56,7 @@ export async function loadOrCreate(run: Run, directory: string, hosts: readonly 
   const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
   try {
     await writeFile(key, pair?.key ?? newKey(), { mode: 0o600 })
-    await openssl.selfSign(run, { cert, key, names: hosts, days: VALID_DAYS })
+    await openssl.selfSign(run, { cert, key, names: hosts, days: 3650 })
     await Promise.all([cert, key].map(sync))
     if (pair) await move(cert, files.certFile)
     else await move(temporary, directory)

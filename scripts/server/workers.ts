@@ -7,30 +7,17 @@ import type { Log } from '../cli/log.ts'
 import type { BuildState } from './builds.ts'
 import { TIMEOUT_SECONDS } from './listen.ts'
 
-/** Before a dead worker is replaced: one that dies at once shall not keep the machine busy. */
-const RESTART_SECONDS = 1
-
-/** Time for a worker to exit after the time-out of its own shutdown. */
-const EXIT_SECONDS = 5
-
 /** Is this process one of them? */
 export const { isWorker } = cluster
 
-export interface Workers {
-  log: Log
-  /** The entry that each of them runs, with these arguments. It sends its ports once it listens. */
-  entry: string
-  args: string[]
-  count: number
-}
-
 /**
- * Starts the workers. cluster starts them instead of run.ts, since they share the listening sockets. It deals out the
- * connections in turn, its default: the kernel's choice would leave a core idle. It ends them when this process is killed.
+ * Starts the workers: each runs the entry with these arguments, and sends its ports once it listens. cluster starts them instead of
+ * run.ts, since they share the listening sockets. It deals out the connections in turn, its default: the kernel's choice would leave
+ * a core idle. It ends them when this process is killed.
  *
  * @returns undefined when the first worker could not listen, which it has explained
  */
-export async function startWorkers({ log, entry, args, count }: Workers) {
+export async function startWorkers({ log, entry, args, count }: { log: Log; entry: string; args: string[]; count: number }) {
   cluster.setupPrimary({ exec: entry, args })
   const alive = new Set<Worker>()
   let replace = false
@@ -48,7 +35,8 @@ export async function startWorkers({ log, entry, args, count }: Workers) {
     const ended = (reason: string) => {
       if (!alive.delete(worker) || !replace) return
       log.warn(`worker ${worker.process.pid}: ended (${reason}), starting another one`)
-      setTimeout(() => replace && start(), RESTART_SECONDS * 1000).unref()
+      // One that dies at once shall not keep the machine busy.
+      setTimeout(() => replace && start(), 1000).unref()
     }
     worker.once('error', error => ended(error.message))
     worker.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
@@ -75,8 +63,8 @@ export async function startWorkers({ log, entry, args, count }: Workers) {
       replace = false
       const ended = Promise.all([...alive].map(worker => once(worker, 'exit')))
       for (const worker of alive) worker.process.kill('SIGTERM')
-      const seconds = TIMEOUT_SECONDS.shutdown + EXIT_SECONDS
-      await Promise.race([ended, sleep(seconds * 1000, undefined, { ref: false })])
+      // Some seconds to exit, after the time-out of its own shutdown.
+      await Promise.race([ended, sleep((TIMEOUT_SECONDS.shutdown + 5) * 1000, undefined, { ref: false })])
       for (const worker of alive) worker.process.kill('SIGKILL')
     },
   }

@@ -9,10 +9,6 @@ const MAX_ENV_BYTES = 1 << 20
 const MAX_LABELS = 10_000
 const MAX_PATHS = 1_000
 
-/** squashfs keeps 32 bits of a time. */
-const MAX_TIME_SECONDS = 2 ** 32 - 1
-const YEAR_SECONDS = 31_536_000
-
 const word = z.string().refine(text => !text.includes('\0'), 'holds a NUL character')
 const text = word.default('')
 const nullable = (text: z.ZodString) => text.nullable().transform(value => value ?? '')
@@ -25,54 +21,49 @@ const keys = (what: string) =>
     .refine(list => list.length <= MAX_PATHS, `has more than ${MAX_PATHS} ${what}`)
     .default([])
 
-/** Nanoseconds to seconds, to the millisecond; 0 for a time that is not said. */
+/** Nanoseconds to seconds, to the millisecond, a year at the most; 0 for a time that is not said. */
 const duration = z
   .number()
-  .transform(value => (value > 0 ? Math.min(Math.max(1, Math.round(value / 1e6)), YEAR_SECONDS * 1000) / 1000 : 0))
+  .transform(value => (value > 0 ? Math.min(Math.max(1, Math.round(value / 1e6)), 31_536_000_000) / 1000 : 0))
   .default(0)
-
-/** How to run the image, as the OCI image specification and Docker name its fields. */
-const runConfig = goStruct({
-  User: text,
-  Env: words.refine(
-    list => list.reduce((sum, pair) => sum + Buffer.byteLength(pair), 0) <= MAX_ENV_BYTES,
-    `holds more than ${MAX_ENV_BYTES} bytes`,
-  ),
-  /** One of a single empty word is none. */
-  Entrypoint: words.transform(list => (list.length === 1 && list[0] === '' ? [] : list)),
-  Cmd: words,
-  /** Absolute. */
-  WorkingDir: text.transform(path => posix.join('/', path)),
-  StopSignal: text,
-  /** Docker's, not OCI's: seconds. */
-  StopTimeout: z.int().optional(),
-  ExposedPorts: keys('ports'),
-  Volumes: keys('volumes'),
-  Labels: z
-    .record(z.string(), nullable(z.string()))
-    .refine(labels => Object.keys(labels).length <= MAX_LABELS, `has more than ${MAX_LABELS} labels`)
-    .default({}),
-  /** Docker's, not OCI's: what runs commands in shell form. */
-  Shell: words,
-  /** Docker's, not OCI's. */
-  Healthcheck: goStruct({
-    Test: words,
-    Interval: duration,
-    Timeout: duration,
-    StartPeriod: duration,
-    StartInterval: duration,
-    Retries: z.int().default(0),
-  }),
-})
 
 /** Parses the config of an OCI or Docker image. */
 export const imageConfigJson = json(
   goStruct({
     architecture: text,
     os: text,
-    /** RFC 3339; here in whole seconds since 1970, 1 where the image does not say, since LXD takes 0 for a mistake. */
-    created: text.transform(date => Math.min(Math.max(1, Math.floor(Date.parse(date) / 1000) || 1), MAX_TIME_SECONDS)),
-    config: runConfig,
+    /** RFC 3339, here whole seconds since 1970: at least 1, as LXD takes 0 for a mistake, and the 32 bits of squashfs. */
+    created: text.transform(date => Math.min(Math.max(1, Math.floor(Date.parse(date) / 1000) || 1), 2 ** 32 - 1)),
+    /** How to run the image, as the OCI image specification and Docker name its fields. */
+    config: goStruct({
+      User: text,
+      Env: words.refine(list => Buffer.byteLength(list.join('')) <= MAX_ENV_BYTES, `holds more than ${MAX_ENV_BYTES} bytes`),
+      /** One of a single empty word is none. */
+      Entrypoint: words.transform(list => (list.length === 1 && list[0] === '' ? [] : list)),
+      Cmd: words,
+      /** Absolute. */
+      WorkingDir: text.transform(path => posix.join('/', path)),
+      StopSignal: text,
+      /** Docker's, not OCI's: seconds. */
+      StopTimeout: z.int().optional(),
+      ExposedPorts: keys('ports'),
+      Volumes: keys('volumes'),
+      Labels: z
+        .record(z.string(), nullable(z.string()))
+        .refine(labels => Object.keys(labels).length <= MAX_LABELS, `has more than ${MAX_LABELS} labels`)
+        .default({}),
+      /** Docker's, not OCI's: what runs commands in shell form. */
+      Shell: words,
+      /** Docker's, not OCI's. */
+      Healthcheck: goStruct({
+        Test: words,
+        Interval: duration,
+        Timeout: duration,
+        StartPeriod: duration,
+        StartInterval: duration,
+        Retries: z.int().default(0),
+      }),
+    }),
   }),
 )
 

@@ -1,12 +1,12 @@
 // Fetches images into the cache: one small OCI layout an image, their blobs shared.
 
-import { lstat, readdir, symlink } from 'node:fs/promises'
+import { lstat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Failure, parsed } from '../cli/errors.ts'
-import { glob, makeDirectory, read, remove } from '../system/files.ts'
+import { glob, makeDirectory, read, remove, write } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
-import type { Digest } from '../text/digest.ts'
+import { type Digest, sha256 } from '../text/digest.ts'
 import { json } from '../text/json.ts'
 import { sha256sumFiles } from '../tools/sha256sum.ts'
 import * as skopeo from '../tools/skopeo.ts'
@@ -16,46 +16,36 @@ import type { Source } from './resolve.ts'
 /** The tag that every layout gives its only image. */
 export const TAG = 'image'
 
-const layoutJson = json(z.object({ imageLayoutVersion: z.literal('1.0.0') }))
-
-/** A fetched image. */
-export interface Layout {
-  /** The path of an OCI layout that holds the whole image under `TAG`. */
-  path: string
-  /** The image's size, compressed, in bytes. */
-  bytes: number
-}
+/** A fetched image: the path of an OCI layout that holds it whole under `TAG`, and its compressed size. */
+export type Layout = { path: string; bytes: number }
 
 /** The cache as one run sees it: each image is fetched once, each blob checked once. */
 export function imageCache(run: Run, directory: string) {
-  const layouts = new Map<Digest, Promise<Layout>>()
-  const checked = new Set<string>()
+  const layouts = new Map<string, Promise<Layout>>()
+  const checked = new Set<Digest>()
 
   /** Is the blob what its digest says? skopeo has checked what it wrote after `since`, in milliseconds since 1970. */
   const isWhole = async (digest: Digest, since: number) => {
     const file = join(directory, blobPath(digest))
     const found = await lstat(file).catch(() => undefined)
     if (!found?.isFile()) return false
-    const state = [digest, found.ino, found.size, found.ctimeMs].join()
-    if (!checked.has(state) && found.ctimeMs < since && (await sha256sumFiles(run, file)) !== digest.slice(7)) return false
-    checked.add(state)
+    if (!checked.has(digest) && found.ctimeMs < since && (await sha256sumFiles(run, file)) !== digest.slice(7)) return false
+    checked.add(digest)
     return true
   }
 
-  const fill = async ({ digest, address, platform }: Source, limit: number, bytes: number): Promise<Layout> => {
-    const name = layoutName(digest)
+  const fill = async (source: Source, limit: number, bytes: number): Promise<Layout> => {
+    const { digest, address, platform, policy } = source
+    const name = layoutName(source)
     const path = join(directory, name)
     let since = Number.POSITIVE_INFINITY
     // Once for what is missing, once more for blobs that lay there damaged and that skopeo believed.
     for (let copies = 0; ; copies++) {
-      const blobs = await layoutBlobs(path).catch(error => {
-        if (copies > 0) throw error
-      })
+      const { blobs, error } = await layoutBlobs(path)
+      if (error && copies > 0) throw error
       const bad: Digest[] = []
-      // Of an unreadable layout only its manifests are known.
-      const known = blobs ?? [{ digest }, ...(await layoutManifests(path).catch(() => []))]
-      for (const blob of known) if (!(await isWhole(blob.digest, since))) bad.push(blob.digest)
-      if (blobs && bad.length === 0) return { path, bytes: blobs.reduce((sum, { size }) => sum + size, 0) }
+      for (const blob of error ? [{ digest }, ...blobs] : blobs) if (!(await isWhole(blob.digest, since))) bad.push(blob.digest)
+      if (!error && bad.length === 0) return { path, bytes: blobs.reduce((sum, { size }) => sum + size, 0) }
       if (copies === 2) throw new Failure(directory, `${bad[0]} is damaged each time it has been fetched`)
       // A link would lead out of the cache.
       for (const part of ['blobs', 'blobs/sha256', 'layouts']) {
@@ -67,69 +57,63 @@ export function imageCache(run: Run, directory: string) {
       await makeDirectory(join(directory, 'blobs'))
       await makeDirectory(path)
       await symlink('../../blobs', join(path, 'blobs'))
+      for (const [file, text] of Object.entries(policy ?? {})) await write(join(path, file), text)
       since = Date.now()
-      await skopeo.copy(run, { address, platform, layout: path, tag: TAG, limit, bytes })
+      await skopeo.copy(run, { address, platform, layout: path, tag: TAG, limit, bytes, policy: Object.keys(policy ?? {}) })
     }
   }
 
   return {
-    /**
-     * Fetches what of an image is missing, once: two specs may name it. What lies there already is used if its SHA-256 is
-     * right.
-     *
-     * @param limit what a layer may take, in bytes
-     * @param bytes what all its layers take, as its manifest says; 0 where that is not known
-     */
+    /** Fetches what is missing, once. A layer may take `limit`; all together take `bytes`, as the manifest says, 0: not known. */
     fetch(source: Source, limit: number, bytes = 0): Promise<Layout> {
-      const layout = layouts.get(source.digest) ?? fill(source, limit, bytes)
-      layouts.set(source.digest, layout)
+      const name = layoutName(source)
+      const layout = layouts.get(name) ?? fill(source, limit, bytes)
+      layouts.set(name, layout)
       return layout
     },
     /** Deletes all that these images do not need. */
     async prune(digests: ReadonlySet<Digest>): Promise<void> {
-      const layouts = new Set([...digests].map(layoutName))
-      const found = await readdir(join(directory, 'layouts')).catch(() => [])
-      for (const name of found.map(name => join('layouts', name))) if (!layouts.has(name)) await remove(run, directory, name)
+      const wanted = new Set([...digests].map(digest => layoutName({ digest })))
       const needed = new Set<string>()
-      for (const layout of layouts)
-        for (const { digest } of await layoutBlobs(join(directory, layout)).catch(() => [])) needed.add(blobPath(digest))
-      for (const blob of await glob('blobs/*/*', directory)) if (!needed.has(blob)) await remove(run, directory, blob)
+      for (const layout of await glob('layouts/*', directory)) {
+        if (!wanted.has(layout.replace(/\.signed-\w+$/, ''))) continue
+        needed.add(layout)
+        for (const { digest } of (await layoutBlobs(join(directory, layout))).blobs) needed.add(blobPath(digest))
+      }
+      for (const found of await glob('{layouts/*,blobs/*/*}', directory))
+        if (!needed.has(found)) await remove(run, directory, found)
     },
   }
 }
 
-function layoutName(digest: Digest): string {
-  return join('layouts', digest.replace(':', '-'))
+/** One that was fetched under a policy has a name of its own: that it is there means that it was signed so. */
+function layoutName({ digest, policy }: Pick<Source, 'digest' | 'policy'>): string {
+  const signed = policy ? `.signed-${sha256(policy['policy.json'])}` : ''
+  return join('layouts', `${digest.replace(':', '-')}${signed}`)
 }
 
 /** Where a blob lies in a layout. */
-function blobPath(digest: Digest): string {
-  return join('blobs', digest.replace(':', '/'))
-}
+const blobPath = (digest: Digest) => join('blobs', digest.replace(':', '/'))
 
-/** The manifests that a layout's index names. @throws Failure, also where none is tagged as umoci wants it */
-async function layoutManifests(layout: string): Promise<Descriptor[]> {
-  const file = join(layout, 'oci-layout')
-  parsed(layoutJson, await read(file), file)
-  const { manifests = [] } = await manifest(join(layout, 'index.json'))
-  if (manifests.some(({ annotations }) => annotations['org.opencontainers.image.ref.name'] === TAG)) return manifests
-  throw new Failure(layout, 'has no image')
-}
-
-/**
- * Every blob that a layout names: its manifests, their configs, their layers.
- *
- * @throws Failure when one of its files cannot be read, or says anything but a digest where one belongs
- */
-async function layoutBlobs(layout: string): Promise<Descriptor[]> {
-  const manifests = await layoutManifests(layout)
-  const named = manifests.map(async ({ digest }) => {
-    const { config, layers = [] } = await manifest(join(layout, blobPath(digest)))
-    return config ? [config, ...layers] : layers
-  })
-  return [...manifests, ...(await Promise.all(named)).flat()]
-}
-
-async function manifest(file: string) {
-  return parsed(manifestJson, await read(file), file)
+/** The manifests, configs, layers that a layout names; with an error what is known of it, where a file is wrong or no image tagged. */
+async function layoutBlobs(layout: string): Promise<{ blobs: Descriptor[]; error?: unknown }> {
+  const blobs: Descriptor[] = []
+  const content = async <Schema extends z.ZodType>(schema: Schema, name: string) => {
+    const file = join(layout, name)
+    return parsed(schema, await read(file), file)
+  }
+  try {
+    await content(json(z.object({ imageLayoutVersion: z.literal('1.0.0') })), 'oci-layout')
+    const { manifests = [] } = await content(manifestJson, 'index.json')
+    if (!manifests.some(({ annotations }) => annotations['org.opencontainers.image.ref.name'] === TAG))
+      throw new Failure(layout, 'has no image')
+    blobs.push(...manifests)
+    for (const { digest } of manifests) {
+      const { config, layers = [] } = await content(manifestJson, blobPath(digest))
+      blobs.push(...(config ? [config] : []), ...layers)
+    }
+    return { blobs }
+  } catch (error) {
+    return { blobs, error }
+  }
 }

@@ -29,14 +29,12 @@ export function normalPlatform(said: Record<'os' | 'architecture' | 'variant', s
   return { os: said.os.toLowerCase() || 'linux', architecture, variant }
 }
 
-const platform = exactStruct({ os: text, architecture: text, variant: text }).transform(normalPlatform)
-
 const descriptor = exactStruct({
   mediaType: text,
   digest,
   /** Bytes. */
   size: z.int().nonnegative().default(0),
-  platform: platform.optional(),
+  platform: exactStruct({ os: text, architecture: text, variant: text }).transform(normalPlatform).optional(),
   annotations: z.record(z.string(), z.unknown()).default({}),
 })
 
@@ -58,8 +56,10 @@ export type Descriptor = z.infer<typeof descriptor>
 export const manifestJson = json(manifest, repeatedKey)
 
 /** @throws Failure when it is that of something else than an image */
-export function checkImage({ schemaVersion, config }: z.infer<typeof manifest>): void {
+export function checkImage(said: z.infer<typeof manifest>) {
+  const { schemaVersion, config } = said
   if (schemaVersion === 1) throw new Failure('manifest', 'it is of Docker schema 1', 'push it again with any Docker since 2017')
   if (config && !IMAGE_CONFIG.test(config.mediaType))
     throw new Failure('manifest', `it is that of an artifact, ${printable(config.mediaType)}, not of an image`)
+  return said
 }

@@ -1,79 +1,74 @@
 // Finds out what an image is right now: one request to its registry.
 
 import { Failure, parsed } from '../cli/errors.ts'
+import { ARCHITECTURES, type Architecture, PLATFORMS } from '../spec/architecture.ts'
 import { address, type Reference } from '../spec/reference.ts'
 import type { Run } from '../system/run.ts'
 import { type Digest, digestOf } from '../text/digest.ts'
 import { printable } from '../text/printable.ts'
 import * as skopeo from '../tools/skopeo.ts'
-import { type ImageConfig, imageConfigJson } from './config.ts'
+import { imageConfigJson } from './config.ts'
 import { checkImage, type Descriptor, manifestJson, normalPlatform } from './manifest.ts'
+import type { Policy } from './policy.ts'
 
-/** One image of one platform, named so that it cannot change any more. */
-export interface Source {
-  /** What skopeo takes. */
-  address: string
-  platform: skopeo.Platform
-  /** Of the platform's own manifest, never of a tag or an index. */
-  digest: Digest
-}
+/** One image of one platform: what skopeo takes, the digest of its own manifest, never of a tag or an index, what has to have signed it. */
+export type Source = { address: string; platform: skopeo.Platform; digest: Digest; policy?: Policy | undefined }
 
 /** The registries as one run sees them: each is asked once about an image, for all architectures and specs. */
 export function registries(run: Run) {
   const answers = new Map<string, Promise<string>>()
-  const manifest = (name: string) => {
+  const manifest = async (name: string) => {
     const answer = answers.get(name) ?? skopeo.inspectManifest(run, name)
     answers.set(name, answer)
-    return answer
+    const text = await answer
+    return { ...checkImage(parsed(manifestJson, text, 'manifest')), text }
   }
   return {
-    /** @throws Failure when the registry does not answer, or has no image for the platform */
-    async resolve(reference: Reference, platform: skopeo.Platform): Promise<Source> {
-      const text = await manifest(address(reference))
-      const { manifests, ...single } = parsed(manifestJson, text, 'manifest')
-      checkImage(single)
+    /** `known` is the digest, which nobody is asked for then. @throws Failure when there is no answer, or no image for the platform */
+    async resolve(reference: Reference, platform: skopeo.Platform, known?: Digest): Promise<Source> {
+      if (known) return { address: address(reference, known), platform, digest: known }
+      const { manifests, text } = await manifest(address(reference))
       const digest = manifests ? pick(manifests, platform) : digestOf(text)
       const pinned = address(reference, digest)
       if (!manifests) answers.set(pinned, Promise.resolve(text))
       return { address: pinned, platform, digest }
     },
-    /**
-     * @returns its config, and the bytes of its layers: 0 where they cannot be known before it is fetched
-     * @throws Failure when these cannot be had, or are those of an image for another platform, or of no image
-     */
-    async image({ address, platform }: Source): Promise<{ config: ImageConfig; bytes: number }> {
-      const single = parsed(manifestJson, await manifest(address), 'manifest')
-      checkImage(single)
+    /** The architectures that an index offers; undefined for an image of one platform, which its config alone names. */
+    async offers(reference: Reference): Promise<Architecture[] | undefined> {
+      const { manifests } = await manifest(address(reference))
+      return manifests && ARCHITECTURES.filter(one => find(manifests, PLATFORMS[one]))
+    },
+    /** @returns also its layers' bytes, 0: not known before they are fetched. @throws Failure for other platforms, for no image */
+    async image({ address, platform }: Source) {
+      const { layers = [] } = await manifest(address)
       const config = parsed(imageConfigJson, await skopeo.inspectConfig(run, address, platform), 'image config')
-      checkPlatform(config, platform)
-      return { config, bytes: (single.layers ?? []).reduce((sum, { size }) => sum + size, 0) }
+      // An image without an index names its platform only here; one that names none is what it was asked for.
+      const { os, architecture } = normalPlatform({ ...config, variant: '' })
+      if (os !== 'linux') throw new Failure('image', `it is for ${name({ os })}`, 'LXD runs Linux')
+      if (architecture !== '' && architecture !== platform.architecture)
+        throw new Failure('image', `it is for ${name({ architecture })}, not ${platform.architecture}`)
+      return { config, bytes: layers.reduce((sum, { size }) => sum + size, 0) }
     },
   }
 }
 
-function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
+function find(manifests: Descriptor[], wanted: skopeo.Platform): Descriptor | undefined {
   const fitting = manifests.filter(({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture)
   const { variant = '', architecture } = wanted
   // An older one of ARM runs as well. containerd, too, takes what says nothing last, and goes by its config.
   const others = architecture === 'arm' ? ['v6', 'v5'].filter(other => other < variant) : [fitting[0]?.platform?.variant]
-  const [found = manifests.find(({ platform }) => !platform)] = [variant, '', ...others].flatMap(
-    one => fitting.find(({ platform }) => platform?.variant === one) ?? [],
-  )
+  const variants = [variant, '', ...others]
+  const found = variants.flatMap(one => fitting.find(({ platform }) => platform?.variant === one) ?? [])
+  return found[0] ?? manifests.find(({ platform }) => !platform)
+}
+
+function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
+  const found = find(manifests, wanted)
   if (found) return found.digest
   const offers = manifests.map(({ platform }) => name(platform ?? {}))
   const known = [...new Set(offers)].filter(offer => offer && !offer.includes('unknown')).join(', ')
   throw new Failure('image', `there is none for ${name(wanted)}`, `it exists for ${known || 'no platform'}`)
 }
 
-function name({ os, architecture, variant }: Partial<Record<'os' | 'architecture' | 'variant', string>>): string {
-  return printable([os, architecture, variant].filter(Boolean).join('/').slice(0, 100))
-}
-
-/** An image without an index names its platform only here; one that names none is what it was asked for. */
-function checkPlatform(config: ImageConfig, platform: skopeo.Platform): void {
-  const { os, architecture } = normalPlatform({ ...config, variant: '' })
-  if (os !== 'linux') throw new Failure('image', `it is for ${name({ os })}`, 'LXD runs Linux')
-  if (architecture !== '' && architecture !== platform.architecture) {
-    throw new Failure('image', `it is for ${name({ architecture })}, not ${platform.architecture}`)
-  }
-}
+const name = ({ os, architecture, variant }: Partial<Record<keyof skopeo.Platform, string>>) =>
+  printable([os, architecture, variant].filter(Boolean).join('/').slice(0, 100))

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { parsed } from '../cli/errors.ts'
+import { noneOf } from '../text/words.ts'
 import type { Platform } from '../tools/skopeo.ts'
 
 /** What an image index calls each. */
@@ -27,7 +28,7 @@ export const architecture = z.string().transform((text, context) => {
     const { architecture, variant }: Platform = PLATFORMS[one]
     return name === one || name === (variant ? `${architecture}/${variant}` : architecture)
   })
-  if (!known) context.addIssue({ code: 'custom', message: `"${text}" is none of ${ARCHITECTURES.join(', ')}` })
+  if (!known) context.addIssue({ code: 'custom', message: noneOf(text, ARCHITECTURES) })
   return known ?? z.NEVER
 })
 

@@ -4,69 +4,100 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { UsageFailure } from '../cli/errors.ts'
+import { sizeText } from '../text/size.ts'
 import { didYouMean } from '../text/words.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
+import { type Laid, laid } from './files.ts'
 import { anchored } from './reference.ts'
-import { type Keys, schema } from './schema.ts'
+import { name as imageName, type Keys, schema } from './schema.ts'
 
-/** A checked YAML file. */
-export interface Spec {
-  /** The file's name without its extension: the image's name. */
-  name: string
-  file: string
-  keys: Keys
-}
+/** A checked YAML file. Its name without the extension is the image's name; `files` are its `files` and `symlinks`, in this order. */
+export type Spec = { name: string; file: string; keys: Keys; files: Laid[] }
 
-/**
- * Reads every `*.yaml` of a directory, sorted by name.
- *
- * @throws UsageFailure with the complaints of all files at once
- */
+/** A spec is a few lines; a longer file is another one. */
+const MAX_BYTES = 1 << 20
+
+/** Reads every `*.yaml` of a directory, sorted by name. @throws UsageFailure with the complaints of all files at once */
 export async function loadSpecs(directory: string): Promise<Spec[]> {
   const names = (await readdir(directory).catch(() => [])).filter(name => /^[^.].*\.ya?ml$/i.test(name)).sort()
   if (names.length === 0)
     throw new UsageFailure(directory, 'no specs here', 'one YAML file per image, e.g. nginx.yaml with the line "image: nginx"')
   const complaints: string[] = []
-  const specs = new Map<string, Spec>()
+  const specs: Spec[] = []
   for (const file of names.map(name => join(directory, name))) {
     const name = basename(file, extname(file))
-    const first = specs.get(name)
-    if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${name}" already`)
-    else if (!/^[A-Za-z0-9][\w.-]{0,99}$/.test(name)) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
+    const first = specs.find(spec => spec.name.toLowerCase() === name.toLowerCase())
+    if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${first.name}" already`)
+    else if (!imageName.safeParse(name).success) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
     else {
-      const { keys, wrong } = await loadKeys(file)
-      complaints.push(...wrong.map(complaint => `${file}:${complaint}`))
-      if (keys) specs.set(name, { name, file, keys })
+      const { wrong, keys, files = [] } = await loadKeys(file)
+      const byLine = wrong.sort((one, other) => Number.parseInt(one, 10) - Number.parseInt(other, 10))
+      complaints.push(...byLine.map(complaint => `${file}:${complaint}`))
+      if (keys) specs.push({ name, file, keys, files })
     }
   }
+  const called = specs.flatMap(spec => [spec.name, ...(spec.keys.aliases ?? [])].map(name => ({ name, spec })))
+  for (const { name, spec } of called) {
+    const other = called.find(one => one.spec !== spec && one.name.toLowerCase() === name.toLowerCase())
+    if (other && name !== spec.name)
+      complaints.push(`${spec.file}:1:1: aliases: ${other.spec.file} is an image "${name}" already`)
+  }
   if (complaints.length > 0) throw new UsageFailure('specs', `nothing was built\n${complaints.join('\n')}`)
-  return [...specs.values()]
+  return specs
 }
 
 /** The keys of one file, or what is wrong with it. Silently no spec would mean that its image leaves the catalog. */
-async function loadKeys(file: string): Promise<{ keys?: Keys; wrong: string[] }> {
-  const read = async () => ((await stat(file)).isFile() ? readFile(file) : 'is not a regular file')
+async function loadKeys(file: string): Promise<{ wrong: string[] } & Partial<Spec>> {
+  const read = async () => {
+    const found = await stat(file)
+    if (!found.isFile()) return 'is not a regular file'
+    return found.size > MAX_BYTES ? `is larger than ${sizeText(MAX_BYTES)}` : readFile(file)
+  }
   const text = await read().catch(({ code, message }: NodeJS.ErrnoException) =>
     code === 'ENOENT' ? 'is a link to nothing' : `cannot be read: ${message}`,
   )
   if (typeof text === 'string') return { wrong: [`1:1: ${text}`] }
   const yaml = parseYaml(text)
-  if (yaml.errors.length > 0) return { wrong: yaml.errors.map(({ at, message }) => `${at}: ${message}`) }
+  const wrong = yaml.errors.map(({ at, message }) => `${at}: ${message}`)
+  if (wrong.length > 0 && yaml.value === undefined) return { wrong }
   const { data, error } = schema.safeParse(yaml.value ?? {})
-  if (error) return { wrong: error.issues.flatMap(issue => complaint(issue, yaml)) }
+  if (error || wrong.length > 0) return { wrong: [...wrong, ...(error?.issues ?? []).flatMap(issue => complaint(issue, yaml))] }
   const image = anchored(data.image, path => resolve(dirname(file), path))
-  return { keys: { ...data, image }, wrong: [] }
+  const key = data.verify && (await readFile(resolve(dirname(file), data.verify)).catch(() => undefined))
+  if (data.verify && !key) wrong.push(`${yaml.at(['verify'])}: verify: there is no file ${data.verify} beside the spec`)
+  const files: Laid[] = []
+  for (const [path, asked] of Object.entries(data.files ?? {})) {
+    const refuse = (error: Error) =>
+      wrong.push(`${yaml.at(['files', path, 'from'])}: files.${path}.from: ${error.message.replace(/^E\w+: /, '')}`)
+    await laid(path, asked, dirname(file)).then(found => files.push(...found), refuse)
+  }
+  for (const [path, target] of Object.entries(data.symlinks ?? {})) files.push({ path, target, mode: 0o777, owner: '0:0' })
+  return { wrong, keys: { ...data, image, ...(key ? { verify: key.toString('base64') } : {}) }, files }
+}
+
+/** How YAML writes what is expected. */
+const WAYS: Record<string, string | undefined> = {
+  array: 'a list stands in brackets: [one, two]',
+  record: 'lines of NAME: value',
+  boolean: 'true or false, without quotes',
+  string: 'text that looks like something else stands in quotes',
 }
 
 function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(schema.shape)
-    const hint = (key: string) => didYouMean(key, known) ?? `the keys are ${known.join(', ')}`
+    const known = issue.message.split(/[ ,]+/)
+    const hint = (key: string) => didYouMean(key, known) ?? issue.message
     return issue.keys.map(key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: ${hint(key)}`)
   }
+  // What is wrong with the one form that the value has.
+  const form = issue.code === 'invalid_union' && issue.errors.find(errors => errors.every(({ path }) => path.length > 0))
+  if (form) return form.flatMap(error => complaint({ ...error, path: [...issue.path, ...error.path] }, yaml))
   const key = issue.path.join('.')
   if (issue.path.length === 0) return [`1:1: not a spec\n  hint: a spec is "key: value" lines, at the least "image: nginx"`]
-  const missing = issue.code === 'invalid_type' && !(key in Object(yaml.value))
+  const missing = issue.code === 'invalid_type' && issue.path.length === 1 && !(key in Object(yaml.value))
   if (missing) return [`1:1: the key "${key}" is missing\n  hint: add a line such as "image: library/nginx:latest"`]
-  return [`${yaml.at(issue.path)}: ${key}: ${issue.message.replace(/^Invalid input: /, '')}`]
+  const hint = issue.code === 'invalid_type' ? WAYS[issue.expected] : undefined
+  const [at, message] =
+    issue.code === 'invalid_key' ? [yaml.at(issue.path, 'key'), issue.issues[0]?.message] : [yaml.at(issue.path), issue.message]
+  return [`${at}: ${key}: ${message?.replace(/^Invalid input: /, '')}${hint ? `\n  hint: ${hint}` : ''}`]
 }

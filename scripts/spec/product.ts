@@ -7,17 +7,10 @@ import type { Format } from './schema.ts'
 export type Product = ReturnType<typeof products>[number]
 
 /** How people and the tree call a product: `nginx/amd64`. */
-export function title({ name, architecture }: Pick<Product, 'name' | 'architecture'>): string {
-  return `${name}/${architecture}`
-}
+export const title = ({ name, architecture }: Pick<Product, 'name' | 'architecture'>) => `${name}/${architecture}`
 
-/** What a spec that says nothing is built as. */
-export interface Defaults {
-  architecture: Architecture
-  format: Format
-  /** Nothing but these architectures; where a spec names none, all of these. */
-  only?: readonly Architecture[] | undefined
-}
+/** What a spec that says nothing is built as. `only`: for no other architectures; where a spec names none, for all of these. */
+export type Defaults = { architecture: Architecture; format: Format; only?: readonly Architecture[] | undefined }
 
 export function products(specs: readonly Spec[], { architecture, format, only }: Defaults) {
   return specs.flatMap(spec =>

@@ -3,28 +3,22 @@
 import { z } from 'zod'
 import { type Digest, digest } from '../text/digest.ts'
 
-type Transport = (typeof PATHS)[number] | 'containers-storage' | 'docker-daemon'
-
 /** Its `text` is as it was written. A pinned one has no tag. */
 export type Reference = z.infer<typeof reference>
 
-const PATHS = ['oci', 'oci-archive', 'docker-archive', 'dir'] as const
 const TRANSPORT = /^(oci|oci-archive|docker-archive|dir|containers-storage|docker-daemon):(?!\d+\/)(.+)$/
 const COMPONENT = '[a-z0-9]+(?:(?:\\.|_{1,2}|-+)[a-z0-9]+)*'
 const REPOSITORY = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`)
 const HOST = /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?$/
 
-/**
- * Parses what Docker takes (`nginx`, `library/nginx:latest`, `ghcr.io/a/b:tag`, `host:5000/a@sha256:…`) or an
- * explicit skopeo transport (`oci:…`, `oci-archive:…`, `docker-archive:…`, `dir:…`, `containers-storage:…`).
- */
+/** Parses what Docker takes (`nginx`, `ghcr.io/a/b:tag`, `host:5000/a@sha256:…`) or an explicit skopeo transport (`oci:…`, `dir:…`). */
 export const reference = z.string().transform((text, context) => {
   const refuse = (message: string) => {
-    context.addIssue({ code: 'custom', message })
+    context.addIssue(message)
     return z.NEVER
   }
   const local = TRANSPORT.exec(text)
-  if (local) return { text, transport: local[1] as Transport, path: local[2] as string }
+  if (local) return { text, transport: local[1] as string, path: local[2] as string }
 
   const [, name = '', tag, pin] = /^([^@]*?)(?::([^:/@]*))?(?:@(.*))?$/.exec(text.replace(/^docker:\/\//, '')) ?? []
   const pinned = digest.optional().safeParse(pin)
@@ -44,23 +38,19 @@ export const reference = z.string().transform((text, context) => {
 
 /** The same reference with a relative path made absolute by `absolute`. */
 export function anchored(ref: Reference, absolute: (path: string) => string): Reference {
-  if (ref.transport === 'docker' || !(PATHS as readonly string[]).includes(ref.transport)) return ref
+  if (ref.path === undefined || /^(containers-storage|docker-daemon)$/.test(ref.transport)) return ref
   return { ...ref, path: absolute(ref.path) }
 }
 
-/**
- * What skopeo takes.
- *
- * @param manifest names one manifest of a registry's repository; other transports cannot, there it is ignored
- */
+/** What skopeo takes. `manifest` names one of a registry's repository; other transports cannot, there it is ignored. */
 export function address(ref: Reference, manifest?: Digest): string {
-  if (ref.transport !== 'docker') return `${ref.transport}:${ref.path}`
+  if (ref.path !== undefined) return `${ref.transport}:${ref.path}`
   const pinned = manifest ?? ref.digest
   return `docker://${ref.repository}${pinned === undefined ? `:${ref.tag}` : `@${pinned}`}`
 }
 
 /** A word for people on which release this is: the tag, the start of the digest, or the file's tag. */
 export function release(ref: Reference): string {
-  if (ref.transport !== 'docker') return /:([\w.-]+)$/.exec(ref.path)?.[1] ?? 'local'
+  if (ref.path !== undefined) return /:([\w.-]+)$/.exec(ref.path)?.[1] ?? 'local'
   return ref.tag ?? ref.digest?.slice(7, 19) ?? 'latest'
 }

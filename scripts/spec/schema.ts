@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { size } from '../text/size.ts'
-import { words } from '../text/words.ts'
+import { noneOf, words } from '../text/words.ts'
 import { ARCHITECTURES, architecture } from './architecture.ts'
 import { reference } from './reference.ts'
 import { signalNumber } from './signal.ts'
@@ -15,6 +15,8 @@ export type Format = (typeof FORMATS)[number]
 /** Fastest from registry to running instance: see the table in docs/build.md. */
 export const DEFAULT_FORMAT: Format = 'tar.zst'
 
+export const formatName = z.enum(FORMATS, { error: ({ input }) => noneOf(input, FORMATS) })
+
 const commandLine = z
   .union([z.array(z.string()), z.string()], 'expected a list of words, or a string')
   .transform((value, context) => {
@@ -25,10 +27,70 @@ const commandLine = z
 
 const scalar = z.union([z.string(), z.number(), z.boolean()], 'expected a text or a number').transform(String)
 
+/** What an image is called. */
+export const name = z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/, "cannot be an image's name")
+
 const variables = z.record(z.string().regex(/^[^=\0]+$/, 'cannot be the name of a variable'), scalar)
 
 const stopSignal = scalar.refine(name => signalNumber(name) !== undefined, {
   error: ({ input }) => `"${input}" is not a signal, e.g. SIGTERM, 15 or SIGRTMIN+3`,
+})
+
+/** An object that says which keys it knows. */
+const object = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? `the keys are ${Object.keys(shape).join(', ')}` : undefined),
+  })
+
+/** Not where the kernel, LXD or lxdocker itself puts something when an instance starts. */
+const OWN = /^\/+(?!\/|(dev|proc|sys)(\/|$)|etc\/(hosts|hostname|resolv\.conf|mtab)$|lxd-|busybox-lxd)/
+const path = z.string().regex(OWN, 'expected an absolute path that is not filled in at each start')
+
+const OCTAL = 'expected octal digits in quotes, e.g. "0640"'
+const mode = z.string(OCTAL).regex(/^0?[0-7]{3,4}$/, OCTAL)
+
+const file = object({
+  content: z.string().optional(),
+  from: z.string().min(1).optional(),
+  mode: mode.optional(),
+  owner: scalar.refine(text => /^[^:]+(:[^:]+)?$/.test(text), 'expected name, uid, name:group or uid:gid').optional(),
+}).refine(({ content, from }) => (content === undefined) !== (from === undefined), 'expected either content or from')
+
+const text = z.string().transform((content): z.infer<typeof file> => ({ content }))
+
+const lines = z.union([z.array(z.string()), z.string()], 'expected a line, or a list of lines').transform(value => [value].flat())
+
+/** As in Docker: net.*, fs.mqueue.* and what System V's shared memory has are each container's own. */
+const sysctl = z.string().regex(/^(net\.|fs\.mqueue\.|kernel\.(msg|sem|shm))[\w./-]*$/, 'is not for a container to set')
+
+const UNIT_SECONDS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 }
+
+/** In seconds. */
+const time = z.string().transform((text, context) => {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/gy)]
+  if (parts.map(([part]) => part).join('') !== text) context.addIssue('expected a time such as 90s or 1m30s')
+  return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * Number(UNIT_SECONDS[unit]), 0)
+})
+
+const shell = z.string().transform(line => ['CMD-SHELL', line])
+const check = z
+  .array(z.string())
+  .refine(([kind]) => /^(CMD|CMD-SHELL|NONE)$/.test(String(kind)), 'begins with CMD, CMD-SHELL or NONE')
+
+const healthcheck = object({
+  test: z.union([check, shell], 'expected a line of shell, or a list of words').optional(),
+  interval: time.optional(),
+  timeout: time.optional(),
+  start_period: time.optional(),
+  start_interval: time.optional(),
+  retries: z.int().min(1).optional(),
+  disable: z.boolean().optional(),
+})
+
+const profile = object({
+  description: scalar.optional(),
+  config: z.record(z.string().min(1), scalar).optional(),
+  devices: z.record(z.string().min(1), z.record(z.string().min(1), scalar)).optional(),
 })
 
 const optional = z
@@ -39,7 +101,7 @@ const optional = z
       .min(1)
       .transform(list => [...new Set(list)])
       .describe(`What to build for: ${ARCHITECTURES.join(', ')}; this machine's architecture by default`),
-    format: z.enum(FORMATS, `expected one of ${FORMATS.join(', ')}`).describe('How the image is packed; tar.zst by default'),
+    format: formatName.describe('How the image is packed; tar.zst by default'),
     max_size: size.describe('What the image may take unpacked, e.g. 8GiB; --max-size by default'),
     disable_supervisor: z
       .boolean()
@@ -63,20 +125,50 @@ const optional = z
       .string()
       .regex(/^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
       .describe("A file for the application's output; above SIZE, 10MB by default, it becomes PATH.1"),
+    pin: z.boolean().describe('true: built from the digest in specs.lock, which --update alone moves'),
+    verify: z
+      .string()
+      .min(1)
+      .describe('A public key of cosign, or a keyring of GPG, beside the spec: what it has not signed is refused'),
     tty: z.boolean().describe("true: the application's standard streams are the console, as with docker run -t"),
+    healthcheck: healthcheck.describe("As in compose; what it leaves out is the image's, disable: true switches the image's off"),
+    remove: z.array(path).describe('What of the image goes: paths in which * and ? stand for parts of a name'),
+    files: z
+      .record(path, z.union([text, file], 'expected a text, or an object with content or from, mode, owner'))
+      .describe(
+        'Path → its text, or { content: TEXT, from: a file or directory beside the spec, mode: "0644", owner: root:root }',
+      ),
+    symlinks: z.record(path, z.string().min(1)).describe('Path → where the link leads'),
+    append: z.record(path, lines).describe('Path of a file that the image has → a line, or a list of lines'),
+    prelaunch: z
+      .string()
+      .startsWith('#!', 'its first line has to be #! and a program, e.g. #!/bin/sh')
+      .describe('A script that root runs at each start before the application'),
+    sysctl: z.record(sysctl, scalar).describe('Settings of the kernel → value: net.core.somaxconn: 1024'),
+    shm_size: scalar
+      .refine(text => /^[1-9]\d*[kmg]?b?$/i.test(text), 'expected a size as in compose, e.g. 256m')
+      .describe('What /dev/shm may hold, e.g. 256m; half of the memory by default'),
+    aliases: z.array(name).describe('More names of the image'),
+    properties: z.record(z.string().min(1), scalar).describe("More properties of the image, or others than the image's labels"),
+    profile: profile.describe('A profile of LXD or Incus that goes with the image: description, config, devices'),
   })
   .partial()
 
-export const schema = z
-  .strictObject({
-    image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
-    ...optional.shape,
-  })
-  .superRefine((keys, context) => {
+export const schema = object({
+  image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
+  ...optional.shape,
+}).superRefine(
+  (keys, context) => {
     const message = 'needs the supervisor: remove it, or disable_supervisor'
     for (const key of ['restart', 'restart_unhealthy', 'log'] as const)
       if (keys.disable_supervisor && keys[key] !== undefined) context.addIssue({ code: 'custom', path: [key], message })
-  })
+    for (const key of ['pin', 'verify'] as const)
+      if (keys[key] && (keys.image?.transport ?? 'docker') !== 'docker')
+        context.addIssue({ code: 'custom', path: [key], message: 'needs an image of a registry' })
+  },
+  // Beside other mistakes, too.
+  { when: ({ value }) => Object(value) === value },
+)
 
 export type Keys = z.infer<typeof schema>
 

@@ -1,7 +1,7 @@
 // Writes files whole or not at all.
 
 import { constants, createReadStream } from 'node:fs'
-import { lstat, mkdir, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import fastGlob from 'fast-glob'
 import { Failure } from '../cli/errors.ts'
@@ -15,21 +15,12 @@ export async function glob(pattern: string, directory: string): Promise<string[]
 
 /** The file's text, or undefined when there is no such file. A FIFO or a device is an error: they may have no end. */
 export async function read(path: string): Promise<string | undefined> {
-  try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    try {
-      const found = await handle.stat()
-      if (!found.isFile() && !found.isDirectory()) throw new Failure(path, 'is neither a file nor a directory')
-      return await handle.readFile('utf8')
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    if (error instanceof Failure) throw error
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') return undefined
-    throw new Failure(path, `cannot be read: ${message}`, { cause: error })
-  }
+  const found = await stat(path).catch(() => undefined)
+  if (found && !found.isFile() && !found.isDirectory()) throw new Failure(path, 'is neither a file nor a directory')
+  return readFile(path, { encoding: 'utf8', flag: constants.O_NONBLOCK }).catch(error => {
+    if (error.code === 'ENOENT') return undefined
+    throw new Failure(path, `cannot be read: ${error.message}`, { cause: error })
+  })
 }
 
 /** What the files hold, one after the other, in pieces. */
@@ -100,16 +91,13 @@ export function below(root: string, path: string): string {
   throw new Failure(root, `${JSON.stringify(path)} leads out of it`)
 }
 
-/**
- * Deletes a tree below a directory, even if file names are not valid UTF-8 (node:fs cannot).
- *
- * @throws Failure when a link on the way leads out of the directory
- */
+/** Deletes a tree below a directory. @throws Failure when a link on the way leads out of the directory */
 export async function remove(run: Run, root: string, path: string): Promise<void> {
   const found = below(root, path)
   const parent = await realpath(dirname(found)).catch(() => undefined)
   // Without a directory that holds it there is nothing to delete.
   if (parent === undefined) return
   below(await realpath(root), join(parent, basename(found)))
+  // Names of files may be no UTF-8, which is too much for node:fs.
   await run(['rm', '--recursive', '--force', '--one-file-system', '--', found])
 }

@@ -7,26 +7,16 @@ import { Locked } from '../cli/errors.ts'
 import { makeDirectory } from './files.ts'
 import { type Run, ToolFailure } from './run.ts'
 
-/** An empty file that stays. */
-const LOCK = '.lock'
-
 const CONFLICT = 75
 
-/**
- * Locks directories until they are released or this process ends: the kernel frees them, after kill -9 too.
- *
- * @returns what releases them
- * @throws Locked when another run has locked one of them
- */
-export async function lock(run: Run, ...directories: string[]): Promise<() => Promise<void>> {
+/** Locks directories until what it returns is called or this process ends, killed or not. @throws Locked when another run has one */
+export async function lock(run: Run, ...directories: string[]): Promise<() => Promise<unknown>> {
   const handles: FileHandle[] = []
-  const release = async () => {
-    for (const handle of handles) await handle.close()
-  }
+  const release = () => Promise.all(handles.map(handle => handle.close()))
   for (const directory of directories) {
     await makeDirectory(directory)
-    // Only who may write to it may lock it: others could keep every run out for ever.
-    const file = join(directory, LOCK)
+    // It stays, empty. Only who may write to it may lock it: others could keep every run out for ever.
+    const file = join(directory, '.lock')
     const handle = await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     handles.push(handle)
     try {

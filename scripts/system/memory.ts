@@ -9,14 +9,7 @@ const VERSIONS = [
   { line: /^0::(\/.*)$/m, mount: '', most: 'memory.max', used: 'memory.current' },
 ]
 
-/** Where nothing says what the limit is: enough for small images. */
-const MODEST_BYTES = 256 << 20
-
-/**
- * In bytes: what the machine has, and what each control group around this process may still take.
- *
- * @param root `/`, or where a test has a /proc and a /sys of its own
- */
+/** In bytes: the least of what the machine has and each control group around this process may take. Tests have a `root` of their own. */
 export async function freeMemory(root = '/'): Promise<number> {
   const text = (...path: string[]) => readFile(join(root, ...path), 'utf8').catch(() => '')
   const number = (pattern: RegExp, content = '') => Number(pattern.exec(content)?.[1] ?? 0)
@@ -25,7 +18,8 @@ export async function freeMemory(root = '/'): Promise<number> {
   const version = VERSIONS.find(({ line }) => line.test(groups))
   const own = version?.line.exec(groups)?.[1]
   const mount = join('sys/fs/cgroup', version?.mount ?? '')
-  if (!version || !own || !(await text(mount, 'cgroup.procs'))) return Math.min(...free, MODEST_BYTES)
+  // Where nothing says what the limit is: enough for small images.
+  if (!version || !own || !(await text(mount, 'cgroup.procs'))) return Math.min(...free, 256 << 20)
   for (let group = own; ; group = dirname(group)) {
     const files = [version.most, version.used, 'memory.stat'].map(name => text(mount, group, name))
     const [most, used, stat] = await Promise.all(files)

@@ -7,7 +7,7 @@ import { type Details, Failure, Interrupted } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
-import { type Limits, watch } from './silence.ts'
+import { type Limits, watch } from './watch.ts'
 
 /** A tool that ended with an error. The wrappers in `tools/` give it a better hint where they know one. */
 export class ToolFailure extends Failure {
@@ -51,13 +51,7 @@ export interface RunOptions extends Limits {
 
 export type Argv = readonly [string, ...string[]]
 
-/**
- * Runs a program to its end.
- *
- * @param argv the program and its arguments, one word each; no shell reads them
- * @returns its standard output, nothing stripped
- * @throws ToolFailure with the end of its standard error; Interrupted after Ctrl-C
- */
+/** Runs a program to its end. @returns its standard output, nothing stripped. @throws ToolFailure; Interrupted after Ctrl-C */
 export type Run = (argv: Argv, options?: RunOptions) => Promise<string>
 
 export interface Runner {
@@ -83,11 +77,13 @@ export function runner({ log, interruption, writable, temporary }: Runner): Run 
     ]
     const overdue = new AbortController()
     const ending = AbortSignal.any([interruption, overdue.signal, ...(limit ? [limit] : [])])
+    // The caller's SOURCE_DATE_EPOCH, TAR_OPTIONS, XZ_DEFAULTS and their like would change the bytes of an image.
+    const passed = Object.entries(process.env).filter(([name]) => name === 'PATH' || options.variables?.test(name))
     const running = execa(program, args, {
       // In a session of its own it has no terminal that it could type into.
       detached: true,
       extendEnv: false,
-      env: { ...environment(options.variables), ...(temporary ? { TMPDIR: temporary } : {}) },
+      env: { ...Object.fromEntries(passed), LC_ALL: 'C', TZ: 'UTC', ...(temporary ? { TMPDIR: temporary } : {}) },
       input: options.input ?? '',
       stdio: ['pipe', output ? { file: output } : 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])] as Options['stdio'],
       stripFinalNewline: false,
@@ -114,11 +110,7 @@ export function runner({ log, interruption, writable, temporary }: Runner): Run 
 /** What unpacking an image as root takes: owners, modes, device nodes, file capabilities. */
 const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP']
 
-/**
- * What stands before a tool's own words: the tool dies with this process, even on kill -9.
- *
- * @param writable absolute paths of the directories that it may write to, all else is read-only; undefined for no sandbox
- */
+/** What stands before a tool's own words: it dies with this process, even on kill -9, and may write to nothing but `writable`. */
 export function launcher(writable: readonly string[] | undefined, { network, attributes }: RunOptions): string[] {
   if (!writable) return ['setpriv', '--pdeathsig', 'KILL', '--']
   // biome-ignore format: a flag and its value on one line
@@ -143,12 +135,6 @@ function killGroup(pid: number): void {
   } catch {
     // It has ended.
   }
-}
-
-/** The caller's SOURCE_DATE_EPOCH, TAR_OPTIONS, XZ_DEFAULTS and their like would change the bytes of an image. */
-function environment(more?: RegExp): Record<string, string | undefined> {
-  const passed = Object.entries(process.env).filter(([name]) => name === 'PATH' || more?.test(name))
-  return { ...Object.fromEntries(passed), LC_ALL: 'C', TZ: 'UTC' }
 }
 
 /** What setpriv, prlimit and bwrap say. */

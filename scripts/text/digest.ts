@@ -12,14 +12,10 @@ export const digest = z
 export type Digest = z.infer<typeof digest>
 
 /** The digest of these very bytes. */
-export function digestOf(bytes: string | Uint8Array): Digest {
-  return digest.parse(`sha256:${sha256(bytes)}`)
-}
+export const digestOf = (bytes: string | Uint8Array) => digest.parse(`sha256:${sha256(bytes)}`)
 
 /** The SHA-256 of these very bytes as 64 hexadecimal digits. */
-export function sha256(bytes: string | Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
+export const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 /** The same of bytes that come in pieces, behind each of these beginnings. */
 export async function sha256OfPieces(pieces: AsyncIterable<Uint8Array>, beginnings: Uint8Array[]): Promise<string[]> {

@@ -3,11 +3,7 @@
 import { z } from 'zod'
 import { printable } from './printable.ts'
 
-/**
- * The parser of a JSON text whose value `schema` describes. No text, or one that is no JSON, is an issue like any other.
- *
- * @param doubt says what else is wrong with the text
- */
+/** The parser of a JSON text whose value `schema` describes. No text, no JSON and what `doubt` says are issues like any other. */
 export function json<Schema extends z.ZodType>(schema: Schema, doubt?: (text: string) => string | undefined) {
   const decoded = z.string('no such file').transform((text, context) => {
     try {
@@ -38,10 +34,8 @@ export function repeatedKey(text: string): string | undefined {
 const fold = (key: string) => key.toUpperCase().toLowerCase()
 
 /**
- * An object as Go reads it into a struct: unknown keys are ignored, null is as good as no key, of keys that differ by case
- * alone the last one counts; there null takes back a list or an object, but no text or number.
- *
- * @param shape each value needs a default, for Go has one
+ * An object as Go reads it into a struct: each key has a default, unknown ones are ignored, null is as good as none, of keys that
+ * differ by case alone the last one counts; there null takes back a list or an object, but no text or number.
  */
 export function goStruct<Shape extends z.ZodRawShape>(shape: Shape, exact = false) {
   const names = new Map(Object.keys(shape).map(name => [fold(name), name]))
@@ -63,17 +57,11 @@ export function goStruct<Shape extends z.ZodRawShape>(shape: Shape, exact = fals
 /** The same where nothing may be ambiguous: a key that differs from a known one by case alone is an issue. */
 export const exactStruct = <Shape extends z.ZodRawShape>(shape: Shape) => goStruct(shape, true)
 
-/** Longer than any name should be. */
-const COMPLAINT_LENGTH = 300
-
-/**
- * What a parser found wrong, in one line that is printable, though the names of keys are a stranger's:
- * `manifests.0.digest: is not sha256: and 64 hex digits`.
- */
+/** What a parser found wrong, such as `layers.0.size: Too big`, in one printable line, though names of keys are a stranger's. */
 export function complaints({ issues }: z.ZodError): string {
   return issues
     .slice(0, 5)
     .map(({ path, message }) => (path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message))
-    .map(text => printable(text.length > COMPLAINT_LENGTH ? `…${text.slice(-COMPLAINT_LENGTH)}` : text))
+    .map(text => printable(text.length > 300 ? `…${text.slice(-300)}` : text))
     .join('; ')
 }

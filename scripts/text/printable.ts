@@ -8,11 +8,7 @@ const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu
 const NOT_YAML = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\p{Cs}\p{Noncharacter_Code_Point}]/gu
 
 /** One line for a terminal, a log or a page: it cannot move the cursor, start a new line or turn the text around. */
-export function printable(text: string): string {
-  return text.replace(INVISIBLE, '\ufffd')
-}
+export const printable = (text: string) => text.replace(INVISIBLE, '\ufffd')
 
 /** Text that every parser of YAML takes. */
-export function yamlText(text: string): string {
-  return text.replace(NOT_YAML, '\ufffd')
-}
+export const yamlText = (text: string) => text.replace(NOT_YAML, '\ufffd')

@@ -9,14 +9,11 @@ export type Yaml = ReturnType<typeof parseYaml>
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are the ones to find
 const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/
 
-/** One mistake, e.g. a bracket that is never closed, can have thousands of consequences. */
-const MAX_ERRORS = 5
-
 /** @param bytes of the file; those that are not UTF-8 are an error like any other */
 export function parseYaml(bytes: Uint8Array) {
   const lines = new LineCounter()
   const text = new TextDecoder().decode(bytes)
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
   const position = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return `${line}:${col}`
@@ -24,8 +21,10 @@ export function parseYaml(bytes: Uint8Array) {
   const node = (path: readonly PropertyKey[]) => document.getIn(path, true) as { range?: [number, number, number] } | undefined
   /** Each with its `line:column`. */
   const errors: { at: string; message: string }[] = []
+  const doubts: typeof errors = []
   const complain = (message: string, offset = 0) => errors.push({ at: position(offset), message })
   for (const { message, pos } of [...document.errors, ...document.warnings]) complain(message, pos[0])
+  if (document.directives?.yaml.explicit) complain('a directive: this is YAML 1.2')
   if (!isUtf8(bytes)) complain('not UTF-8', Math.max(0, text.indexOf('\ufffd')))
   if (CONTROL.test(text)) complain('a control character', text.search(CONTROL))
   let alias: Alias | undefined
@@ -34,7 +33,9 @@ export function parseYaml(bytes: Uint8Array) {
       alias ??= node
       if (!node.resolve(document)) complain(`*${node.source} has no anchor`, node.range?.[0])
     },
-    Scalar(_, { value, range }: Scalar) {
+    Scalar(_, { value, range, source }: Scalar) {
+      if (typeof value === 'number' && String(value) !== source)
+        doubts.push({ at: position(range?.[0] ?? 0), message: `${source} would become ${value}: put it in quotes` })
       if (typeof value === 'string' && value.includes('\0')) complain('a NUL character', range?.[0])
     },
   })
@@ -45,8 +46,10 @@ export function parseYaml(bytes: Uint8Array) {
     complain((error as Error).message, alias?.range?.[0])
   }
   return {
+    /** undefined where it cannot be told. */
     value,
-    errors: errors.slice(0, MAX_ERRORS),
+    // One mistake, e.g. a bracket that is never closed, can have thousands of consequences.
+    errors: [...errors, ...doubts].slice(0, 5),
     /** Where the value at a path stands, or its key, as `line:column`; the nearest enclosing value when there is none. */
     at(path: readonly PropertyKey[], what: 'key' | 'value' = 'value'): string {
       const parent = path.length > 0 ? node(path.slice(0, -1)) : undefined
@@ -59,6 +62,4 @@ export function parseYaml(bytes: Uint8Array) {
 }
 
 /** Text of several lines stands in quotes: what its lines begin or end with means something to some parser otherwise. */
-export function writeYaml(value: unknown): string {
-  return stringify(value, { sortMapEntries: true, lineWidth: 0, blockQuote: false })
-}
+export const writeYaml = (value: unknown) => stringify(value, { sortMapEntries: true, lineWidth: 0, blockQuote: false })

@@ -8,17 +8,7 @@ import type { Run } from '../system/run.ts'
  * @param time of the image itself, in seconds since 1970
  */
 export async function mksquashfs(run: Run, directory: string, image: string, time: number): Promise<void> {
-  // biome-ignore format: a flag and its value on one line
-  await run([
-    'mksquashfs', directory, image,
-    '-noappend',
-    '-xattrs',
-    '-comp', 'zstd',
-    '-Xcompression-level', '3',
-    '-mkfs-time', String(time),
-    // Its own default is a quarter of the machine's memory, whatever the control group leaves.
-    '-mem', '64M',
-    '-quiet',
-    '-no-progress',
-  ])
+  const flags = ['-noappend', '-xattrs', '-comp', 'zstd', '-Xcompression-level', '3', '-mkfs-time', String(time)]
+  // The default of -mem is a quarter of the machine's memory, whatever the control group leaves.
+  await run(['mksquashfs', directory, image, ...flags, '-mem', '64M', '-quiet', '-no-progress'])
 }

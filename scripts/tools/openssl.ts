@@ -3,31 +3,19 @@
 import { isIP } from 'node:net'
 import type { Run } from '../system/run.ts'
 
-export interface Certificate {
-  /** A file to write, in PEM. */
-  cert: string
-  /** The file of its key. */
-  key: string
-  /** Host names, IP addresses. */
-  names: readonly string[]
-  days: number
-}
+type Certificate = { cert: string; key: string; names: readonly string[]; days: number }
 
-/** Makes a certificate. It is no CA: whoever steals the key can speak for these names only. */
+/**
+ * Makes a certificate. It is no CA: whoever steals the key can speak for these names only.
+ *
+ * @param cert a file to write, in PEM; `key` is the file of its key
+ * @param names of hosts, or IP addresses
+ */
 export async function selfSign(run: Run, { cert, key, names, days }: Certificate): Promise<void> {
-  const addresses = names.map(name => `${isIP(name) ? 'IP' : 'DNS'}:${name}`)
-  // biome-ignore format: a flag and its value on one line
-  await run([
-    'openssl', 'req', '-x509',
-    // So that the machine's openssl.cnf has no say.
-    '-config', '-',
-    '-key', key,
-    '-days', String(days),
-    '-subj', '/CN=lxdocker',
-    '-addext', 'basicConstraints=critical,CA:FALSE',
-    '-addext', 'keyUsage=critical,digitalSignature',
-    '-addext', 'extendedKeyUsage=serverAuth',
-    '-addext', `subjectAltName=${addresses.join(',')}`,
-    '-out', cert,
-  ], { input: '[req]\ndistinguished_name = dn\n[dn]\n' })
+  const addresses = names.map(name => `${isIP(name) ? 'IP' : 'DNS'}:${name}`).join(',')
+  const usage = ['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature', 'extendedKeyUsage=serverAuth']
+  const extensions = [...usage, `subjectAltName=${addresses}`].flatMap(extension => ['-addext', extension])
+  // With a configuration of its own: the machine's openssl.cnf has no say.
+  const argv = ['openssl', 'req', '-x509', '-config', '-', '-key', key, '-days', String(days), '-subj', '/CN=lxdocker'] as const
+  await run([...argv, ...extensions, '-out', cert], { input: '[req]\ndistinguished_name = dn\n[dn]\n' })
 }

@@ -1,14 +1,11 @@
 // skopeo: asks registries, fetches images.
 
+import { dirname, join } from 'node:path'
 import { type Run, type RunOptions, ToolFailure } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
 
 /** What an image index calls a platform. */
-export interface Platform {
-  os: 'linux'
-  architecture: string
-  variant?: string
-}
+export type Platform = { os: 'linux'; architecture: string; variant?: string }
 
 /** Where it finds credentials, registries, certificates, proxies. */
 const VARIABLES =
@@ -39,6 +36,9 @@ const HINTS: Record<string, RegExp> = {
   'the registry speaks plain HTTP: mark it "insecure = true" in registries.conf': /server gave HTTP response to HTTPS client/i,
   "install the registry's CA certificate, or see containers-certs.d(5)": /certificate signed by unknown authority/i,
   '--max-size, or max_size in the spec, raises the limit of a layer, too': /file too large/i,
+  'this skopeo knows no signatures of cosign, as that of Debian 12: use a newer one, or a key of GPG':
+    /sigstore disabled|unknown policy requirement type/i,
+  'what "verify" names has not signed it: see docs/spec.md': /source image rejected/i,
   'install containers-common, or write a policy.json: see containers-policy.json(5)': /policy\.json/,
   // skopeo waits by itself after 429, without a word.
   'it is slow, or lets nobody ask so often: log in (skopeo login), or try again later': /no answer within/,
@@ -95,33 +95,31 @@ export async function readYaml(run: Run, directory: string): Promise<void> {
   })
 }
 
-export interface Copy {
+/** `policy`: files of the layout's directory, a policy.json to obey instead of the machine's and a registries.d that goes with it. */
+type Copy = {
   address: string
   platform: Platform
-  /** The OCI layout's directory. */
   layout: string
   tag: string
-  /** What a layer may take, in bytes. */
   limit: number
-  /** What all layers take; 0 where that is not known. */
   bytes?: number
+  policy?: readonly string[]
 }
 
 /**
  * Copies an image's blobs into an OCI layout, those only that are not there yet. Layers in zstd become gzip, since umoci
  * before 0.6 knows nothing else.
+ *
+ * @param limit what a layer may take, in bytes
+ * @param bytes what all layers take; 0 where that is not known
  */
-export async function copy(run: Run, { address, platform, layout, tag, limit, bytes = 0 }: Copy): Promise<void> {
-  // biome-ignore format: a flag and its value on one line
-  await skopeo(run, [
-    ...override(platform), 'copy',
-    '--quiet',
-    '--retry-times', '2',
-    '--dest-compress-format', 'gzip',
-    address, `oci:${layout}:${tag}`,
-  ], {
-    silence: SILENCE_SECONDS,
-    fileBytes: limit,
-    transfer: (bytes || limit) * TRANSFER_RATIO + MIN_TRANSFER_BYTES,
-  })
+export async function copy(run: Run, { address, platform, layout, tag, limit, bytes = 0, policy = [] }: Copy): Promise<void> {
+  const trust = policy.flatMap(file =>
+    file === 'policy.json' ? ['--policy', join(layout, file)] : ['--registries.d', join(layout, dirname(file))],
+  )
+  // An OCI layout has no place for signatures.
+  const flags = ['--quiet', '--remove-signatures', '--retry-times', '2', '--dest-compress-format', 'gzip']
+  const transfer = (bytes || limit) * TRANSFER_RATIO + MIN_TRANSFER_BYTES
+  const args = [...trust, ...override(platform), 'copy', ...flags, address, `oci:${layout}:${tag}`]
+  await skopeo(run, args, { silence: SILENCE_SECONDS, fileBytes: limit, transfer })
 }

@@ -4,24 +4,24 @@ import { closeSync, createReadStream, openSync, readSync, writeSync } from 'node
 import { rm } from 'node:fs/promises'
 import type { Argv, Run } from '../system/run.ts'
 
-export interface Archive {
-  /** The file to write. */
-  file: string
-  directory: string
-  /** What of the directory goes in. */
-  names: readonly string[]
-  /** What the archive is piped through, e.g. `zstd -3`; undefined: it stays as it is. */
-  compressor?: Argv | undefined
-  /** Whether a file may have several extended attributes, which tar takes in the order of the disk: they are sorted. */
-  several?: boolean
-}
+type Archive = { file: string; directory: string; names: readonly string[]; compressor?: Argv | undefined; several?: boolean }
+
+const PAX_OPTION = 'exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime'
+
+/** Those that an image keeps. */
+const ATTRIBUTES = ['security.capability', 'system.posix_acl_*', 'user.*']
 
 /** The names of what is in an archive, one a line. @throws ToolFailure also where it is no whole archive */
 export function list(run: Run, file: string): Promise<string> {
   return run(['tar', '--list', `--file=${file}`])
 }
 
-/** Archives files with their numeric owners, extended attributes and times. */
+/**
+ * Archives files with their numeric owners, extended attributes and times.
+ *
+ * @param compressor what the archive is piped through; without one it stays as it is
+ * @param several whether a file may have several extended attributes, which tar takes in the order of the disk: they are sorted
+ */
 export async function create(run: Run, archive: Archive): Promise<void> {
   const { file, directory, names, compressor, several } = archive
   if (several && compressor) {
@@ -31,22 +31,11 @@ export async function create(run: Run, archive: Archive): Promise<void> {
     await run(compressor, { input: createReadStream(plain), output: file })
     return rm(plain)
   }
-  // biome-ignore format: a flag and its value on one line
-  await run([
-    'tar', '--create',
-    `--file=${file}`,
-    ...(compressor ? [`--use-compress-program=${compressor.join(' ')}`] : []),
-    '--sort=name',
-    '--numeric-owner',
-    '--format=posix',
-    '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
-    '--xattrs',
-    '--xattrs-include=security.capability',
-    '--xattrs-include=system.posix_acl_*',
-    '--xattrs-include=user.*',
-    `--directory=${directory}`,
-    '--', ...names,
-  ])
+  const compress = compressor ? [`--use-compress-program=${compressor.join(' ')}`] : []
+  const same = ['--sort=name', '--numeric-owner', '--format=posix', `--pax-option=${PAX_OPTION}`]
+  const attributes = ATTRIBUTES.map(name => `--xattrs-include=${name}`)
+  const flags = [...compress, ...same, '--xattrs', ...attributes, `--directory=${directory}`]
+  await run(['tar', '--create', `--file=${file}`, ...flags, '--', ...names])
   if (several) sortRecords(file)
 }
 
@@ -63,17 +52,12 @@ export function sortRecords(file: string): void {
   try {
     /** Of a file, where its own header has no room for it. */
     let size: string | undefined
-    for (let at = 0; ; ) {
-      const header = read(BLOCK_BYTES, at)
-      if (header.startsWith('\0')) return
+    for (let [at, header] = [0, read(BLOCK_BYTES, 0)]; !header.startsWith('\0'); header = read(BLOCK_BYTES, at)) {
       const [bytes, content] = [Number(size ?? `0o${header.slice(124, 135)}`), at + BLOCK_BYTES]
-      size = undefined
-      if (header[156] === 'x') {
-        const records = recordsOf(read(bytes, content))
-        size = records.flatMap(record => /^\d+ size=(\d+)\n$/.exec(record)?.[1] ?? [])[0]
-        const name = (record: string) => record.slice(record.indexOf(' '))
-        writeSync(archive, records.sort((one, other) => (name(one) < name(other) ? -1 : 1)).join(''), content, 'latin1')
-      }
+      const records = header[156] === 'x' ? recordsOf(read(bytes, content)) : []
+      size = records.flatMap(record => /^\d+ size=(\d+)\n$/.exec(record)?.[1] ?? [])[0]
+      const name = (record: string) => record.slice(record.indexOf(' '))
+      writeSync(archive, records.sort((one, other) => (name(one) < name(other) ? -1 : 1)).join(''), content, 'latin1')
       at = content + Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES
     }
   } finally {

@@ -24,21 +24,18 @@ export async function rawUnpack(run: Run, layout: string, tag: string, rootfs: s
   const refuse = new RegExp(`${LOST.source}|${UNMAPPED.source}`)
   const unpack = (attributes: boolean) =>
     run(['umoci', 'raw', 'unpack', '--image', `${layout}:${tag}`, rootfs], { refuse, attributes })
-  try {
-    await unpack(false).catch(async error => {
-      if (!(error instanceof ToolFailure && FORBIDDEN.test(error.stderr))) throw error
-      await remove(run, dirname(rootfs), basename(rootfs))
-      await unpack(true)
-    })
-  } catch (error) {
+  const again = async (error: unknown) => {
+    if (!(error instanceof ToolFailure && FORBIDDEN.test(error.stderr))) throw error
+    await remove(run, dirname(rootfs), basename(rootfs))
+    await unpack(true)
+  }
+  const unpacked = unpack(false).catch(again)
+  await unpacked.catch(error => {
     if (!(error instanceof ToolFailure)) throw error
     const [unmapped] = UNMAPPED.exec(error.stderr) ?? []
-    if (unmapped)
-      throw error.reworded(
-        `it cannot be unpacked here: ${printable(unmapped)}`,
-        'a user namespace has no device nodes, and no ids beyond its own: build it as root of the machine',
-      )
+    const hint = 'a user namespace has no device nodes, and no ids beyond its own: build it as root of the machine'
+    if (unmapped) throw error.reworded(`it cannot be unpacked here: ${printable(unmapped)}`, hint)
     if (!/^panic: /m.test(error.stderr)) throw error
     throw error.reworded('it cannot read the image, whose config may name too few layers (rootfs.diff_ids)')
-  }
+  })
 }

@@ -5,49 +5,36 @@ import { type Daemon, groups, type Item, productKey, rootfsItem, type Version } 
 
 /** The texts of index.json and images.json, in the form that LXD and Incus read. */
 export function catalog(versions: readonly Version[]): { index: string; images: string } {
-  const products = groups(versions, productKey)
-  const keys = [...products.keys()].sort()
+  const json = (value: object) => `${JSON.stringify(value, null, 1)}\n`
+  const named = groups(versions, productKey)
+  const keys = [...named.keys()].sort()
+  const images = { datatype: 'image-downloads', format: 'products:1.0', path: CATALOG, products: keys }
+  const products = Object.fromEntries(keys.map(key => [key, product(named.get(key) as Version[])]))
   return {
-    index: json({
-      format: 'index:1.0',
-      index: {
-        images: { datatype: 'image-downloads', format: 'products:1.0', path: CATALOG, products: keys },
-      },
-    }),
-    images: json({
-      content_id: 'images',
-      datatype: 'image-downloads',
-      format: 'products:1.0',
-      products: Object.fromEntries(keys.map(key => [key, product(products.get(key) as Version[])])),
-    }),
+    index: json({ format: 'index:1.0', index: { images } }),
+    images: json({ content_id: 'images', datatype: 'image-downloads', format: 'products:1.0', products }),
   }
 }
 
-/** LXD shows `os release_title` as the description. */
+/** LXD shows `os release_title` as the description, and a version's own label in brackets behind it. */
 function product(versions: Version[]): object {
-  const { name, architecture, release } = versions.at(-1) as Version
+  const { name, architecture, release, aliases = [] } = versions.at(-1) as Version
   const serials = new Set(versions.map(({ serial }) => serial))
-  return {
-    aliases: name,
+  const listed = versions.map(version => {
+    const label = version.release === release ? {} : { label: version.release }
+    // A delta is of use only while the version it starts from is listed.
+    const items = version.items.filter(({ base }) => base === undefined || serials.has(base))
+    return [version.serial, { ...label, items: Object.fromEntries(items.flatMap(item => entries(version, item))) }]
+  })
+  const shown = {
+    aliases: [...new Set([name, ...aliases])].join(','),
     arch: architecture,
     os: name,
     release,
     release_title: release,
     version: release,
-    versions: Object.fromEntries(
-      versions.map(version => [
-        version.serial,
-        // Shown in brackets behind the product's.
-        { ...(version.release === release ? {} : { label: version.release }), items: items(version, serials) },
-      ]),
-    ),
   }
-}
-
-/** A delta is of use only while the version it starts from is listed. */
-function items(version: Version, serials: ReadonlySet<string>): object {
-  const listed = version.items.filter(({ base }) => base === undefined || serials.has(base))
-  return Object.fromEntries(listed.flatMap(item => entries(version, item)))
+  return { ...shown, versions: Object.fromEntries(listed) }
 }
 
 function entries(version: Version, item: Item): [string, object][] {
@@ -65,8 +52,4 @@ function entries(version: Version, item: Item): [string, object][] {
 function combined(version: Version, daemon: Daemon): object {
   const { ftype, fingerprint } = rootfsItem(version, daemon) ?? {}
   return { [ftype === 'squashfs' ? 'combined_squashfs_sha256' : 'combined_rootxz_sha256']: fingerprint }
-}
-
-function json(value: object): string {
-  return `${JSON.stringify(value, null, 1)}\n`
 }

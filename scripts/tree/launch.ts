@@ -7,49 +7,50 @@ import { word } from '../text/words.ts'
 import type { Daemon, Version } from './version.ts'
 
 /** Quotes what needs it: an image's words come from strangers. */
-function command(daemon: Daemon, ...words: string[]): string {
-  return [daemon === 'LXD' ? 'lxc' : 'incus', ...words.map(word)].join(' ')
-}
+const command = (daemon: Daemon, ...words: string[]) => [daemon === 'LXD' ? 'lxc' : 'incus', ...words.map(word)].join(' ')
 
 /** An application that is PID 1 ends on its own stop signal alone, unless it is an init. */
-export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, summary }: Version) {
+export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, summary }: Version, ...more: string[]) {
   const number = (summary.stoppable ?? summary.supervised) ? undefined : signalNumber(summary.stopSignal)
   const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
   // An instance does not know its remote: upgrade.ts finds the image by this.
   const config = ['-c', `user.lxdocker.image=${name}`, ...(halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : [])]
-  return command(daemon, verb, `lxdocker:${name}`, instance(name), ...config)
+  return command(daemon, verb, `lxdocker:${name}`, instance(name), ...config, ...more)
 }
 
 /** What LXD and Incus accept as a name: letters, digits, hyphens between them. */
-function label(text: string, length: number): string {
-  const words = text.match(/[A-Za-z0-9]+/g) ?? []
-  return words.join('-').slice(0, length).replace(/-$/, '')
-}
+const label = (text: string, length: number) => (text.match(/[A-Za-z0-9]+/g) ?? []).join('-').slice(0, length).replace(/-$/, '')
 
 /** An instance's name has a letter first. */
-function instance(name: string): string {
-  return label(/^[A-Za-z]/.test(name) ? name : `app-${name}`, 63)
-}
+const instance = (name: string) => label(/^[A-Za-z]/.test(name) ? name : `app-${name}`, 63)
 
 /** An image may name any number of ports and volumes; nobody pastes more commands than this. */
 export const MAX_DEVICES = 20
 
-/** Starts an image with its ports, its volumes. They come before the first start, when the application fills them. */
+/**
+ * Starts an image with its profile, or with its ports, its volumes. They come before the first start, when the application fills
+ * them. The profile's file is the one that its page links.
+ */
 export function deviceCommands(daemon: Daemon, version: Version): string[] {
+  const own = instance(version.name)
+  if (version.summary.profile)
+    return [
+      // One of that name which the host has already is not written over.
+      `${command(daemon, 'profile', 'create', own)} && ${command(daemon, 'profile', 'edit', own)} <profile.yaml`,
+      startCommand(daemon, 'launch', version, '--profile', 'default', '--profile', own),
+    ]
   const ports = new Map(version.summary.ports.slice(0, MAX_DEVICES).flatMap(proxy))
   const disks = mounts(version.summary.volumes.slice(0, MAX_DEVICES), ['root', 'eth0', ...ports.keys()])
   if (ports.size + disks.size === 0) return []
-  const it = instance(version.name)
   // Incus takes no more than 64 characters.
-  const volume = (device: string) => `${it.slice(0, 30)}-${device}`
-  const create = (device: string) => command(daemon, 'storage', 'volume', 'create', 'default', volume(device))
-  const add = (...words: string[]) => command(daemon, 'config', 'device', 'add', it, ...words)
+  const volume = (device: string) => `${own.slice(0, 30)}-${device}`
+  const add = (...words: string[]) => command(daemon, 'config', 'device', 'add', own, ...words)
   return [
-    ...[...disks.keys()].map(create),
+    ...[...disks.keys()].map(name => command(daemon, 'storage', 'volume', 'create', 'default', volume(name))),
     startCommand(daemon, 'init', version),
     ...[...disks].map(([name, path]) => add(name, 'disk', 'pool=default', `source=${volume(name)}`, `path=${path}`)),
     ...[...ports].map(([name, options]) => add(name, 'proxy', ...options)),
-    command(daemon, 'start', it),
+    command(daemon, 'start', own),
   ]
 }
 
@@ -66,8 +67,7 @@ function proxy(port: string): [name: string, options: string[]][] {
 /** A device for each path where a volume can be; none for text that may look other than it is. */
 function mounts(volumes: readonly string[], taken: readonly string[]): Map<string, string> {
   const devices = new Map<string, string>()
-  const paths = volumes.map(volume => posix.normalize(volume).replace(/\/$/, ''))
-  for (const path of new Set(paths)) {
+  for (const path of new Set(volumes.map(volume => posix.normalize(volume).replace(/\/$/, '')))) {
     if (!/^\/(?!(dev|proc|sys)(\/|$))[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u.test(path)) continue
     const base = label(path, 30) || 'volume'
     let [device, nth] = [base, 1]

@@ -5,29 +5,22 @@ import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
 import { sizeText } from '../text/size.ts'
 import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
-import { BUILD, versionPath } from './layout.ts'
-import { type Daemon, groups, rootfsItem, type Version } from './version.ts'
+import { BUILD, PROFILE, versionPath } from './layout.ts'
+import { DAEMONS, type Daemon, groups, rootfsItem, type Version } from './version.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
 const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })
 
-/** A page of more images says less of each: a browser takes its time with tens of megabytes. */
-const MAX_DETAILED = 500
+const hash = (text: string) => `sha256-${createHash('sha256').update(text).digest('base64')}`
 
 /** For the Content-Security-Policy, which lets nothing in but the template's own style, script. */
-const hashes = [...template.matchAll(/<(style|script)>(.*?)<\/\1>/gs)].map(([, tag, text = '']) => [
-  tag,
-  `sha256-${createHash('sha256').update(text).digest('base64')}`,
-])
+const hashes = [...template.matchAll(/<(style|script)>(.*?)<\/\1>/gs)].map(([, tag, text = '']) => [tag, hash(text)])
 
-/**
- * The text of index.html. It asks no clock: the same versions give the same bytes.
- *
- * @param versions those that are listed, oldest first within a product
- */
+/** The text of index.html; `versions` are oldest first within a product. It asks no clock: the same ones give the same bytes. */
 export function page(versions: readonly Version[]): string {
   const named = groups(versions, ({ name }) => name)
-  const images = [...named.keys()].sort().map(name => image(named.get(name) ?? [], named.size <= MAX_DETAILED))
+  // A page of more images says less of each: a browser takes its time with tens of megabytes.
+  const images = [...named.keys()].sort().map(name => image(named.get(name) ?? [], named.size <= 500))
   const count = `${images.length} image${images.length === 1 ? '' : 's'}`
   return html({ hashes: Object.fromEntries(hashes), count, images })
 }
@@ -38,11 +31,8 @@ function image(versions: Version[], detailed: boolean): object {
   const isNewest = (row: Version) => row === rows.find(({ architecture }) => architecture === row.architecture)
   const latest = rows[0] as Version
   const { name, source, summary } = latest
-  const clients = (['LXD', 'Incus'] as const).map(daemon => ({
-    daemon,
-    launch: startCommand(daemon, 'launch', latest),
-    devices: detailed ? deviceCommands(daemon, latest) : [],
-  }))
+  const devices = (daemon: Daemon) => (detailed ? deviceCommands(daemon, latest) : [])
+  const clients = DAEMONS.map(daemon => ({ daemon, launch: startCommand(daemon, 'launch', latest), devices: devices(daemon) }))
   const lists = {
     Version: [latest.serial],
     // 1: the image does not say.
@@ -54,28 +44,22 @@ function image(versions: Version[], detailed: boolean): object {
   }
   const facts = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
   const [older, more] = [!rows.every(isNewest), detailed ? '' : `${versionPath(latest)}/${BUILD}`]
-  return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row), older, more }
+  const profile = summary.profile && `${versionPath(latest)}/${PROFILE}`
+  return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row), older, more, profile }
 }
 
-function shortened(list: readonly string[]): string[] {
-  const more = list.length - MAX_DEVICES
-  return more > 0 ? [...list.slice(0, MAX_DEVICES), `and ${more} more`] : [...list]
-}
+const shortened = (list: readonly string[]) =>
+  list.length > MAX_DEVICES ? [...list.slice(0, MAX_DEVICES), `and ${list.length - MAX_DEVICES} more`] : list
 
 function row(version: Version): object {
   const { architecture, serial, source } = version
-  const [fingerprint, incus] = [digits(version, 'LXD'), digits(version, 'Incus')]
-  const shown = { architecture, serial, size: size(version), digest: source.digest, fingerprint }
-  return { ...shown, incus: incus === fingerprint ? undefined : incus }
+  // As many digits as LXD shows; Incus' own where it has another one.
+  const [fingerprint, incus] = new Set(DAEMONS.map(daemon => rootfsItem(version, daemon)?.fingerprint?.slice(0, 12)))
+  return { architecture, serial, size: size(version), digest: source.digest, fingerprint, incus }
 }
 
 /** Of what LXD downloads. */
 function size(version: Version): string {
   const downloads = [version.items.find(({ ftype }) => ftype === 'lxd.tar.xz'), rootfsItem(version, 'LXD')]
   return sizeText(downloads.reduce((sum, item) => sum + (item?.size ?? 0), 0))
-}
-
-/** As many of a fingerprint's as LXD shows. */
-function digits(version: Version, daemon: Daemon): string {
-  return rootfsItem(version, daemon)?.fingerprint?.slice(0, 12) ?? ''
 }

@@ -3,10 +3,11 @@
 import { dirname, join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
+import { jsonSchema } from '../spec/schema.ts'
 import { glob, makeDirectoriesBelow, read, remove, write } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import { catalog } from './catalog.ts'
-import { CATALOG, INDEX, PAGE, UNLISTED, VERSIONS, versionPath } from './layout.ts'
+import { CATALOG, INDEX, PAGE, SCHEMA, UNLISTED, VERSIONS, versionPath } from './layout.ts'
 import { page } from './page.ts'
 import { groups, productKey, type Version } from './version.ts'
 import { saveVersion, versions } from './versions.ts'
@@ -36,12 +37,11 @@ export async function writeCatalog(tree: string, versions: readonly Version[]): 
   await write(join(tree, CATALOG), images)
   await write(join(tree, INDEX), index)
   await write(join(tree, PAGE), page(versions))
+  await write(join(tree, SCHEMA), `${JSON.stringify(jsonSchema(), null, 2)}\n`)
 }
 
-type Leaving = { all: readonly Version[]; listed: ReadonlySet<Version>; now: Date }
-
 /** Notes which versions have left the catalog, deletes those that no client can know of any more. */
-export async function expire(run: Run, tree: string, { all, listed, now }: Leaving): Promise<void> {
+export async function expire(run: Run, tree: string, { all, listed, now }: { all: Version[]; listed: Set<Version>; now: Date }) {
   for (const version of all) {
     const mark = join(versionPath(version), UNLISTED)
     const since = await read(join(tree, mark))
@@ -52,11 +52,7 @@ export async function expire(run: Run, tree: string, { all, listed, now }: Leavi
   }
 }
 
-/**
- * Lists the versions that are whole, then deletes the others. Of a version that is whole but for its deltas only those go.
- *
- * @throws Failure when no whole version would be left; then all stays as it is
- */
+/** Lists the versions that are whole, without deltas that are not; deletes the others. @throws Failure when none is: all stays */
 export async function repair(run: Run, log: Log, tree: string, complaints: readonly Failure[]): Promise<void> {
   const whole = await versions(tree, log, new Set(complaints.map(({ place }) => place)))
   const marks = new Set(await glob(join(VERSIONS, UNLISTED), tree))

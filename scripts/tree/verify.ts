@@ -22,37 +22,28 @@ const index = json(z.object({ index: z.object({ images: imagesFile }) }))
 const product = z.object({ versions: z.record(z.string().regex(SERIAL), z.unknown()) })
 const images = json(z.object({ products: z.record(z.string().regex(PRODUCT_KEY), product) }))
 
-/** The directories of the versions that a text of images.json lists. @throws Failure where it is none */
-export function listedPaths(text: string | undefined): string[] {
-  const { products } = parsed(images, text, CATALOG)
-  return Object.entries(products).flatMap(([key, { versions }]) =>
-    Object.keys(versions).map(serial => join('images', ...key.split(':').slice(1), serial)),
-  )
-}
-
 /** @returns how many files the listed versions have, and what is wrong with them or with the catalog itself: paths are the places */
 export async function verify(run: Run, log: Log, tree: string): Promise<{ files: number; complaints: Failure[] }> {
-  const found = await readCatalog(tree).catch(error => error as Error)
-  if (found instanceof Failure) return { files: 0, complaints: [found] }
-  if (found instanceof Error) throw found
-  const { text, listed } = found
-  const all = await versions(tree, log)
-  const paths = new Set(all.map(versionPath))
-  const whole = all.filter(version => listed.has(versionPath(version)))
-  const complaints = [...listed].filter(path => !paths.has(path)).map(path => new Failure(path, 'is listed, but broken'))
+  let text: string | undefined
+  const listed = new Set<string>()
+  try {
+    // The two files change one after the other: clients take what stands in the second.
+    parsed(index, await read(join(tree, INDEX)), INDEX)
+    text = await read(join(tree, CATALOG))
+    for (const [key, { versions: serials }] of Object.entries(parsed(images, text, CATALOG).products))
+      for (const serial of Object.keys(serials)) listed.add(join('images', ...key.split(':').slice(1), serial))
+  } catch (error) {
+    if (error instanceof Failure) return { files: 0, complaints: [error] }
+    throw error
+  }
+  // A build may go on: what it adds from now on is not listed.
+  const whole = (await versions(tree, log)).filter(version => listed.delete(versionPath(version)))
+  const complaints = [...listed].map(path => new Failure(path, 'is listed, but broken'))
   if (complaints.length === 0 && catalog(whole).images !== text)
     complaints.push(new Failure(CATALOG, 'says other things than the versions'))
   const wrong = await pool(whole, availableParallelism(), version => mismatches(run, log, tree, version))
   log.done('verifying')
   return { files: whole.flatMap(({ items }) => items).length, complaints: [...complaints, ...wrong.flat()] }
-}
-
-/** The text of images.json, the directories of the versions in it. A build may go on: they are read before the versions. */
-async function readCatalog(tree: string): Promise<{ text: string | undefined; listed: Set<string> }> {
-  // The two files change one after the other: clients take what stands in the second.
-  parsed(index, await read(join(tree, INDEX)), INDEX)
-  const text = await read(join(tree, CATALOG))
-  return { text, listed: new Set(listedPaths(text)) }
 }
 
 /** LXD and Incus refuse a file with another sum, and an image whose two files together have another one. */

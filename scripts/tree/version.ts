@@ -2,35 +2,31 @@
 
 import { z } from 'zod'
 import { ARCHITECTURES } from '../spec/architecture.ts'
+import { name as imageName } from '../spec/schema.ts'
 import { digest } from '../text/digest.ts'
 import { json } from '../text/json.ts'
 import { printable } from '../text/printable.ts'
 
-/** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */
-const FTYPES = ['lxd.tar.xz', 'lxd_combined.tar.gz', 'squashfs', 'root.tar.xz', 'squashfs.vcdiff'] as const
-
-export type Ftype = (typeof FTYPES)[number]
-
-export type Daemon = 'LXD' | 'Incus'
+export const DAEMONS = ['LXD', 'Incus'] as const
+export type Daemon = (typeof DAEMONS)[number]
 
 /** The patterns of what becomes part of a path. */
-const NAME = /^[A-Za-z0-9][\w.-]{0,99}$/
 export const PRODUCT_KEY = /^lxdocker:[A-Za-z0-9][\w.-]{0,99}:[a-z0-9]+$/
 export const SERIAL = /^(?!9999)\d{8}_\d{4}$/
-const FILE = /^[A-Za-z0-9][\w.-]*$/
-const SHA256 = /^[0-9a-f]{64}$/
 
 /** Text that strangers may have written. */
 const line = z.string().transform(printable)
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256')
 
 /** A file of a version as LXD and Incus download it. */
 const item = z.object({
-  ftype: z.enum(FTYPES),
-  file: z.string().regex(FILE, 'is not a file name'),
+  /** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */
+  ftype: z.enum(['lxd.tar.xz', 'lxd_combined.tar.gz', 'squashfs', 'root.tar.xz', 'squashfs.vcdiff']),
+  file: z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'is not a file name'),
   size: z.int().nonnegative(),
-  sha256: z.string().regex(SHA256, 'is not a SHA-256'),
+  sha256,
   /** Of what holds a root file system: sha256 of the metadata's bytes followed by its own, the image's name in LXD. */
-  fingerprint: z.string().regex(SHA256, 'is not a SHA-256').optional(),
+  fingerprint: sha256.optional(),
   /** Of a delta: the serial of the version that it starts from. */
   base: z.string().regex(SERIAL, 'is not a serial').optional(),
 })
@@ -49,11 +45,13 @@ const imageSummary = z.object({
   /** LXD's own stop signal ends PID 1; where there was something to choose: which it is, and why. */
   stoppable: z.boolean().optional(),
   pid1: line.optional(),
+  /** There is a profile.yaml beside its files. */
+  profile: z.boolean().optional(),
 })
 
 /** One image, published or about to be; this is build.json. */
 const version = z.object({
-  name: z.string().regex(NAME, 'is not a name'),
+  name: imageName,
   architecture: z.enum(ARCHITECTURES),
   serial: z.string().regex(SERIAL, 'is not a serial'),
   /** The tag, or what else tells people the release. */
@@ -66,9 +64,12 @@ const version = z.object({
   /** Versions of the tools' packages: another one may write the same files in other bytes. */
   tools: z.record(z.string(), z.string()).optional(),
   items: z.array(item).min(1),
+  /** More names of the product. */
+  aliases: z.array(imageName).optional(),
 })
 
 export type Item = z.infer<typeof item>
+export type Ftype = Item['ftype']
 export type ImageSummary = z.infer<typeof imageSummary>
 export type Pid1 = Pick<ImageSummary, 'supervised' | 'stoppable' | 'pid1'>
 export type Version = z.infer<typeof version>
@@ -96,6 +97,4 @@ export function groups(versions: readonly Version[], key: (version: Version) => 
 }
 
 /** What clients call the product of a version. */
-export function productKey({ name, architecture }: Pick<Version, 'name' | 'architecture'>): string {
-  return `lxdocker:${name}:${architecture}`
-}
+export const productKey = ({ name, architecture }: Pick<Version, 'name' | 'architecture'>) => `lxdocker:${name}:${architecture}`

@@ -10,17 +10,10 @@ import type { Run } from '../system/run.ts'
 import { BUILD, VERSIONS, versionPath } from './layout.ts'
 import { buildJson, type Item, type Version } from './version.ts'
 
-/** Each opens a file. */
-const CONCURRENT_READS = 64
-
-/**
- * Every version of a tree that can be served, by path: oldest first within a product. One with a missing or short file is
- * left out, with a warning; where that is a delta, only the delta.
- *
- * @param hurt paths of files that are as good as missing
- */
+/** What can be served, by path: oldest first within a product. A short, missing or `hurt` file costs its version, but a delta itself. */
 export async function versions(tree: string, log: Log, hurt: ReadonlySet<string> = new Set()): Promise<Version[]> {
-  const all = await pool(await glob(VERSIONS, tree), CONCURRENT_READS, directory =>
+  // No more than 64 at a time: each opens a file.
+  const all = await pool(await glob(VERSIONS, tree), 64, directory =>
     readVersion(tree, directory, hurt).catch(error => {
       log.warn(`${join(tree, directory)}: left out, broken: ${explain(error)}
   hint: npx zx verify.ts --repair deletes it`)

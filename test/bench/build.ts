@@ -1,19 +1,26 @@
-// Measures builds next to the bare tools, formats up to the running instance: npm run bench. Ratios of one run count, seconds do not.
+// Measures builds next to the bare tools, up to the running instance: npm run bench. Ratios of one run count, seconds do not.
 
 import { equal } from 'node:assert/strict'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { FORMATS } from '../../scripts/spec/schema.ts'
+import { freeMemory } from '../../scripts/system/memory.ts'
+import { incus } from '../world/incus.ts'
 import { lxd } from '../world/lxd.ts'
-import { lxdocker } from '../world/lxdocker.ts'
-import { type Registry, registry } from '../world/registry.ts'
+import { lxdocker, PROJECT } from '../world/lxdocker.ts'
+import { freePort, type Registry, registry } from '../world/registry.ts'
 
 const MB = 1_000_000
 const LAYERS = 5
 
-/** Files of this machine's /usr, `megabytes` of them from the `skip`th on, as layers of an image that sleeps. */
+/** Serves HTTP as soon as it runs, on the instance's own loopback; its first act leaves a file with its time. */
+const CMD = ['/busybox-lxd', 'sh', '-c', ': >/started; exec /busybox-lxd httpd -f -p 127.0.0.1:80 -h /']
+
+/** Files of this machine's /usr, `megabytes` of them from the `skip`th on, as layers of an OCI layout. @returns its image */
 async function make(dir: string, megabytes: number, skip = 0): Promise<string> {
   const list = ['/usr/bin', '/usr/lib', '/usr/share', '-xdev', '-type', 'f', '-size', '-20M', '-printf', '%s %p\\n']
   const { stdout } = await execa('find', list, { maxBuffer: 1e9 })
@@ -34,25 +41,32 @@ async function make(dir: string, megabytes: number, skip = 0): Promise<string> {
   const tar = join(dir, 'layer.tar')
   for (let layer = 0; layer < LAYERS; layer++) {
     const own = chosen.filter((_, nth) => nth % LAYERS === layer)
-    await execa('tar', ['-cf', tar, '--hard-dereference', '--no-recursion', '-T', '-'], {
-      input: own.join('\n'),
-      reject: false,
-    })
+    const options = { input: own.join('\n'), reject: false }
+    await execa('tar', ['-cf', tar, '--hard-dereference', '--no-recursion', '-T', '-'], options)
     await execa('umoci', ['raw', 'add-layer', '--image', image, tar])
   }
-  await execa('umoci', [
-    'config',
-    '--image',
-    image,
-    '--config.cmd',
-    '/busybox-lxd',
-    '--config.cmd',
-    'sleep',
-    '--config.cmd',
-    '100',
-  ])
+  await execa('umoci', ['config', '--image', image, ...CMD.flatMap(word => ['--config.cmd', word])])
   rmSync(tar)
-  return `oci:${image}`
+  return image
+}
+
+/** Adds a layer of 1 MB to an image of an OCI layout. */
+async function addLayer(dir: string, image: string): Promise<void> {
+  writeFileSync(join(dir, 'changed'), Buffer.alloc(MB, String(performance.now())))
+  await execa('tar', ['-cf', join(dir, 'layer.tar'), '-C', dir, 'changed'])
+  await execa('umoci', ['raw', 'add-layer', '--image', image, join(dir, 'layer.tar')])
+}
+
+/** Wall seconds and processor seconds of a command with all its children. */
+type Cost = { wall: number; cpu: number }
+
+async function cost(argv: readonly string[], env: Record<string, string | undefined>, cwd?: string): Promise<Cost> {
+  const words = ['-c', 'TIMEFORMAT="%R %U %S"; { time "$@" >&4 2>&4; } 4>&2 2>&3', 'bash', ...argv]
+  const options = { env, ...(cwd && { cwd }), stdio: ['ignore', 'pipe', 'pipe', 'pipe'], reject: false } as const
+  const { stdio, stderr, exitCode } = await execa('bash', words, options)
+  equal(exitCode, 0, String(stderr))
+  const [wall = 0, user = 0, system = 0] = String(stdio[3]).trim().split(' ').map(Number)
+  return { wall, cpu: user + system }
 }
 
 async function seconds(work: () => Promise<unknown>): Promise<number> {
@@ -61,52 +75,61 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - start) / 1000
 }
 
-/** What a shell script of the tools alone does, one image after the other. */
-async function bare(hub: Registry, names: string[], dir: string, squashfs: boolean): Promise<void> {
-  for (const name of names) {
-    rmSync(dir, { recursive: true, force: true })
-    mkdirSync(dir)
-    const [layout, rootfs, file] = ['oci', 'rootfs', 'image'].map(one => join(dir, one)) as [string, string, string]
-    await execa('skopeo', ['copy', '--quiet', `docker://${hub.host}/library/${name}:latest`, `oci:${layout}:it`], {
-      env: hub.env,
-    })
-    await execa('umoci', ['raw', 'unpack', '--keep-dirlinks', '--image', `${layout}:it`, rootfs])
-    const zstd = ['-comp', 'zstd', '-Xcompression-level', '3', '-quiet', '-no-progress']
-    if (squashfs) await execa('mksquashfs', [rootfs, file, ...zstd])
-    else await execa('tar', ['-I', 'zstd -3 -T0 -q', '--xattrs', '-cf', file, '-C', rootfs, '.'])
-    await execa('sha256sum', [file])
-  }
+/** What a shell script of the tools alone does, one image after the other: HOST DIRECTORY KIND NAME… */
+const SCRIPT = `set -eu
+host=$1 dir=$2 kind=$3
+shift 3
+for name; do
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	skopeo copy --quiet "docker://$host/library/$name:latest" "oci:$dir/oci:it"
+	umoci raw unpack --keep-dirlinks --image "$dir/oci:it" "$dir/rootfs"
+	case $kind in
+	squashfs) mksquashfs "$dir/rootfs" "$dir/image" -comp zstd -Xcompression-level 3 -quiet -no-progress ;;
+	*) tar -I 'zstd -3 -T0 -q' --xattrs -cf "$dir/image" -C "$dir/rootfs" . ;;
+	esac
+	sha256sum "$dir/image"
+done
+rm -rf "$dir"
+`
+
+/** What no way can do without: every layer gunzipped, the whole through zstd, on all processors: LAYOUT DIRECTORY */
+const FLOOR = `set -eu
+mkdir -p "$2"
+find "$1/blobs" -type f -size +100k | xargs -P "$(nproc)" -I{} sh -c 'gzip -dc "$1" >"$2/\${1##*/}"' sh {} "$2"
+cat "$2"/* | zstd -3 -T0 -q >/dev/null
+rm -r "$2"
+`
+
+const script = (names: readonly string[], dir: string, format: string) =>
+  cost(['sh', '-c', SCRIPT, 'sh', hub.host, dir, format, ...names], hub.env)
+
+type House = ReturnType<typeof lxdocker>
+
+function houseOf(names: readonly string[], format: string, copies = 1): House {
+  const house = lxdocker(hub.env)
+  for (const name of names)
+    for (let nth = 0; nth < copies; nth++) house.spec(`${name}-${nth}`, `image: ${name}\nformat: ${format}\n`)
+  return house
 }
 
-/** A build in a new place. @returns the most memory that node itself took, in MB */
-async function ours(hub: Registry, names: string[], format: string): Promise<number> {
-  const house = lxdocker(hub.env)
-  for (const name of names) house.spec(name, `image: ${name}\nformat: ${format}\n`)
-  const run = house.start()
-  let peak = 0
-  const watch = setInterval(() => {
-    try {
-      const status = readFileSync(`/proc/${run.pid}/status`, 'utf8')
-      peak = Math.max(peak, Number(/^VmHWM:\s*(\d+)/m.exec(status)?.[1] ?? 0) / 1000)
-    } catch {}
-  }, 100)
-  const { exitCode, stderr } = await run
-  clearInterval(watch)
-  equal(exitCode, 0, stderr)
-  rmSync(house.dir, { recursive: true })
-  return peak
+/** As people type it, node's start under npx and zx included. */
+function build({ dir }: House): Promise<Cost> {
+  const places = ['--specs', join(dir, 'specs'), '--out', join(dir, 'public'), '--cache', join(dir, '.cache')]
+  return cost(['npx', 'zx', 'build.ts', '--quiet', ...places], { ...hub.env, NODE_OPTIONS: undefined }, PROJECT)
 }
 
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 const line = (...cells: (string | number)[]) =>
   console.log(`| ${cells.map(cell => (typeof cell === 'number' ? cell.toFixed(2) : cell)).join(' | ')} |`)
 
-/** LXDT_BENCH='launch' measures one part alone. */
+/** LXDT_BENCH='launch' measures one part alone; LXDT_ROUNDS=5 more rounds. */
 const wanted = new RegExp(process.env.LXDT_BENCH ?? '')
+const ROUNDS = Number(process.env.LXDT_ROUNDS ?? 3)
 
 let hub: Registry
 const dir = lxdocker().dir
-const made = new Set<string>()
+const made = new Map<string, string>()
 before(async () => {
   hub = await registry()
 })
@@ -117,79 +140,154 @@ async function images(count: number, megabytes: number): Promise<string[]> {
   const names = Array.from({ length: count }, (_, nth) => `image${megabytes}-${nth}`)
   for (const [nth, name] of names.entries()) {
     if (made.has(name)) continue
-    made.add(name)
-    await hub.push(await make(join(dir, name), megabytes, nth * 500), `library/${name}:latest`)
-    rmSync(join(dir, name), { recursive: true })
+    made.set(name, await make(join(dir, name), megabytes, nth * 500))
+    await push(name)
   }
   return names
 }
 
-const ROWS = { '200 MB': [1, 200], '800 MB': [1, 800], '20 × 8 MB': [20, 8] } as const
+const push = (name: string) => hub.push(`oci:${made.get(name)}`, `library/${name}:latest`)
+
+const ROWS = { '200 MB': [1, 200], '800 MB': [1, 800], '20 × 8 MB': [20, 8], '4 × 200 MB': [4, 200] } as const
+
+/** Measures in turn, prints the medians of the rounds, wall and processor seconds, each next to those of the first. */
+async function compare(title: string, ways: Record<string, () => Promise<Cost>>): Promise<void> {
+  const rounds: Record<string, Cost>[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const costs: Record<string, Cost> = {}
+    for (const [way, measure] of Object.entries(ways)) costs[way] = await measure()
+    rounds.push(costs)
+  }
+  const of = (way: string, kind: keyof Cost) => median(rounds.map(costs => costs[way]?.[kind] ?? Number.NaN))
+  const [first = ''] = Object.keys(ways)
+  for (const way of Object.keys(ways)) {
+    const ratios = rounds.map(costs => Number(costs[way]?.wall) / Number(costs[first]?.wall))
+    line(title, way, of(way, 'wall'), of(way, 'cpu'), median(ratios))
+  }
+}
 
 test('builds next to the bare tools', { skip: !wanted.test('tools') }, async () => {
-  line('image', 'format', 'bare tools s', 'build.ts s', 'ratio (range)', 'node MB')
+  line('images', 'way', 'wall s', 'processor s', '÷ script in memory')
   for (const [title, [count, megabytes]] of Object.entries(ROWS)) {
     const names = await images(count, megabytes)
-    for (const format of ['tar.zst', 'squashfs']) {
-      const rounds: { bare: number; own: number; peak: number }[] = []
-      for (let round = 0; round < 3; round++) {
-        let peak = 0
-        const own = await seconds(async () => {
-          peak = await ours(hub, names, format)
-        })
-        rounds.push({
-          own,
-          peak,
-          bare: await seconds(() => bare(hub, names, join(dir, 'bare'), format === 'squashfs')),
-        })
-      }
-      const ratios = rounds.map(({ own, bare }) => own / bare).sort((a, b) => a - b)
-      const range = `${ratios[1]?.toFixed(2)} (${ratios[0]?.toFixed(2)}–${ratios[2]?.toFixed(2)})`
-      const middle = (value: (round: (typeof rounds)[number]) => number) => median(rounds.map(value))
-      line(
-        title,
-        format,
-        middle(r => r.bare),
-        middle(r => r.own),
-        range,
-        Math.max(...rounds.map(r => r.peak)),
-      )
+    const [disk, memory] = [join(dir, 'script'), '/dev/shm/lxdocker-bench']
+    const fits = (await freeMemory()) > 5 * megabytes * MB
+    const floor = () => cost(['sh', '-c', FLOOR, 'sh', String(made.get(names[0] ?? ''))?.replace(/:it$/, ''), memory], {})
+    const cold = async () => {
+      const house = houseOf(names, 'tar.zst')
+      const measured = await build(house)
+      rmSync(house.dir, { recursive: true })
+      return measured
     }
+    const warm = houseOf(names, 'tar.zst')
+    await build(warm)
+    const changed = async () => {
+      for (const name of names) {
+        await addLayer(dir, String(made.get(name)))
+        await push(name)
+      }
+      return build(warm)
+    }
+    await compare(title, {
+      'script in memory': fits ? () => script(names, memory, 'tar.zst') : cold,
+      'script on disk': () => script(names, disk, 'tar.zst'),
+      ...(count === 1 ? { floor } : {}),
+      'build.ts, cold': cold,
+      'build.ts, a layer of 1 MB new in each': changed,
+      'build.ts, nothing new': () => build(warm),
+    })
+    rmSync(warm.dir, { recursive: true })
   }
 })
 
 test('a run with nothing to do', { skip: !wanted.test('idle') }, async () => {
   const small = await images(20, 8)
-  const node = await seconds(() => execa('node', ['--import=tsx', '-e', '0'], { env: { NODE_OPTIONS: undefined } }))
-  for (const count of [1, 50]) {
-    const idle = lxdocker(hub.env)
-    for (let nth = 0; nth < count; nth++) idle.spec(`n${nth}`, `image: ${small[nth % small.length]}\n`)
-    await idle.build()
-    const times = []
-    for (let round = 0; round < 5; round++) times.push(await seconds(() => idle.build()))
-    console.log(`nothing to do, ${count} specs: ${median(times).toFixed(2)} s (node with tsx alone: ${node.toFixed(2)} s)`)
+  line('specs', 'way', 'wall s', 'processor s', '÷ npx zx alone')
+  for (const copies of [1, 25]) {
+    const idle = houseOf(small, 'tar.zst', copies)
+    await build(idle)
+    await compare(`${20 * copies}`, {
+      'npx zx --version': () => cost(['npx', 'zx', '--version'], { ...hub.env, NODE_OPTIONS: undefined }, PROJECT),
+      'build.ts --version': () => cost(['npx', 'zx', 'build.ts', '--version'], { ...hub.env, NODE_OPTIONS: undefined }, PROJECT),
+      'build.ts': () => build(idle),
+    })
     rmSync(idle.dir, { recursive: true })
   }
 })
 
-test('formats, up to the running instance', { skip: !wanted.test('launch') }, async () => {
-  line('image', 'format', 'build s', 'MB', 'first launch s', 'in all s')
-  for (const title of ['200 MB', '800 MB'] as const) {
-    const [count, megabytes] = ROWS[title]
-    const [name] = await images(count, megabytes)
-    for (const format of FORMATS) {
-      const own = lxdocker(hub.env)
-      own.spec('it', `image: ${name}\nformat: ${format}\n`)
-      const build = await seconds(() => own.build())
-      const server = await own.serve()
-      const host = await lxd({ ca: server.cert })
-      await host.lxc('remote', 'add', 'ours', server.url, '--protocol', 'simplestreams')
-      const [image] = JSON.parse(await host.lxc('image', 'list', 'ours:', '--format', 'json'))
-      const launch = await seconds(() => host.launch('ours:it', 'bench', { devices: { eth0: { type: 'none' } } }))
-      line(title, format, build, image.size / MB, launch, build + launch)
-      await host.shutdown()
-      await server.stop()
-      rmSync(own.dir, { recursive: true })
+test('from the registry to an HTTP answer of a new instance', { skip: !wanted.test('launch') }, async () => {
+  line('daemon', 'image', 'format', 'build s', 'MB', 'catalog s', 'init s', 'start to answer s', 'in all s')
+  for (const [daemon, start] of Object.entries({ LXD: lxd, Incus: incus })) {
+    for (const title of ['200 MB', '800 MB'] as const) {
+      const [count, megabytes] = ROWS[title]
+      const [name] = await images(count, megabytes)
+      for (const format of daemon === 'LXD' ? FORMATS : (['tar.zst', 'squashfs'] as const)) {
+        const own = lxdocker(hub.env)
+        own.spec('it', `image: ${name}\nformat: ${format}\n`)
+        const { wall } = await build(own)
+        const server = await own.serve()
+        const host = await start({ ca: server.cert })
+        await host.lxc('remote', 'add', 'ours', server.url, '--protocol', 'simplestreams')
+        const port = await freePort()
+        const proxy = `http,type=proxy,listen=tcp:127.0.0.1:${port},connect=tcp:127.0.0.1:80`
+        let size = 0
+        const catalog = await seconds(async () => {
+          size = JSON.parse(await host.lxc('image', 'list', 'ours:', '--format', 'json'))[0].size
+        })
+        const init = await seconds(async () => {
+          await host.lxc('init', 'ours:it', 'bench')
+          await host.lxc('config', 'device', 'add', 'bench', 'eth0', 'none')
+          await host.lxc('config', 'device', 'add', 'bench', ...proxy.split(',').map(word => word.replace(/^type=/, '')))
+        })
+        const answer = await seconds(async () => {
+          await host.lxc('start', 'bench')
+          while (!(await fetch(`http://127.0.0.1:${port}/started`).catch(() => undefined))?.ok) await sleep(5)
+        })
+        line(daemon, title, format, wall, size / MB, catalog, init, answer, wall + catalog + init + answer)
+        await host.shutdown()
+        await server.stop()
+        rmSync(own.dir, { recursive: true })
+      }
     }
   }
 })
+
+test('the start of an instance next to one whose /sbin/init is the application', { skip: !wanted.test('start') }, async () => {
+  line('daemon', 'lxc start to the first act of the application, ms', 'of the same without lxdocker', 'difference')
+  const [name] = await images(1, 8)
+  const house = houseOf([name ?? ''], 'tar')
+  await build(house)
+  const [version] = (await execa('find', [join(house.dir, 'public/images'), '-name', 'rootfs.tar'])).stdout.split('\n')
+  const [rootfs, metadata] = [String(version), String(version).replace('rootfs.tar', 'metadata.tar.xz')]
+  // The same files, and /sbin/init is what the image runs.
+  const plain = join(dir, 'plain')
+  mkdirSync(plain)
+  await execa('tar', ['-xf', rootfs, '-C', plain])
+  rmSync(join(plain, 'sbin/init'))
+  writeFileSync(join(plain, 'sbin/init'), `#!/busybox-lxd sh\n${CMD[3]}\n`, { mode: 0o755 })
+  await execa('tar', ['-cf', join(dir, 'plain.tar'), '-C', plain, '.'])
+  for (const [daemon, start] of Object.entries({ LXD: lxd, Incus: incus })) {
+    const host = await start()
+    const times: Record<string, number[]> = { ours: [], plain: [] }
+    for (const [alias, file] of Object.entries({ ours: rootfs, plain: join(dir, 'plain.tar') })) {
+      await host.lxc('image', 'import', metadata, file, '--alias', alias)
+      await host.lxc('init', alias, alias)
+      await host.lxc('config', 'device', 'add', alias, 'eth0', 'none')
+    }
+    for (let round = 0; round < 5 * ROUNDS; round++) {
+      for (const [alias, all] of Object.entries(times)) {
+        const began = Date.now()
+        await host.lxc('start', alias)
+        const look = 'until [ -e /started ]; do usleep 1000; done; stat -c %y /started; rm /started'
+        const stamp = await host.exec(alias, '/busybox-lxd', 'sh', '-c', look)
+        all.push(Date.parse(`${stamp.slice(0, 23).replace(' ', 'T')}Z`) - began)
+        await host.lxc('stop', '--force', alias)
+      }
+    }
+    const [ours, bare] = [median(times.ours ?? []), median(times.plain ?? [])]
+    line(daemon, ours, bare, ours - bare)
+    await host.shutdown()
+  }
+})
+
+console.log(`${availableParallelism()} processors, ${ROUNDS} rounds`)

@@ -1,8 +1,8 @@
 // What the clients of a published tree see: they list, launch, copy, refresh its images.
 
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { homedir, machine } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -125,6 +125,35 @@ function clientsOf(daemon: string, { need, start, patches }: (typeof hosts)['LXD
       const csv = await host.lxc('image', 'list', 'ours:', '--format', 'csv', '--columns', 'lfdat')
       const short = print(first).slice(0, 12)
       equal(csv, `web (1 more),${short},web 1 ${architecture} (${serial}),${machine()},CONTAINER`)
+    })
+
+    test("the spec's aliases, properties and profile, created from the served file", async () => {
+      await publish('wiki', '1', [])
+      const profile =
+        'profile: { description: "A \\"wiki\\"", config: { limits.processes: 321 }, devices: { eth0: { type: none } } }'
+      house.spec('wiki', `image: wiki:1\naliases: [docs]\nproperties: { team: "web: 1" }\n${profile}\n`)
+      await build('wiki')
+      const wiki = await newest('wiki')
+      const { stdout: text } = await execa('curl', [
+        '-sS',
+        '--cacert',
+        server.cert,
+        `${server.url}/${versionPath(wiki)}/profile.yaml`,
+      ])
+      await host.lxc('profile', 'create', 'wiki')
+      await execa(host.argv[0], [...host.argv.slice(1), 'profile', 'edit', 'wiki'], { env: host.env, input: text })
+      await host.lxc('launch', 'ours:docs', 'wiki', '--profile', 'default', '--profile', 'wiki')
+      const config = async (key: string) => host.lxc('config', 'get', 'wiki', key, '--expanded')
+      deepEqual([await config('limits.processes'), await config('volatile.base_image')], ['321', print(wiki)])
+      equal(await host.pull('wiki', '/release'), '1')
+      await host.remove('wiki')
+      await host.lxc('profile', 'delete', 'wiki')
+      const { stdout } = await execa('tar', ['-xOf', join(directory(wiki), 'metadata.tar.xz'), 'metadata.yaml'])
+      match(stdout, /^ {2}team: "?web: 1"?$/m)
+      rmSync(join(house.dir, 'specs/wiki.yaml'))
+      await build()
+      // --index would list it again.
+      rmSync(join(tree(), 'images/wiki'), { recursive: true })
     })
 
     test('launched by alias, by architecture, by fingerprint, by a part of that', async () => {

@@ -211,6 +211,7 @@ describe('the documentation', needed, () => {
 
   test('docs/build.md', async () => {
     await lxc.read('docs/build.md', 'What a run does')
+    await lxc.read('docs/build.md', 'Checking specs')
     await lxc.read('docs/build.md', 'Checking a tree')
     const before = serials()
     ok(before.length > 1)

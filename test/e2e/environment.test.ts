@@ -94,6 +94,7 @@ function start(house: Lxdocker, interruption: AbortSignal, udhcpcScript?: string
     maxSize: 1 << 30,
     delta: false,
     force: false,
+    pins: {},
   }
   return buildContext(wrap(runner({ log, interruption })), log, options, [])
 }

@@ -73,6 +73,48 @@ test('a bad spec: file, line, column, exit code 2, nothing touched', needed, asy
   ok(!existsSync(join(house.dir, 'public')))
 })
 
+test('--check --offline checks specs and tools, asks nobody, writes nothing', needed, async () => {
+  const house = lxdocker({ ...hub.env, PATH: String(process.env.PATH) })
+  house.spec('web', 'image: 127.0.0.1:1/none\n')
+  const { exitCode, stderr } = await house.build('--check', '--offline')
+  equal(exitCode, 0, stderr)
+  match(stderr, /^skopeo \d.*\numoci \d/m)
+  match(stderr, /^all specs are right: 1$/m)
+  deepEqual(readdirSync(house.dir), ['specs'])
+  house.spec('db', 'image: a\nformat: tar.zts\n')
+  const wrong = await house.build('--check', '--offline')
+  equal(wrong.exitCode, 2)
+  match(wrong.stderr, /specs\/db\.yaml:2:9: format: "tar\.zts" is none of .*did you mean tar\.zst\?$/m)
+  match((await house.build('--offline')).stderr, /--offline goes with --check alone/)
+})
+
+test('--check --offline names a tool that is missing', needed, async () => {
+  const bin = join(lxdocker().dir, 'bin')
+  mkdirSync(bin)
+  for (const tool of [
+    'node',
+    'skopeo',
+    'tar',
+    'zstd',
+    'xz',
+    'gzip',
+    'mksquashfs',
+    'sha256sum',
+    'setpriv',
+    'prlimit',
+    'bwrap',
+    'sh',
+    'env',
+  ])
+    symlinkSync((await execa('sh', ['-c', `command -v ${tool}`])).stdout, join(bin, tool))
+  const house = lxdocker({ ...hub.env, PATH: bin })
+  house.spec('web', 'image: nginx\n')
+  const { exitCode, stderr } = await house.build('--check', '--offline')
+  equal(exitCode, 1, stderr)
+  match(stderr, /^umoci is missing$/m)
+  match(stderr, /^skopeo \d/m)
+})
+
 test('flags that do not exist, values that make no sense: exit code 2', needed, async () => {
   const house = lxdocker(hub.env)
   house.spec('web', 'image: nginx\n')
@@ -317,7 +359,7 @@ for (const [signal, code] of [
     const { exitCode, stderr } = await house.build()
     equal(exitCode, 0, stderr)
     equal(published(house).length, 2)
-    deepEqual(readdirSync(join(house.dir, 'public')).sort(), ['.lock', 'images', 'index.html', 'streams'])
+    deepEqual(readdirSync(join(house.dir, 'public')).sort(), ['.lock', 'images', 'index.html', 'schema.json', 'streams'])
   })
 }
 

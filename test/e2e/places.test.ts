@@ -75,6 +75,19 @@ const KINDS: Record<string, Entries[]> = {
       'made/without/an/entry': 'x',
     },
   ],
+  changed: [{ 'srv/old/': {}, 'srv/old/file': 'x', 'srv/kept': { content: 'x', mode: 0o640, uid: 5, gid: 6 } }],
+}
+
+/** What the specs of a kind change. */
+const CHANGES: Record<string, string> = {
+  changed: `remove: [/srv/o*]
+files:
+  /srv/new/deep/text: x
+  /srv/owned: {content: y, mode: "4750", owner: "app:video"}
+  /srv/tree: {from: tree, owner: 33:34}
+symlinks: {/srv/link: nowhere}
+append: {/srv/kept: line}
+`,
 }
 
 /** Kinds that root alone can build, and what another one is told. */
@@ -96,8 +109,10 @@ function places(): Lxdocker {
     const layers = [busyboxLayer(first), ...others]
     image(join(house.dir, 'images', kind), { config: { Cmd: ['sh'] }, layers })
     for (const format of FORMATS)
-      house.spec(`${kind}-${format.replace('.', '')}`, `image: oci:../images/${kind}\nformat: ${format}\n`)
+      house.spec(`${kind}-${format.replace('.', '')}`, `image: oci:../images/${kind}\nformat: ${format}\n${CHANGES[kind] ?? ''}`)
   }
+  mkdirSync(join(house.dir, 'specs/tree/sub'), { recursive: true })
+  writeFileSync(join(house.dir, 'specs/tree/sub/file'), 'x', { mode: 0o664 })
   for (const [kind, [entries]] of Object.entries(FOR_ROOT)) {
     const name = kind.replace(' ', '-')
     image(join(house.dir, 'images', name), { config: { Cmd: ['sh'] }, layers: [busyboxLayer(entries)] })

@@ -114,6 +114,7 @@ test('a blob that falls silent, or a manifest that does not come, costs its imag
     maxSize: 1 << 30,
     delta: false,
     force: false,
+    pins: {},
   }
   const { HOME } = process.env
   process.env.HOME = quiet.env.HOME

@@ -21,8 +21,10 @@ const BESIDE: Record<string, string[]> = {
 const HOMES: Record<string, string[]> = {
   execa: ['scripts/system/run.ts'],
   yaml: ['scripts/text/yaml.ts'],
-  handlebars: ['scripts/image/template.ts', 'scripts/tree/page.ts'],
+  handlebars: ['scripts/image/init.ts', 'scripts/tree/page.ts'],
   'fast-glob': ['scripts/system/files.ts'],
+  'fastest-levenshtein': ['scripts/text/words.ts'],
+  'p-limit': ['scripts/system/pool.ts', 'scripts/pipeline.ts'],
   ora: ['scripts/cli/log.ts'],
 }
 

@@ -146,7 +146,7 @@ test('the command lines', needs('skopeo'), async t => {
     'skopeo --debug inspect --raw --retry-times 2 oci:DIR/image',
     'skopeo --debug --override-os linux --override-arch amd64 inspect --raw --config --retry-times 2 oci:DIR/image',
     'skopeo --override-os linux --override-arch arm --override-variant v7 ' +
-      'copy --quiet --retry-times 2 --dest-compress-format gzip oci:DIR/image oci:DIR/layout:it',
+      'copy --quiet --remove-signatures --retry-times 2 --dest-compress-format gzip oci:DIR/image oci:DIR/layout:it',
   ])
 })
 

@@ -18,6 +18,8 @@ export interface Lxdocker {
   build(...args: string[]): Promise<Built>
   /** Like `build`, on one processor. */
   buildOnOneProcessor(...args: string[]): Promise<Built>
+  /** Runs new.ts, which writes a spec. */
+  create(...args: string[]): Promise<Built>
   /** Runs verify.ts over the tree. */
   verify(...args: string[]): Promise<Built>
   /** Like `build`, without waiting for its end. */
@@ -51,6 +53,7 @@ export function lxdocker(env: Record<string, string> = {}): Lxdocker {
       const allowed = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
       return ended(command(env, ['build.ts', ...places, ...args], ['taskset', '--cpu-list', String(allowed)]))
     },
+    create: (...args) => ended(command(env, ['new.ts', ...places.slice(0, 2), ...args])),
     verify: (...args) => ended(command(env, ['verify.ts', '--dir', join(dir, 'public'), ...args])),
     async serve(...args) {
       const entry = ['node', '--import', join(PROJECT, 'node_modules/tsx/dist/esm/index.mjs'), join(PROJECT, 'serve.ts')] as const

@@ -1,8 +1,8 @@
 // Makes the images of the table, all in one run of build.ts.
 
-import { mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Image, image } from '../../world/image.ts'
 import type { Lxdocker } from '../../world/lxdocker.ts'
 import { probeLayer } from '../../world/probe.ts'
@@ -41,6 +41,11 @@ export async function build(table: Table, house: Lxdocker, hub: Registry): Promi
   }
   for (const [made, name] of names) {
     house.spec(name, `image: ${await source(made, name, hub)}\n${made.spec ?? ''}`)
+    for (const [path, text] of Object.entries(made.beside ?? {})) {
+      const file = join(house.dir, 'specs', path)
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, text, { mode: text.startsWith('#!') ? 0o700 : 0o600 })
+    }
   }
   const { stderr } = await house.build()
   if (!/^\d+ built/m.test(stderr)) throw new Error(`nothing was built\n${stderr}`)

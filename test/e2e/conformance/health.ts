@@ -44,6 +44,20 @@ until [ -s /probe/check ]; do sleep 0.1; done
 exit 3`
 
 export const health: Table = {
+  'health: the spec’s check instead of the image’s': {
+    image: checked(
+      { Test: ['CMD', '/probe/missing'] },
+      { spec: 'healthcheck: {test: [CMD, /probe/probe, check], retries: 3}\n' },
+    ),
+    see: it => becomes(it, 'healthy'),
+  },
+  'health: the spec disables the image’s check': {
+    image: checked({}, { spec: 'healthcheck: {disable: true}\n' }),
+    async see(it) {
+      await it.event('ready')
+      equal(await it.inside('find', '/run', '/dev/shm', '-name', 'health').catch(() => ''), '')
+    },
+  },
   'health: healthy, unhealthy, healthy': {
     image: checked({ Retries: 3 }, { files: { 'run/': {} } }),
     async see(it) {

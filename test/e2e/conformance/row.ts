@@ -31,6 +31,8 @@ export interface Made {
   above?: Entries[]
   /** Lines of the spec. */
   spec?: string
+  /** Files beside the spec, by path. */
+  beside?: Record<string, string>
   /** By default it is an OCI layout on the disk; v2s2 and registry go through a registry. */
   by?: 'v2s2' | 'registry'
   compression?: Image['compression']

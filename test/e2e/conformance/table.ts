@@ -1,5 +1,6 @@
 // Every row of the conformance suite.
 
+import { changes } from './changes.ts'
 import { exec } from './exec.ts'
 import { health } from './health.ts'
 import { images } from './images.ts'
@@ -23,6 +24,7 @@ const all: Table = {
   ...streams,
   ...exec,
   ...overrides,
+  ...changes,
   ...health,
   ...network,
   ...images,

@@ -241,7 +241,9 @@ function limitOf(value: string, { title }: Sight): string {
 function mount(value: string, { base }: Sight): string {
   const [type = '', options = '', more = ''] = value.split('\t')
   const virtual = /^(tmpfs|devtmpfs|devpts|proc|sysfs|cgroup|cgroup2|mqueue)$/.test(type)
-  const own = options.split(',').filter(one => one !== 'relatime' && one !== 'idmapped')
+  // What the machine's /dev is mounted with is the machine's.
+  const others = ['relatime', 'idmapped', ...(type === 'devtmpfs' ? ['ro', 'rw'] : [])]
+  const own = options.split(',').filter(one => !others.includes(one))
   const its = more.split(',').flatMap(one => {
     const [key = '', text = ''] = one.split('=')
     if (!virtual || !text || /^nr_inodes|^inode64/.test(key) || (type === 'devtmpfs' && key === 'size')) return []

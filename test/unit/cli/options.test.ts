@@ -3,13 +3,16 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { UsageFailure } from '../../../scripts/cli/errors.ts'
+import { parsed, UsageFailure } from '../../../scripts/cli/errors.ts'
 import { count, duration, noArguments, options } from '../../../scripts/cli/options.ts'
 import { temporary } from '../../world/directory.ts'
 import { PROJECT } from '../../world/lxdocker.ts'
 
 const ENTRY = new URL('../../../build.ts', import.meta.url)
-const FLAGS = { out: { type: 'string', default: 'public' }, arch: { type: 'string', multiple: true } } as const
+const FLAGS = {
+  out: { value: 'DIR', help: 'the tree', default: 'public' },
+  jobs: { value: 'N', help: 'images', schema: count(1) },
+} as const
 
 /** Reads words the way an entry does that was started with them. */
 function read(t: TestContext, words: string[], before = [process.execPath, ENTRY.pathname]) {
@@ -22,10 +25,10 @@ function read(t: TestContext, words: string[], before = [process.execPath, ENTRY
 }
 
 test('flags, names, the level of the log', t => {
-  const { flags, names, level } = read(t, ['web', '--out=there', '--arch', 'amd64', '--arch', 'arm64', 'db', '--verbose'])
-  deepEqual([flags.out, flags.arch, names, level], ['there', ['amd64', 'arm64'], ['web', 'db'], 'verbose'])
+  const { flags, names, level } = read(t, ['web', '--out=there', '--jobs', '7', 'db', '--verbose'])
+  deepEqual([flags.out, flags.jobs, names, level], ['there', 7, ['web', 'db'], 'verbose'])
   const plain = read(t, [])
-  deepEqual([plain.flags.out, plain.flags.arch, plain.names, plain.level], ['public', undefined, [], 'normal'])
+  deepEqual([plain.flags.out, plain.flags.jobs, plain.names, plain.level], ['public', undefined, [], 'normal'])
   equal(read(t, ['--quiet']).level, 'quiet')
   deepEqual(read(t, ['--', '--out']).names, ['--out'])
 })
@@ -55,19 +58,24 @@ for (const [words, reason] of [
   })
 
 test('numbers are whole, plain, not too small', () => {
-  equal(count('jobs', '12', 1), 12)
-  equal(count('keep', '0', 0), 0)
+  deepEqual([count(1).parse('12'), count(0).parse('0')], [12, 0])
   for (const text of ['0', '-1', '1.5', '1e3', '0x10', ' 1', '', 'many', '99999999999999999999'])
-    throws(() => count('jobs', text, 1), { place: '--jobs', reason: `"${text}" is not a whole number of at least 1` })
+    throws(() => parsed(count(1), text, '--jobs', UsageFailure), {
+      place: '--jobs',
+      reason: `"${text}" is not a whole number of at least 1`,
+    })
 })
 
 test('a time has a unit, is longer than nothing, no longer than a timer runs', () => {
   deepEqual(
-    ['1s', '30m', '6h', '14d'].map(text => duration('build-every', text)),
+    ['1s', '30m', '6h', '14d'].map(text => duration.parse(text)),
     [1, 1800, 21_600, 1_209_600],
   )
   for (const text of ['', '6', 'h', '0s', '6 h', '-1h', '1.5h', '15d', '99999999h', '6hours'])
-    throws(() => duration('build-every', text), { place: '--build-every', reason: /^".*" is not a time such as 30m/ })
+    throws(() => parsed(duration, text, '--build-every', UsageFailure), {
+      place: '--build-every',
+      reason: /^".*" is not a time such as 30m/,
+    })
 })
 
 test('entries that take flags alone', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { renderShell } from '../../../scripts/image/template.ts'
+import { renderShell } from '../../../scripts/image/init.ts'
 import { run } from '../../world/run.ts'
 
 const NASTY = ['', ' ', "it's", '"', '$HOME', '`id`', '$(id)', 'a\nb', '\\', '*', '-n', '=', 'naïve ☃', '{{x}}', '\t', "'\\''"]

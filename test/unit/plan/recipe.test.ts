@@ -1,6 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import { changes, decide, type Inputs } from '../../../scripts/plan/recipe.ts'
+import type { Laid } from '../../../scripts/spec/files.ts'
 import type { Product } from '../../../scripts/spec/product.ts'
 import type { Keys } from '../../../scripts/spec/schema.ts'
 import { digest } from '../../../scripts/text/digest.ts'
@@ -12,8 +13,8 @@ const payload = {
   busybox: new Uint8Array([1, 2]),
   udhcpcScript: new Uint8Array(),
 }
-const made = (keys: Partial<Keys> = {}, inputs: Partial<Inputs> = {}) => {
-  const spec = { keys: { disable_supervisor: false, ...keys } }
+const made = (keys: Partial<Keys> = {}, inputs: Partial<Inputs> = {}, files: Laid[] = []) => {
+  const spec = { keys: { disable_supervisor: false, ...keys }, files }
   const product = { spec, architecture: 'amd64', format: 'tar' } as Product
   return decide(product, { source: source('a'), payload, newest: undefined, force: false, ...inputs })
 }
@@ -42,6 +43,13 @@ test('every input is a reason to build, and is named', () => {
       'build: busybox a12871fee210 → 084fed08b978',
     ],
   )
+})
+
+test('the bytes of what is laid in count, and owner, mode', () => {
+  const file = (text: string, mode = 0o644, owner = '0:0'): Laid => ({ path: '/a', content: Buffer.from(text), mode, owner })
+  const digests = [file('x'), file('y'), file('x', 0o600), file('x', 0o644, 'app')].map(one => made({}, {}, [one]).recipe['/a'])
+  equal(new Set(digests).size, 4)
+  deepEqual(Object.keys(made().recipe), Object.keys(newest.recipe))
 })
 
 test('nothing published, or --force: build', () => {

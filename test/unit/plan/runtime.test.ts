@@ -20,6 +20,9 @@ test('what neither image nor spec says has the defaults of OCI and Docker', () =
     stopTimeout: 300,
     volumes: [],
     tmpfs: [],
+    shmSize: '',
+    sysctl: [],
+    prelaunch: '',
     restart: 'no',
     restartUnhealthy: false,
     log: '',
@@ -48,6 +51,9 @@ test("the spec's keys replace the image's fields, its variables come on top", ()
     restart_unhealthy: true,
     log: '/var/log/app.log,1MB',
     tty: true,
+    shm_size: '64m',
+    sysctl: { 'net.core.somaxconn': '1024', 'net.ipv4.conf.eth0/1.rp_filter': '0' },
+    prelaunch: '#!/bin/sh\n',
   }
   const made = runtime(config, { ...keys, ...own, command: ['d'] })
   assert.deepEqual(made, {
@@ -62,6 +68,9 @@ test("the spec's keys replace the image's fields, its variables come on top", ()
     restartUnhealthy: true,
     log: '/var/log/app.log,1MB',
     tty: true,
+    shmSize: '64m',
+    sysctl: ['net.core.somaxconn=1024', 'net.ipv4.conf.eth0/1.rp_filter=0'],
+    prelaunch: '#!/bin/sh\n',
   })
 })
 
@@ -106,4 +115,13 @@ test('an image with nothing to run is refused', () => {
 
 test("an image's stop signal that is none is refused", () => {
   assert.throws(() => runtime({ Cmd: ['c'], StopSignal: 'SIGFOO' }), /StopSignal "SIGFOO" is not a signal/)
+})
+
+test("the spec's health check replaces the image's field by field, or all of it", () => {
+  const Healthcheck = { Test: ['CMD', 'image'], Interval: 7e9, Retries: 2 }
+  const health = (healthcheck: Keys['healthcheck']) => runtime({ Cmd: ['c'], Healthcheck }, { ...keys, healthcheck }).health
+  const image = { test: ['image'], interval: 7, timeout: 30, startPeriod: 0, startInterval: 5, retries: 2 }
+  assert.deepEqual(health({ timeout: 90 }), { ...image, timeout: 90 })
+  assert.deepEqual(health({ test: ['CMD-SHELL', 'a b'], retries: 9 }), { ...image, test: ['/bin/sh', '-c', 'a b'], retries: 9 })
+  for (const off of [{ disable: true }, { test: ['NONE'] }]) assert.deepEqual(health(off).test, [])
 })

@@ -28,12 +28,7 @@ async function startServer(t: TestContext) {
   const directory = await temporary(t)
   const file = join(directory, 'users')
   await writeFile(file, '')
-  const handler = requirePassword({
-    run,
-    log,
-    file,
-    handler: (_, response, { user }) => response.end(user),
-  })
+  const handler = requirePassword({ run, log }, file, (_, response, { user }) => response.end(user))
   const server = createServer((request, response) => handler(request, response, {}))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.after(() => {

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { connect as secureConnect } from 'node:tls'
-import { Failure, UsageFailure } from '../../../scripts/cli/errors.ts'
-import { listen, parseAddress, type TIMEOUT_SECONDS } from '../../../scripts/server/listen.ts'
+import { Failure } from '../../../scripts/cli/errors.ts'
+import { listen, listenAddress, type TIMEOUT_SECONDS } from '../../../scripts/server/listen.ts'
 import { serveTree } from '../../../scripts/server/static.ts'
 import { loadOrCreate } from '../../../scripts/server/tls.ts'
 import { run, silentLog } from '../../world/run.ts'
@@ -25,7 +25,7 @@ const address = { host: '127.0.0.1', port: 0 }
 
 async function startServer(t: TestContext, handler = ok, timeoutSeconds: typeof TIMEOUT_SECONDS = LONG) {
   const pair = await loadOrCreate(run, join(await temporary(t), '.tls'), ['127.0.0.1'])
-  const server = await listen({ log, handler, certificate: pair, address, timeoutSeconds })
+  const server = await listen(log, { handler, certificate: pair, address }, timeoutSeconds)
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= server.stop()
@@ -123,13 +123,7 @@ test('connections that send nothing, or stop in the middle, are closed', { timeo
 })
 
 test('plain HTTP, where it is wanted, has the same time-outs', { timeout: 60_000 }, async t => {
-  const { port, stop } = await listen({
-    log,
-    handler: ok,
-    certificate: undefined,
-    address,
-    timeoutSeconds: { ...LONG, request: 0.1, idle: 0.1 },
-  })
+  const { port, stop } = await listen(log, { handler: ok, certificate: undefined, address }, { ...LONG, request: 0.1, idle: 0.1 })
   t.after(stop)
   for (const text of ['', 'GET / HTTP/1.1\r\n']) await raw(port, text)
   await eventually(async () => assert.match(await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'), /\bok\b/))
@@ -232,12 +226,12 @@ test('stop waits for a client that takes nothing until its time-out only', { tim
 })
 
 test('the address to listen on', () => {
-  assert.deepEqual(parseAddress(':8443'), { host: '', port: 8443 })
-  assert.deepEqual(parseAddress('0.0.0.0:1'), { host: '', port: 1 })
-  assert.deepEqual(parseAddress('[::]:1'), { host: '', port: 1 })
-  assert.deepEqual(parseAddress('192.0.2.7:65535'), { host: '192.0.2.7', port: 65535 })
-  assert.deepEqual(parseAddress('[2001:db8::7]:0'), { host: '2001:db8::7', port: 0 })
-  assert.deepEqual(parseAddress('images.lan:443'), { host: 'images.lan', port: 443 })
+  assert.deepEqual(listenAddress.parse(':8443'), { host: '', port: 8443 })
+  assert.deepEqual(listenAddress.parse('0.0.0.0:1'), { host: '', port: 1 })
+  assert.deepEqual(listenAddress.parse('[::]:1'), { host: '', port: 1 })
+  assert.deepEqual(listenAddress.parse('192.0.2.7:65535'), { host: '192.0.2.7', port: 65535 })
+  assert.deepEqual(listenAddress.parse('[2001:db8::7]:0'), { host: '2001:db8::7', port: 0 })
+  assert.deepEqual(listenAddress.parse('images.lan:443'), { host: 'images.lan', port: 443 })
   for (const text of [
     '',
     ':',
@@ -253,13 +247,13 @@ test('the address to listen on', () => {
     'a b:1',
     'a,b:1',
   ]) {
-    assert.throws(() => parseAddress(text), UsageFailure, text)
+    assert.throws(() => listenAddress.parse(text), /is not HOST:PORT/, text)
   }
 })
 
 test('a port that cannot be used is a failure', async t => {
   const { port, pair } = await startServer(t)
   const used = (error: Failure) => error instanceof Failure && error.reason === `127.0.0.1:${port} is in use`
-  await assert.rejects(listen({ log, handler: ok, certificate: pair, address: { host: '127.0.0.1', port } }), used)
-  await assert.rejects(listen({ log, handler: ok, certificate: pair, address: { host: '203.0.113.1', port } }), Failure)
+  await assert.rejects(listen(log, { handler: ok, certificate: pair, address: { host: '127.0.0.1', port } }), used)
+  await assert.rejects(listen(log, { handler: ok, certificate: pair, address: { host: '203.0.113.1', port } }), Failure)
 })

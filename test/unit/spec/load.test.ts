@@ -130,7 +130,127 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
   ['two documents', { 'web.yaml': 'image: a\n---\nimage: b\n' }, /web\.yaml:2:1: .*multiple documents/],
   ['a merge key', { 'web.yaml': 'image: a\n<<: {user: b}\n' }, /web\.yaml:2:1: unknown key "<<"/],
   ['the key __proto__', { 'web.yaml': 'image: a\n__proto__: {user: b}\n' }, /web\.yaml:2:1: unknown key "__proto__"/],
+  ['a tab as indentation', { 'web.yaml': 'image: a\nenv:\n\tX: 1\n' }, /web\.yaml:3:1: Tabs are not allowed/],
+  ['a merge key in env', { 'web.yaml': 'image: a\nenv:\n  <<: {X: 1}\n' }, /web\.yaml:3:7: env\.<<: expected a text or a number/],
+  ['a set', { 'web.yaml': 'image: !!set {a}\n' }, /web\.yaml:1:1\d: image: expected string/],
+  ['base64', { 'web.yaml': 'image: !!binary YQ==\n' }, /web\.yaml:1:1\d: image: expected string/],
+  ['a list as key', { 'web.yaml': '? [image]\n: a\n' }, /web\.yaml:1:1: unknown key "\[ image \]"/],
+  ['YAML 1.1', { 'web.yaml': '%YAML 1.1\n---\nimage: a\n' }, /web\.yaml:1:1: a directive: this is YAML 1\.2/],
+  ['a directive of its own', { 'web.yaml': '%X y\n---\nimage: a\n' }, /web\.yaml:1:1: Unknown directive/],
+  ['text behind the end', { 'web.yaml': 'image: a\n...\nuser: b\n' }, /web\.yaml:3:1: .*multiple documents/],
+  ['10 MB', { 'web.yaml': `image: a\n${'#'.repeat(10 << 20)}` }, /web\.yaml:1:1: is larger than 1 MiB/],
+  ['a number that would change', { 'web.yaml': 'image: a\nuser: 010\n' }, /web\.yaml:2:7: 010 would become 10: put it in quotes/],
+  [
+    'a number too long',
+    { 'web.yaml': 'image: a\nenv: {ID: 12345678901234567890}\n' },
+    /web\.yaml:2:11: 1234567890\d+ would become/,
+  ],
+  ['a version as a number', { 'web.yaml': 'image: a\nenv: {V: 1.10}\n' }, /web\.yaml:2:10: 1\.10 would become 1\.1/],
+  ['nothing', { 'web.yaml': 'image: a\nuser:\n' }, /web\.yaml:2:6: user: expected a text or a number/],
+  [
+    'names that differ by case',
+    { 'Web.yaml': 'image: a\n', 'web.yaml': 'image: a\n' },
+    /web\.yaml:1:1: \S+Web\.yaml is an image "Web" already/,
+  ],
+  [
+    'a list that is none',
+    { 'web.yaml': 'image: a\narchitectures: amd64\n' },
+    /web\.yaml:2:16: architectures: expected array.*\n {2}hint: a list stands in brackets/,
+  ],
+  [
+    'a map that is none',
+    { 'web.yaml': 'image: a\nenv: [A=1]\n' },
+    /web\.yaml:2:6: env: expected record.*\n {2}hint: lines of NAME: value/,
+  ],
+  ['yes for true', { 'web.yaml': 'image: a\ntty: yes\n' }, /web\.yaml:2:6: tty: expected boolean.*\n {2}hint: true or false/],
+  [
+    'an architecture',
+    { 'web.yaml': 'image: a\narchitectures: [arm64, amd46]\n' },
+    /web\.yaml:2:24: architectures\.1: "amd46" is none of .*; did you mean amd64\?/,
+  ],
+  [
+    'a format',
+    { 'web.yaml': 'image: a\nformat: tar.zts\n' },
+    /web\.yaml:2:9: format: "tar\.zts" is none of .*; did you mean tar\.zst\?/,
+  ],
   ['an extension in capitals', { 'web.YAML': 'image: a\nx: 1\n' }, /web\.YAML:2:1: unknown key "x"/],
+  [
+    'a file without a text',
+    { 'web.yaml': 'image: a\nfiles:\n  /a: {mode: "0644"}\n' },
+    /web\.yaml:3:7: files\.\/a: expected either content or from/,
+  ],
+  [
+    'a file that is not beside the spec',
+    { 'web.yaml': 'image: a\nfiles: {/a: {from: none}}\n' },
+    /web\.yaml:2:20: files\.\/a\.from: no such file or directory, realpath/,
+  ],
+  [
+    'a file with two texts',
+    { 'web.yaml': 'image: a\nfiles: {/a: {content: x, from: y}}\n' },
+    /web\.yaml:2:13: files\.\/a: expected either content or from/,
+  ],
+  [
+    'a key of a file that is none',
+    { 'web.yaml': 'image: a\nfiles:\n  /a:\n    contents: x\n' },
+    /web\.yaml:4:5: unknown key "contents"\n {2}hint: did you mean content\?/,
+  ],
+  [
+    'a file that is a list',
+    { 'web.yaml': 'image: a\nfiles:\n  /a: [x]\n' },
+    /web\.yaml:3:7: files\.\/a: expected a text, or an object with content or from, mode, owner/,
+  ],
+  [
+    'a mode that YAML takes for a number',
+    { 'web.yaml': 'image: a\nfiles: {/a: {content: x, mode: 0644}}\n' },
+    /web\.yaml:2:32: files\.\/a\.mode: expected octal digits in quotes/,
+  ],
+  [
+    'a relative path',
+    { 'web.yaml': 'image: a\nfiles:\n  etc/a: x\n' },
+    /web\.yaml:3:3: files\.etc\/a: expected an absolute path/,
+  ],
+  [
+    'a path of lxdocker’s own',
+    { 'web.yaml': 'image: a\nappend: {/etc/hosts: x}\n' },
+    /web\.yaml:2:10: append\.\/etc\/hosts: expected an absolute path that is not filled in at each start/,
+  ],
+  [
+    'a path below /dev',
+    { 'web.yaml': 'image: a\nremove: [/opt, //dev/x]\n' },
+    /web\.yaml:2:16: remove\.1: expected an absolute path/,
+  ],
+  [
+    'an owner of three',
+    { 'web.yaml': 'image: a\nfiles: {/a: {content: x, owner: "1:2:3"}}\n' },
+    /web\.yaml:2:33: files\.\/a\.owner: expected name, uid/,
+  ],
+  [
+    'lines that are none',
+    { 'web.yaml': 'image: a\nappend: {/a: 1}\n' },
+    /web\.yaml:2:14: append\.\/a: expected a line, or a list of lines/,
+  ],
+  ['a script that is none', { 'web.yaml': 'image: a\nprelaunch: echo\n' }, /web\.yaml:2:12: prelaunch: its first line/],
+  [
+    'a kernel parameter of the host',
+    { 'web.yaml': 'image: a\nsysctl: {vm.swappiness: 1}\n' },
+    /web\.yaml:2:10: sysctl\.vm\.swappiness: is not for a container to set/,
+  ],
+  ['a size of shared memory', { 'web.yaml': 'image: a\nshm_size: much\n' }, /web\.yaml:2:11: shm_size: expected a size/],
+  [
+    'a time without a unit',
+    { 'web.yaml': 'image: a\nhealthcheck:\n  interval: "10"\n' },
+    /web\.yaml:3:13: healthcheck\.interval: expected a time such as 90s or 1m30s/,
+  ],
+  [
+    'a key of a health check that is none',
+    { 'web.yaml': 'image: a\nhealthcheck: {intervall: 1s}\n' },
+    /web\.yaml:2:15: unknown key "intervall"\n {2}hint: did you mean interval\?/,
+  ],
+  [
+    'a check that has no kind',
+    { 'web.yaml': 'image: a\nhealthcheck: {test: [curl, localhost]}\n' },
+    /web\.yaml:2:21: healthcheck\.test: begins with CMD, CMD-SHELL or NONE/,
+  ],
   ['no specs', {}, /no specs here/],
   ['hidden files alone', { '.web.yaml': 'image: a\n' }, /no specs here/],
 ]
@@ -153,6 +273,81 @@ test('the complaints of all files come at once', () =>
       /a\.yaml:1:1: the key "image".*a\.yaml:1:1: unknown key "x".*b\.yaml:1:8: image: expected string/s,
     )
   }))
+
+test('an alias that another spec has, as name or alias, whatever its case, is a mistake', () =>
+  specs(
+    {
+      'a.yaml': 'image: a\naliases: [a, one, B]\n',
+      'b.yaml': 'image: b\naliases: [two, ONE]\n',
+      'c.yaml': 'image: c\naliases: [three]\n',
+    },
+    async directory => {
+      const error = await loadSpecs(directory).catch(error => error)
+      const found = [...error.message.matchAll(/(\w)\.yaml:1:1: aliases: \S*\/(\w)\.yaml is an image "(\w+)" already/g)]
+      assert.deepEqual(
+        found.map(([, file, other, name]) => [file, other, name]),
+        [
+          ['a', 'b', 'one'],
+          ['a', 'b', 'B'],
+          ['b', 'a', 'ONE'],
+        ],
+      )
+      assert.doesNotMatch(error.message, /c\.yaml/)
+    },
+  ))
+
+test("a profile has LXD's form, its values are texts; another key is a mistake with the one that is meant", () =>
+  specs({ 'a.yaml': 'image: a\nprofile: { config: { limits.cpu: 2 }, devices: { d: { type: none } } }\n' }, async directory => {
+    const [spec] = await loadSpecs(directory)
+    assert.deepEqual(spec?.keys.profile, { config: { 'limits.cpu': '2' }, devices: { d: { type: 'none' } } })
+    await writeFile(join(directory, 'b.yaml'), 'image: b\nprofile: { confg: {} }\naliases: [-x]\n')
+    await assert.rejects(
+      loadSpecs(directory),
+      /b\.yaml:2:12: unknown key "confg"\n {2}hint: did you mean config\?.*b\.yaml:3:11: /s,
+    )
+  }))
+
+test("all of a file's mistakes come, in the order of its lines", () =>
+  specs(
+    {
+      'a.yaml':
+        'image: NG\narchitectures: [amd46, x]\nlog: /x\ndisable_supervisor: true\nformat: zip\nenv: {A: [], B: {}}\nuser: 0x10\nfromat: tar\n',
+    },
+    async directory => {
+      const error = await loadSpecs(directory).catch(error => error)
+      assert.deepEqual(error.message.match(/(?<=a\.yaml:)\d+:\d+: (\S+)/g), [
+        '1:8: image:',
+        '2:17: architectures.0:',
+        '2:24: architectures.1:',
+        '3:6: log:',
+        '5:9: format:',
+        '6:10: env.A:',
+        '6:17: env.B:',
+        '7:7: 0x10',
+        '8:1: unknown',
+      ])
+    },
+  ))
+
+test('what YAML has and specs take: comments, CRLF, anchors, plain tags, an end, texts that are texts in YAML 1.2', () =>
+  specs(
+    {
+      'a.yaml':
+        '---\r\nimage: &i !!str a # a\r\nuser: *i\r\nrestart: no\r\nenv: {D: 2026-01-01, N: 1, O: 0o17x, U: 1_000, Y: yes}\r\n...\r\n',
+    },
+    async directory => {
+      const [spec] = await loadSpecs(directory)
+      assert.deepEqual(
+        { ...spec?.keys, image: spec?.keys.image.text },
+        {
+          image: 'a',
+          user: 'a',
+          restart: 'no',
+          env: { D: '2026-01-01', N: '1', O: '0o17x', U: '1_000', Y: 'yes' },
+        },
+      )
+    },
+  ))
 
 /** What else can have a spec's name. */
 const IN_THE_WAY: [string, RegExp, (path: string) => Promise<unknown>][] = [
@@ -188,3 +383,80 @@ test('extensions in capitals, a byte order mark, a link to a file', () =>
       ],
     )
   }))
+
+test('files and symlinks are what is laid in: texts, files beside the spec, directories with links', () =>
+  specs({ 'web.yaml': SPEC, 'page.html': 'page' }, async directory => {
+    await mkdir(join(directory, 'etc/sub'), { recursive: true })
+    await writeFile(join(directory, 'etc/run'), '', { mode: 0o711 })
+    await writeFile(join(directory, 'etc/sub/conf'), 'conf', { mode: 0o664 })
+    await symlink('/elsewhere', join(directory, 'etc/link'))
+    await symlink('page.html', join(directory, 'link.html'))
+    const [spec] = await loadSpecs(directory)
+    assert.deepEqual(
+      spec?.files.map(({ path, content, target, mode, owner }) =>
+        [path, content ? String(content) : target, mode.toString(8), owner].join(' '),
+      ),
+      [
+        '/text one 644 0:0',
+        '/script #!/bin/sh 755 0:0',
+        '/own x 4750 app:users',
+        '/page page 644 1000',
+        '/linked page 644 0:0',
+        '/tree  755 0:0',
+        '/tree/link /elsewhere 777 0:0',
+        '/tree/run  755 0:0',
+        '/tree/sub  755 0:0',
+        '/tree/sub/conf conf 644 0:0',
+        '/private  750 5:6',
+        '/private/conf conf 640 5:6',
+        '/a b 777 0:0',
+      ],
+    )
+  }))
+
+const SPEC = `image: a
+files:
+  /text: one
+  /script: "#!/bin/sh"
+  /own: {content: x, mode: "4750", owner: "app:users"}
+  /page: {from: ./page.html, owner: 1000}
+  /linked: {from: link.html}
+  /tree: {from: etc}
+  /private: {from: etc/sub, mode: "0640", owner: "5:6"}
+symlinks: {/a: b}
+`
+
+test('what is laid in does not come from outside of the directory of the spec', () =>
+  specs({ 'web.yaml': 'image: a\nfiles:\n' }, async directory => {
+    await symlink('/etc/passwd', join(directory, 'out'))
+    await symlink('..', join(directory, 'up'))
+    await run(['mkfifo', join(directory, 'fifo')])
+    const refused = {
+      '/etc/passwd': 'leads out of it',
+      '../x': 'leads out of it|no such file',
+      '..': 'leads out of it',
+      '.': 'leads out of it',
+      out: 'leads out of it',
+      'up/x': 'leads out of it|no such file',
+      missing: 'no such file',
+      fifo: 'is neither a file nor a directory',
+    }
+    for (const [from, why] of Object.entries(refused)) {
+      await writeFile(join(directory, 'web.yaml'), `image: a\nfiles:\n  /x: {from: ${from}}\n`)
+      await assert.rejects(loadSpecs(directory), new RegExp(`web\\.yaml:3:14: files\\./x\\.from: .*(${why})`))
+    }
+  }))
+
+test('a health check as compose writes it', () =>
+  specs(
+    { 'a.yaml': 'image: a\nhealthcheck: {test: wget -q localhost, interval: 1m30s, timeout: 500ms, retries: 5}\n' },
+    async directory => {
+      const [spec] = await loadSpecs(directory)
+      assert.deepEqual(spec?.keys.healthcheck, {
+        test: ['CMD-SHELL', 'wget -q localhost'],
+        interval: 90,
+        timeout: 0.5,
+        retries: 5,
+      })
+    },
+  ))

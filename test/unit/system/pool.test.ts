@@ -26,6 +26,7 @@ function withResolvers() {
 test('a few at a time, in order; the results are those of the items', async () => {
   const { gates: all, started, job, settled } = gates(4)
   const done = pool([0, 1, 2, 3], 2, job)
+  await settled()
   deepEqual(started, [0, 1])
   all[1]?.resolve(undefined)
   await settled()

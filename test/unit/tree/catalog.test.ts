@@ -50,6 +50,14 @@ test('every version is listed for LXD and for Incus, with the same file', () => 
   })
 })
 
+test('more names of a product are those of its newest version, each once', () => {
+  const { images } = catalog([
+    version('web', '20260101_0000'),
+    { ...version('web', '20260101_0001'), aliases: ['www', 'web', 'site', 'www'] },
+  ])
+  assert.equal(JSON.parse(images).products['lxdocker:web:amd64'].aliases, 'web,www,site')
+})
+
 function listed(...all: Version[]) {
   const { products } = JSON.parse(catalog(all).images)
   return products['lxdocker:web:amd64'].versions[all.at(-1)?.serial as string].items

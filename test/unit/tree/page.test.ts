@@ -149,6 +149,15 @@ test('commands start an image with its ports, its volumes', () => {
   ])
 })
 
+test('commands start an image with its profile, which the page links', () => {
+  const about = { ports: ['80/tcp'], profile: true }
+  assert.deepEqual(blocks('Incus', version(about))[1], [
+    'incus profile create web && incus profile edit web <profile.yaml',
+    'incus launch lxdocker:web web --profile default --profile web',
+  ])
+  assert.match(page([version(about)]), /href="images\/web\/amd64\/20260102_0304\/profile\.yaml"/)
+})
+
 test('which is PID 1 is said where there was something to choose; an init needs no stop signal of its own', () => {
   const about = { supervised: false, stoppable: true, pid1: 'the application: s6-overlay insists on it' }
   assert.deepEqual(blocks('LXD', version(about)), [['lxc launch lxdocker:web web -c user.lxdocker.image=web']])

@@ -1,4 +1,4 @@
-// Watches how long a tool takes, how many bytes it moves.
+// Watches a process for its limits of time, silence or transfer.
 
 import { readFileSync } from 'node:fs'
 
@@ -16,12 +16,7 @@ export interface Limits {
   transfer?: number
 }
 
-/**
- * Calls `end` with the reason once a process has taken too long, or it and its children together have moved next to nothing
- * for some seconds, or more bytes than they may.
- *
- * @returns what ends the watching
- */
+/** Calls `end` with the reason once a process, with its children, has reached one of its limits. @returns what ends the watching */
 export function watch(pid: number, { timeout, silence, transfer }: Limits, end: (reason: string) => void): () => void {
   let [before, looks] = [0, 0]
   const timer = setInterval(() => {

@@ -1,0 +1,16 @@
+// Says which versions of the tools this machine has, by asking each.
+
+import type { Run } from './run.ts'
+
+/** What every build starts. */
+const TOOLS = ['skopeo', 'umoci', 'tar', 'zstd', 'xz', 'gzip', 'mksquashfs -version', 'sha256sum', 'setpriv', 'prlimit', 'bwrap']
+
+/** In that order; undefined for a tool that is missing. */
+export async function toolVersions(run: Run): Promise<[tool: string, version: string | undefined][]> {
+  const asked = TOOLS.map(async words => {
+    const [tool = '', flag = '--version'] = words.split(' ')
+    const said = await run([tool, flag]).catch(() => '')
+    return [tool, /\d+(\.\d+)+[\w.+~-]*/.exec(said)?.[0]] as [string, string | undefined]
+  })
+  return Promise.all(asked)
+}
