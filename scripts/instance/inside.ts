@@ -1,8 +1,7 @@
 // Looks into a running instance.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { printable } from '../text/printable.ts'
-import { type Client, type Instance, list, script } from '../tools/lxc.ts'
+import type { Client, Instance } from '../tools/lxc.ts'
 
 /** The state of the health check; the application's process id, when it is no longer, or not yet, a script of PID 1. */
 const HEALTH = `cat /run/lxdocker/health || cat /dev/shm/lxdocker/health
@@ -22,8 +21,8 @@ export async function complaint(client: Client, name: string, wait: number): Pro
   const begin = performance.now()
   let first: { program: string; at: number } | undefined
   for (;;) {
-    const said = await script(client, name, HEALTH).catch(() => undefined)
-    if ((await list(client)).find(one => one.name === name)?.status !== 'Running') return 'it does not run any more'
+    const said = await client.script(name, HEALTH).catch(() => undefined)
+    if ((await client.list()).find(one => one.name === name)?.status !== 'Running') return 'it does not run any more'
     const [health] = /^(starting|healthy|unhealthy)$/m.exec(said ?? '') ?? []
     const [program] = /^\d+$/m.exec(said ?? '') ?? []
     if (health === 'healthy') return undefined
@@ -37,22 +36,17 @@ export async function complaint(client: Client, name: string, wait: number): Pro
   }
 }
 
-/** More names help nobody. */
-const MAX_CHANGED = 1000
-
 /**
  * Changed are files with a time of content after the image's, or one of attributes after the first start, that two minutes are
- * left for where that is not known. The sum of a large file would take long: its time stands for it.
+ * left for where that is not known. More than a thousand names help nobody.
  */
 const CHANGED = `born=$(stat -c %Z /busybox-lxd) since=$((born + 120))
 if [ "$1" -gt "$born" ] && [ "$1" -lt "$since" ]; then since=$1; fi
 image=$2
 shift 2
-find / -xdev "$@" -type f -exec stat -c '%Z %Y %s %n' {} + | awk -v since="$since" -v image="$image" '
-  ($1 > since || $2 > image) && n++ < ${MAX_CHANGED} { sum = $3 > 1e6 ? "large-" $2 "  " : "+"; sub(/^[^ ]+ [^ ]+ [^ ]+ /, ""); print sum $0 }' |
-  while IFS= read -r file; do
-    case $file in +*) md5sum "\${file#+}" ;; *) echo "$file" ;; esac
-  done`
+find / -xdev "$@" -type f -exec stat -c '%Z %Y %n' {} + |
+  awk -v since="$since" -v image="$image" '$1 > since || $2 > image { sub(/^[^ ]+ [^ ]+ /, ""); print }' |
+  head -n 1000 | tr '\\n' '\\0' | xargs -0 -r md5sum`
 
 /** What PID 1 and the daemon write by themselves. */
 const WRITTEN = /^\S+ {2}\/(etc\/(hostname|hosts|resolv\.conf)|lxd-prelaunch|lxd-volumes)$/
@@ -60,11 +54,14 @@ const WRITTEN = /^\S+ {2}\/(etc\/(hostname|hosts|resolv\.conf)|lxd-prelaunch|lxd
 /** Files of the root disk that are not as in the image, each behind its MD5: `d41d8cd98f00b204e9800998ecf8427e  /data/file`. */
 export async function changedFiles(client: Client, it: Instance, made: Date): Promise<string[]> {
   const seconds = [it.last_used_at, made].map(date => String(Math.floor(date.getTime() / 1000)))
-  const disks = Object.values(it.expanded_devices).flatMap(({ type, path = '/' }) =>
-    type === 'disk' && path !== '/' ? [path] : [],
-  )
+  const disks = Object.values(it.expanded_devices).filter(({ type, path }) => type === 'disk' && path !== '/')
   // A volume may well lie on the file system of the root disk.
-  const others = disks.flatMap(path => ['-path', path.replace(/[*?[\\]/g, '\\$&').replace(/\/+$/, ''), '-prune', '-o'])
-  const lines = (await script(client, it.name, CHANGED, ...seconds, ...others)).trim().split('\n').map(printable)
+  const others = disks.flatMap(({ path = '' }) => ['-path', path.replace(/[*?[\\]/g, '\\$&').replace(/\/+$/, ''), '-prune', '-o'])
+  const lines = (await client.script(it.name, CHANGED, ...seconds, ...others)).trim().split('\n')
   return lines.filter(line => line !== '' && !WRITTEN.test(line))
 }
+
+export const fileOf = (line: string) => line.replace(/^\S+ +/, '')
+
+/** Nobody misses the others. */
+export const isLasting = (line: string) => !/^\/(tmp|run|var\/(log|cache|run))\//.test(fileOf(line))

@@ -1,37 +1,29 @@
 // Reads a published tree, on the disk or behind a server.
 
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { parsed } from '../cli/errors.ts'
 import { read } from '../system/files.ts'
 import { pool } from '../system/pool.ts'
-import type { Run } from '../system/run.ts'
-import { curl } from '../tools/curl.ts'
 import { BUILD, CATALOG, versionPath } from '../tree/layout.ts'
 import { listedPaths } from '../tree/verify.ts'
 import { buildJson, type Daemon, rootfsItem, type Version } from '../tree/version.ts'
 
-/** A directory, or the address of a server, for whose downloads there is a directory. */
-export type Source = { run: Run; tree: string; downloads: string }
-
-const isServer = (tree: string) => tree.includes('://')
-
-/** A server answers that many requests at once without waiting for its disk. */
-const CONCURRENT_READS = 16
+/** The tree, or what `fetch` brings of it by and by. */
+export type Source = { directory: string; fetch(paths: readonly string[]): Promise<void> }
 
 /** Every version that the catalog lists, oldest first within a product. */
-export async function listed({ run, tree }: Source): Promise<Version[]> {
-  const text = (path: string) => (isServer(tree) ? curl(run, `${tree}/${path}`) : read(join(tree, path)))
-  const paths = listedPaths(await text(CATALOG)).map(path => join(path, BUILD))
-  return pool(paths.sort(), CONCURRENT_READS, async path => parsed(buildJson, await text(path), path))
+export async function listed({ directory, fetch }: Source): Promise<Version[]> {
+  await fetch([CATALOG])
+  const paths = listedPaths(await read(join(directory, CATALOG)))
+  const files = paths.map(path => join(path, BUILD)).sort()
+  await fetch(files)
+  return pool(files, 16, async path => parsed(buildJson, await read(join(directory, path)), path))
 }
 
 /** The files that an image is imported from: metadata, root file system, or both in one. */
-export function filesOf({ run, tree, downloads }: Source, version: Version, daemon: Daemon): Promise<string[]> {
+export async function filesOf({ directory, fetch }: Source, version: Version, daemon: Daemon): Promise<string[]> {
   const items = version.items.filter(item => item.ftype === 'lxd.tar.xz' || item === rootfsItem(version, daemon))
-  return pool(items, 1, async ({ file }) => {
-    const path = join(versionPath(version), file)
-    if (!isServer(tree)) return join(tree, path)
-    await curl(run, `${tree}/${path}`, join(downloads, basename(file)))
-    return join(downloads, basename(file))
-  })
+  const paths = items.map(({ file }) => join(versionPath(version), file))
+  await fetch(paths)
+  return paths.map(path => join(directory, path))
 }

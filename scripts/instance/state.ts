@@ -37,9 +37,7 @@ export type Step =
   | { verb: 'start' | 'stop' | 'prove' | 'settle' | 'fail'; place: 'name' }
 
 /** `web-next` of `web`. */
-export function nameOf(name: string, place: Place): string {
-  return place === 'name' ? name : `${name}-${place}`
-}
+export const nameOf = (name: string, place: Place) => (place === 'name' ? name : `${name}-${place}`)
 
 /** The instances of these names. @throws Failure where one is not what an upgrade has made */
 export function standing(all: readonly Instance[], name: string): Standing {
@@ -75,25 +73,17 @@ export function nextStep({ name, next, prev, failed }: Standing, goal: Goal): St
 }
 
 /** Files of the root disk that stay behind, as `changedFiles` tells them. */
-export function changedList(instance: Instance | undefined): string[] {
-  return JSON.parse(instance?.config[KEY.changed] || '[]')
-}
-
-export const fileOf = (line: string) => line.replace(/^\S+ +/, '')
-
-export const isLasting = (line: string) => !/^\/(tmp|run|var\/(log|cache|run))\//.test(fileOf(line))
+export const changedList = (instance: Instance | undefined): string[] => JSON.parse(instance?.config[KEY.changed] || '[]')
 
 /** The name of the instance that an upgrade may have left half done. */
 export function unfinished({ name, config }: Instance): string[] {
-  if (config[KEY.own]) return [JSON.parse(config[KEY.own] ?? '').name]
+  const own = config[KEY.own]
+  if (own) return [JSON.parse(own).name]
   return config[KEY.state] ? [name] : []
 }
 
-/** An instance that takes nobody's address, and does not start with the machine. */
-export function parked(
-  instance: Instance,
-  { name, state, changed = [] }: { name: string; state: State; changed?: readonly string[] },
-) {
+/** An instance that takes nobody's address, and does not start with the machine. @param name the one that it gives up */
+export function parked(instance: Instance, name: string, state: State, changed: readonly string[] = []): Instance {
   const { config, devices, expanded_devices } = instance
   const nics = Object.keys(expanded_devices).filter(device => expanded_devices[device]?.type === 'nic')
   const ofNic = (key: string) => nics.some(nic => key.startsWith(`volatile.${nic}.`))
@@ -120,7 +110,7 @@ export function restored(instance: Instance, state: State, addresses = true): In
 
 /** What is to take an instance's place, parked. */
 export function successor(instance: Instance, image: string): Instance {
-  const { config, ...others }: Instance = parked(instance, { name: instance.name, state: 'next' })
+  const { config, ...others }: Instance = parked(instance, instance.name, 'next')
   // Another range of ids would keep it from a volume that both use.
   const base = config['security.idmap.isolated'] === 'true' ? config['volatile.idmap.base'] : undefined
   const own = pick(config, key => !/^(volatile|image)\./.test(key) && key !== KEY.since)
@@ -128,6 +118,5 @@ export function successor(instance: Instance, image: string): Instance {
   return { ...others, name: nameOf(instance.name, 'next'), config: { ...own, ...more } }
 }
 
-function pick(config: Record<string, string>, wanted: (key: string) => boolean): Record<string, string> {
-  return Object.fromEntries(Object.entries(config).filter(([key]) => wanted(key)))
-}
+const pick = (config: Record<string, string>, wanted: (key: string) => boolean) =>
+  Object.fromEntries(Object.entries(config).filter(([key]) => wanted(key)))

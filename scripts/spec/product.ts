@@ -7,7 +7,7 @@ import type { Format } from './schema.ts'
 export type Product = ReturnType<typeof products>[number]
 
 /** How people and the tree call a product: `nginx/amd64`. */
-export const title = ({ name, architecture }: Pick<Product, 'name' | 'architecture'>) => `${name}/${architecture}`
+export const title = ({ name, architecture }: { name: string | undefined; architecture: string }) => `${name}/${architecture}`
 
 /** What a spec that says nothing is built as. `only`: for no other architectures; where a spec names none, for all of these. */
 export type Defaults = { architecture: Architecture; format: Format; only?: readonly Architecture[] | undefined }

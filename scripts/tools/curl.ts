@@ -1,11 +1,14 @@
 // curl: downloads files.
 
+import { join } from 'node:path'
 import type { Run } from '../system/run.ts'
 
-/** The text at an address, or nothing where it goes to a file. A password may stand in the address: it comes by standard input. */
-export function curl(run: Run, address: string, output?: string): Promise<string> {
-  const flags = ['--fail', '--silent', '--show-error', '--speed-time', '60', '--speed-limit', '1', '--config', '-']
+const FLAGS = '--fail --fail-early --silent --show-error --create-dirs --speed-time 60 --speed-limit 1 --config -'.split(' ')
+
+/** Downloads paths of a server into a directory. A password may stand in the address: it comes by standard input. */
+export async function curl(run: Run, server: string, paths: readonly string[], directory: string): Promise<void> {
+  const line = (key: string, value: string) => `${key} = ${JSON.stringify(value)}\n`
+  const input = paths.map(path => line('url', `${server}/${path}`) + line('output', join(directory, path))).join('')
   const variables = /^(SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy)$/i
-  const input = `url = ${JSON.stringify(address)}`
-  return run(['curl', ...flags], { input, variables, network: true, ...(output ? { output } : {}) })
+  await run(['curl', ...FLAGS], { input, variables, network: true })
 }

@@ -22,16 +22,22 @@ const index = json(z.object({ index: z.object({ images: imagesFile }) }))
 const product = z.object({ versions: z.record(z.string().regex(SERIAL), z.unknown()) })
 const images = json(z.object({ products: z.record(z.string().regex(PRODUCT_KEY), product) }))
 
+/** The directories of the versions that a catalog lists. @throws Failure */
+export function listedPaths(text: unknown): string[] {
+  const { products } = parsed(images, text, CATALOG)
+  const directory = (key: string, serial: string) => join('images', ...key.split(':').slice(1), serial)
+  return Object.entries(products).flatMap(([key, { versions }]) => Object.keys(versions).map(serial => directory(key, serial)))
+}
+
 /** @returns how many files the listed versions have, and what is wrong with them or with the catalog itself: paths are the places */
 export async function verify(run: Run, log: Log, tree: string): Promise<{ files: number; complaints: Failure[] }> {
   let text: string | undefined
-  const listed = new Set<string>()
+  let listed = new Set<string>()
   try {
     // The two files change one after the other: clients take what stands in the second.
     parsed(index, await read(join(tree, INDEX)), INDEX)
     text = await read(join(tree, CATALOG))
-    for (const [key, { versions: serials }] of Object.entries(parsed(images, text, CATALOG).products))
-      for (const serial of Object.keys(serials)) listed.add(join('images', ...key.split(':').slice(1), serial))
+    listed = new Set(listedPaths(text))
   } catch (error) {
     if (error instanceof Failure) return { files: 0, complaints: [error] }
     throw error

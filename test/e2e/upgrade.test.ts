@@ -130,7 +130,9 @@ describe('upgrade.ts', { ...needed, concurrency: 2 }, () => {
       writeFileSync(path, `#!/bin/sh\nsaid=" $* "\nset -- ${words} "$@"\n${script}\n`, { mode: 0o755 })
     }
 
-    function upgrade(...args: string[]) {
+    const upgrade = (...args: string[]) => upgradeWith({}, ...args)
+
+    function upgradeWith(more: Record<string, string | undefined>, ...args: string[]) {
       const flags = [
         '--wait',
         '1',
@@ -140,6 +142,7 @@ describe('upgrade.ts', { ...needed, concurrency: 2 }, () => {
       ]
       const env = {
         ...host.env,
+        ...more,
         HOME: home,
         PATH: `${join(home, 'bin')}${delimiter}${process.env.PATH}`,
         NODE_OPTIONS: undefined,
@@ -310,6 +313,41 @@ describe('upgrade.ts', { ...needed, concurrency: 2 }, () => {
       match((said as { stderr: string }).stderr, /\/etc\/mine/)
       const kept = await done(1, it.name, ...to('1'), '--keep-previous', '1s')
       match(kept.why, /-prev has 1 changed files/)
+    })
+
+    test('what a VOLUME has on the root disk moves to a volume; all of a server’s tree, at their time', async () => {
+      const it = await full('1', { volume: false })
+      await serves(it.port)
+      await add(it.port, 'mine')
+      const data = await host.exec(it.name, 'sh', '-c', 'cd /data && sha256sum first words')
+      const held = await full('1', { config: { 'user.lxdocker.upgrade': 'hold' } })
+      await serves(held.port)
+      const minute = (shift: number) => new Date(Date.now() + shift * 60_000).toTimeString().slice(0, 5)
+      const closed = await upgrade(it.name, ...to('2'), '--window', `${minute(60)}-${minute(120)}`)
+      deepEqual([closed.exitCode, closed.stdout], [0, ''])
+      match(closed.stderr, /nothing begins outside of/)
+      equal((await upgrade(it.name, '--window', '25:00-26:00')).exitCode, 2)
+
+      const server = await house.serve('--dir', String(trees['2']))
+      try {
+        const flags = ['--all', '--server', server.url, '--move-volumes', '--window', `${minute(-60)}-${minute(60)}`]
+        const { exitCode, stdout, stderr } = await upgradeWith({ SSL_CERT_FILE: server.cert, SSL_CERT_DIR: undefined }, ...flags)
+        equal(exitCode, 1, stderr)
+        ok(stdout, stderr)
+        const rows = stdout.split('\n').map(line => JSON.parse(line) as Row)
+        deepEqual(Object.fromEntries(rows.map(({ instance, action }) => [instance, action])), {
+          [it.name]: 'upgraded',
+          [held.name]: 'refused',
+        })
+      } finally {
+        await server.stop()
+      }
+      equal(await release(it.name), '2')
+      equal(await release(held.name), '1')
+      await serves(it.port)
+      match(await host.exec(it.name, 'cat', '/data/words'), /^mine$/m)
+      ok((await host.exec(it.name, 'sh', '-c', 'cd /data && sha256sum first')).startsWith(String(data.split('\n')[0])))
+      match(await host.lxc('storage', 'volume', 'list', 'default', '--format', 'csv'), new RegExp(`${it.name}-data`))
     })
 
     test('killed at any command, one of the two runs as before after --repair', async t => {

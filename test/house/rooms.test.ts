@@ -14,7 +14,7 @@ const ROOMS = ['text', 'cli', 'system', 'tools', 'spec', 'tree', 'source', 'plan
 /** Rooms beside the row, with what each may import. */
 const BESIDE: Record<string, string[]> = {
   server: ['text', 'cli', 'system', 'tools'],
-  instance: ['text', 'cli', 'system', 'tools', 'tree'],
+  instance: ['text', 'cli', 'system', 'tools', 'spec', 'tree'],
 }
 
 /** Packages that one place alone may import. */

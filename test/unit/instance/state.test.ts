@@ -57,7 +57,7 @@ class World {
       put({ name: step.to === 'name' ? 'web' : `web-${step.to}` })
     }
     if (step.verb === 'delete') this.all = this.all.filter(one => one !== it)
-    if (step.verb === 'park') put({ ...parked(it, { name: 'web', state: step.state }), status: it.status })
+    if (step.verb === 'park') put({ ...parked(it, 'web', step.state), status: it.status })
     if (step.verb === 'restore') put(restored(it, step.state))
     if (step.verb === 'settle') become('')
     if (step.verb === 'prove') equal(it.config[KEY.own], undefined, 'a parked one is started')
