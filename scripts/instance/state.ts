@@ -82,14 +82,17 @@ export function unfinished({ name, config }: Instance): string[] {
   return config[KEY.state] ? [name] : []
 }
 
+/** What a parked instance has otherwise, beside its cards; a profile may say it, too. */
+const PARKED = { 'boot.autostart': 'false', 'security.protection.delete': 'false' }
+
 /** An instance that takes nobody's address, and does not start with the machine. @param name the one that it gives up */
 export function parked(instance: Instance, name: string, state: State, changed: readonly string[] = []): Instance {
   const { config, devices, expanded_devices } = instance
   const nics = Object.keys(expanded_devices).filter(device => expanded_devices[device]?.type === 'nic')
   const ofNic = (key: string) => nics.some(nic => key.startsWith(`volatile.${nic}.`))
-  const back = pick(config, key => key === 'boot.autostart' || (ofNic(key) && key.endsWith('.hwaddr')))
+  const back = pick(config, key => key in PARKED || (ofNic(key) && key.endsWith('.hwaddr')))
   const more = {
-    'boot.autostart': 'false',
+    ...PARKED,
     [KEY.own]: JSON.stringify({ name, devices, config: back }),
     [KEY.state]: state,
     [KEY.changed]: JSON.stringify(changed),
@@ -102,7 +105,7 @@ export function parked(instance: Instance, name: string, state: State, changed: 
 /** A parked instance as it was before, or without the addresses of its cards. */
 export function restored(instance: Instance, state: State, addresses = true): Instance {
   const own = JSON.parse(instance.config[KEY.own] ?? '{}') as Pick<Instance, 'config' | 'devices'>
-  const config = pick(instance.config, key => ![KEY.own, KEY.changed, 'boot.autostart'].includes(key))
+  const config = pick(instance.config, key => ![KEY.own, KEY.changed, ...Object.keys(PARKED)].includes(key))
   const bare = (device: Record<string, string>) => pick(device, key => addresses || !/^ipv[46]\.address$/.test(key))
   const devices = Object.fromEntries(Object.entries(own.devices).map(([name, device]) => [name, bare(device)]))
   return { ...instance, config: { ...config, ...own.config, [KEY.state]: state }, devices }

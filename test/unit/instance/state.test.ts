@@ -17,6 +17,7 @@ const WEB: Instance = {
   last_used_at: new Date(0),
   config: {
     'boot.autostart': 'true',
+    'security.protection.delete': 'true',
     'environment.A': 'b',
     'image.os': 'web',
     'volatile.base_image': 'one',
@@ -96,10 +97,12 @@ class World {
     equal(web?.config[KEY.own], undefined)
     equal(web?.config['volatile.eth0.hwaddr'], WEB.config['volatile.eth0.hwaddr'])
     equal(web?.config['boot.autostart'], 'true')
+    equal(web?.config['security.protection.delete'], 'true')
     deepEqual(web?.devices, WEB.devices)
     for (const one of this.all.filter(one => one !== web)) {
       equal(one.devices.eth0?.type, 'none', one.name)
       equal(one.config['boot.autostart'], 'false')
+      equal(one.config['security.protection.delete'], 'false')
     }
   }
 }
@@ -172,6 +175,7 @@ test('what takes the place has the settings, the address, the range of ids; noth
   const { [KEY.own]: own = '', ...config } = next.config
   deepEqual(config, {
     'boot.autostart': 'false',
+    'security.protection.delete': 'false',
     'environment.A': 'b',
     'security.idmap.isolated': 'true',
     'security.idmap.base': '1065536',
@@ -182,7 +186,7 @@ test('what takes the place has the settings, the address, the range of ids; noth
   deepEqual(JSON.parse(own), {
     name: 'web',
     devices: WEB.devices,
-    config: { 'boot.autostart': 'true', 'volatile.eth0.hwaddr': '00:16:3e:00:00:01' },
+    config: { 'boot.autostart': 'true', 'security.protection.delete': 'true', 'volatile.eth0.hwaddr': '00:16:3e:00:00:01' },
   })
   deepEqual(next.devices, { ...WEB.devices, eth0: { type: 'none' } })
   equal(next.name, 'web-next')
