@@ -10,7 +10,7 @@ import { count, duration } from './scripts/cli/options.ts'
 import { changedFiles, fileOf } from './scripts/instance/inside.ts'
 import { keptPrevious, obstacle, versionsOf } from './scripts/instance/plan.ts'
 import { filesOf, listed } from './scripts/instance/source.ts'
-import { changedList, nameOf, standing, unfinished } from './scripts/instance/state.ts'
+import { changedList, KEY, nameOf, standing, unfinished } from './scripts/instance/state.ts'
 import { drive, move, replace } from './scripts/instance/upgrade.ts'
 import { title } from './scripts/spec/product.ts'
 import { lock } from './scripts/system/lock.ts'
@@ -92,6 +92,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     const row = { image: to.name, from: from?.serial ?? base.slice(0, 12), to: to.serial }
     const fingerprint = String(rootfsItem(to, daemon)?.fingerprint)
     if (fingerprint === base) return { action: 'unchanged', why: 'it is the newest version', ...row }
+    if (it.config[KEY.upgrade] === 'hold') return { action: 'held', why: `${KEY.upgrade} is hold`, ...row }
     const changed = it.status === 'Running' ? await changedFiles(host, it, made) : []
     const snapshots = await host.snapshots(name)
     const blocked = obstacle(host, it, { found, to, from, fingerprint, snapshots, changed, previous, strict: flags.strict })

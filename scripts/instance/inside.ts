@@ -21,7 +21,7 @@ export async function complaint(client: Client, name: string, wait: number): Pro
   const begin = performance.now()
   let first: { program: string; at: number } | undefined
   for (;;) {
-    const said = await client.script(name, HEALTH).catch(() => undefined)
+    const said = await client.script(name, HEALTH, 60).catch(() => undefined)
     if ((await client.list()).find(one => one.name === name)?.status !== 'Running') return 'it does not run any more'
     const [health] = /^(starting|healthy|unhealthy)$/m.exec(said ?? '') ?? []
     const [program] = /^\d+$/m.exec(said ?? '') ?? []
@@ -57,7 +57,7 @@ export async function changedFiles(client: Client, it: Instance, made: Date): Pr
   const disks = Object.values(it.expanded_devices).filter(({ type, path }) => type === 'disk' && path !== '/')
   // A volume may well lie on the file system of the root disk.
   const others = disks.flatMap(({ path = '' }) => ['-path', path.replace(/[*?[\\]/g, '\\$&').replace(/\/+$/, ''), '-prune', '-o'])
-  const lines = (await client.script(it.name, CHANGED, ...seconds, ...others)).trim().split('\n')
+  const lines = (await client.script(it.name, CHANGED, 600, ...seconds, ...others)).trim().split('\n')
   return lines.filter(line => line !== '' && !WRITTEN.test(line))
 }
 

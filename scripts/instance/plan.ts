@@ -50,7 +50,6 @@ export function obstacle({ program, at }: Client, it: Instance, facts: Facts): O
   const { found, fingerprint, snapshots, changed, previous, strict } = facts
   const [name, failed] = [at(it.name), at(nameOf(it.name, 'failed'))]
   const no = (why: string, ...help: Command[]) => ({ why, help })
-  if (it.config[KEY.upgrade] === 'hold') return no(`${KEY.upgrade} is hold`)
   if (it.status !== 'Running') return no(`it is ${it.status}`, ['start', name])
   if (it.ephemeral) return no('it is ephemeral: a stop deletes it')
   if (failed.length > 63) return no('its name has more than 56 characters')

@@ -75,8 +75,8 @@ export function client(run: Run, program: 'lxc' | 'incus', remote: string, proje
       const input = JSON.stringify(one).replace(/[\x7f-\x9f\u2028\u2029\ufeff]/g, escaped)
       await call(fingerprint ? init : ['config', 'edit', remote + one.name], { input })
     },
-    /** What a shell script prints inside an instance, run by the busybox that is in every image. */
-    script: (name: string, text: string, ...args: string[]) =>
-      call(['exec', '--disable-stdin', remote + name, '--', '/busybox-lxd', 'sh', '-c', text, 'sh', ...args], { timeout: 60 }),
+    /** What a shell script prints inside an instance, run by the busybox that is in every image. @param timeout in seconds */
+    script: (name: string, text: string, timeout: number, ...args: string[]) =>
+      call(['exec', '--disable-stdin', remote + name, '--', '/busybox-lxd', 'sh', '-c', text, 'sh', ...args], { timeout }),
   }
 }
