@@ -35,8 +35,8 @@ const OPTIONS: RunOptions = {
   timeout: 600,
 }
 
-/** What an instance that has just ended leaves for a while: its operation, the ports of its proxies. */
-const BUSY = /is busy|address already in use/i
+/** What an instance that has just ended leaves for a while: its operation, the ports of its proxies, other settings than were read. */
+const BUSY = /is busy|address already in use|ETag doesn't match/i
 
 export type Client = ReturnType<typeof client>
 
