@@ -1,7 +1,6 @@
 // npx zx verify.ts: compares every file of a published tree with the catalog.
 
-import { EXIT, main } from './scripts/cli/main.ts'
-import { noArguments } from './scripts/cli/options.ts'
+import { EXIT, main, noArguments } from './scripts/cli/main.ts'
 import { lock } from './scripts/system/lock.ts'
 import { runner } from './scripts/system/run.ts'
 import { repair } from './scripts/tree/refresh.ts'

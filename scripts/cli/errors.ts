@@ -75,6 +75,6 @@ export function failedCommand(error: unknown): string | undefined {
 /** The value that `schema` makes of outside data. @throws Failure, or another class of it, with what is wrong */
 export function parsed<Schema extends z.ZodType>(schema: Schema, input: unknown, place: string, Class = Failure, hint?: string) {
   const { data, error } = schema.safeParse(input)
-  if (error) throw new Class(place, complaints(error), { hint })
+  if (error) throw new Class(place, complaints(error), hint)
   return data as z.output<Schema>
 }

@@ -37,9 +37,7 @@ export async function buildAtIntervals({ run, log, argv, interval, interruption,
 }
 
 /** The seconds until the next build, a tenth more or less: servers that started together do not ask registries together. */
-export function wait(interval: number, random = Math.random()): number {
-  return interval * (0.9 + 0.2 * random)
-}
+export const wait = (interval: number, random = Math.random()) => interval * (0.9 + 0.2 * random)
 
 /** One build; prints what it says. @returns how it ended; undefined where it did not begin, or was interrupted */
 async function build(run: Run, log: Log, argv: Argv): Promise<BuildState['last'] | undefined> {

@@ -36,11 +36,10 @@ export const listenAddress = z.string().transform((text, context): ListenAddress
   return z.NEVER
 })
 
-/** Without a certificate it is plain HTTP. */
-type ListenOptions = { handler: Handler; certificate: Pair | undefined; address: ListenAddress }
+type ListenOptions = { handler: Handler; certificate?: Pair; address: ListenAddress }
 
 /**
- * Starts a server that logs one line per request.
+ * Starts a server that logs one line per request; without a certificate it is plain HTTP.
  *
  * A TLS port gets plain HTTP too: LXD and Incus try http:// before https://. Node closes such a connection at once.
  *
@@ -49,7 +48,6 @@ type ListenOptions = { handler: Handler; certificate: Pair | undefined; address:
 export async function listen(log: Log, { handler, certificate, address }: ListenOptions, timeoutSeconds = TIMEOUT_SECONDS) {
   const connections = new Set<Socket>()
   const responses = new Set<ServerResponse>()
-  const { host, port } = address
   const [limit, keepAliveTimeout] = [timeoutSeconds.request * 1000, timeoutSeconds.idle * 1000]
   const timeouts = { handshakeTimeout: limit, requestTimeout: limit, connectionsCheckingInterval: limit, keepAliveTimeout }
   const serve: RequestListener = (request, response) => {
@@ -70,13 +68,10 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
     connections.add(socket)
     socket.once('close', () => connections.delete(socket))
   })
-  try {
-    await once(server.listen(host === '' ? { port } : { host, port }), 'listening')
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException
+  await once(server.listen(address), 'listening').catch(({ code, message }) => {
     const [reason, hint] = REFUSALS[code] ?? []
-    throw new Failure(secure ? '--listen' : '--http', reason ? `${host}:${port} ${reason}` : message, { hint })
-  }
+    throw new Failure(secure ? '--listen' : '--http', reason ? `${address.host}:${address.port} ${reason}` : message, hint)
+  })
 
   return {
     port: (server.address() as AddressInfo).port,

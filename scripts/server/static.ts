@@ -7,9 +7,6 @@ import { promisify } from 'node:util'
 import fresh from 'fresh'
 import parseRange from 'range-parser'
 
-/** Fails on a link; a FIFO without a writer does not block. */
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-
 /** Errors that mean that there is no such file: ELOOP is a link, ENXIO a socket. */
 const ABSENT = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO']
 
@@ -86,7 +83,8 @@ type Wanted = { directory: string; path: string; buffer: Buffer }
 async function sendFile(response: ServerResponse, { directory, path, buffer }: Wanted): Promise<void> {
   const { method, headers } = response.req
   const file = join(realpathSync.native(directory), path)
-  const fd = openSync(file, OPEN_FLAGS)
+  // Fails on a link; a FIFO without a writer does not block.
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     const stat = fstatSync(fd)
     // Not where a directory of the path is a link. A file that was replaced meanwhile counts.
