@@ -25,8 +25,6 @@ import { versions } from './scripts/tree/versions.ts'
 
 const USAGE = `npx zx build.ts [NAME…]       builds the images of the specs, or only those named
 
-{flags}
-
 exit code: 0 all good · 1 something failed, the rest is published · 2 usage or spec
            75 another run is going on · 130, 143 interrupted`
 

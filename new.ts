@@ -14,8 +14,6 @@ import { runner } from './scripts/system/run.ts'
 
 const USAGE = `npx zx new.ts [NAME] IMAGE    asks the registry about an image, writes a spec for it
 
-{flags}
-
 exit code: 0 the spec is there · 1 the registry has no such image · 2 usage, or there is such a spec
            130, 143 interrupted`
 

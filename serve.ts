@@ -21,11 +21,9 @@ import { page } from './scripts/tree/page.ts'
 
 const USAGE = `npx zx serve.ts               serves a published tree to LXD and Incus over HTTPS
 
-{flags}
-
 exit code: 1 something failed · 2 usage · 130, 143 interrupted, after running downloads`
 
-const ADDRESS = { value: 'HOST:PORT', schema: listenAddress, example: ':8443, 192.0.2.7:8443 or [::1]:8443' } as const
+const ADDRESS = { value: 'HOST:PORT', schema: listenAddress, hint: 'for example :8443, 192.0.2.7:8443 or [::1]:8443' } as const
 
 const FLAGS = {
   dir: { value: 'DIR', help: 'the published tree', default: 'public' },

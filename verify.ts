@@ -8,8 +8,6 @@ import { verify } from './scripts/tree/verify.ts'
 
 const USAGE = `npx zx verify.ts              hashes every file of a published tree again
 
-{flags}
-
 exit code: 0 all is as the catalog says · 1 something was wrong, repaired or not · 2 usage
            75 a build is going on · 130, 143 interrupted`
 

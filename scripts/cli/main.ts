@@ -12,8 +12,8 @@ import { createLog, type Level, type Log } from './log.ts'
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, locked: 75 } as const
 
-/** As --help shows it. Without `value`, the word there for its value, it is a switch; `schema` makes a checked value of the text. */
-type Flag = { help: string; value?: string; default?: string; schema?: z.ZodType; example?: string }
+/** As --help shows it; a switch where `value`, the word for its value, is missing. `schema` checks the value, `hint` helps who got it wrong. */
+type Flag = { help: string; value?: string; default?: string; schema?: z.ZodType; hint?: string }
 
 type Flags = Record<string, Flag>
 
@@ -32,12 +32,11 @@ const COMMON = {
 }
 
 /**
- * Reads the command line, runs the entry with it, explains its failures; its result is the exit code.
- * SIGINT and SIGTERM abort `interruption`, which ends the running tools first, then the entry; the exit code is
- * 128 + the signal's number.
+ * Reads the command line, runs the entry with it, explains its failures; its result is the exit code. SIGINT and SIGTERM abort
+ * `interruption`, which ends the running tools first, then the entry; the exit code is 128 + the signal's number.
  *
  * @param url the entry's import.meta.url
- * @param usage what --help prints, `{flags}` in it for the flags
+ * @param usage what --help prints, but for the flags, which it prints after the first line
  */
 export async function main<const F extends Flags>(url: string, usage: string, flags: F, entry: Entry<F>): Promise<void> {
   process.umask(0o022)
@@ -60,8 +59,7 @@ export async function main<const F extends Flags>(url: string, usage: string, fl
  * Reads the words after the entry's own path, however it was started (`npx zx build.ts web`, `node build.ts web`).
  * Strict: an unknown flag or a missing value is an error. --help and --version print and end the process.
  *
- * @returns the flags' values, the words that are none, all words as they came, the level of the log, the paths of the entry
- *   and of its directory
+ * @returns the flags' values, `names`: the words that are none, all words as they came, the paths of the entry and its directory
  * @throws UsageFailure
  */
 export function options<const F extends Flags>(url: string, usage: string, flags: F) {
@@ -70,13 +68,12 @@ export function options<const F extends Flags>(url: string, usage: string, flags
   const args = process.argv.slice(process.argv.findIndex(word => resolve(word) === entry) + 1)
   const all: Flags = { ...flags, ...COMMON }
   const { values, positionals: names } = parse(args, all)
-  if (values.help) end(usage.replace('{flags}', Object.entries(all).map(usageLine).join('\n')))
+  if (values.help) end(usage.replace('\n', `\n\n${Object.entries(all).map(usageLine).join('\n')}\n`))
   if (values.version) end(JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')).version)
   const { quiet, verbose } = values
   if (quiet && verbose) throw new UsageFailure('command line', '--quiet and --verbose contradict each other')
   const level: Level = quiet ? 'quiet' : verbose ? 'verbose' : 'normal'
-  const checked = Object.entries(flags).map(([name, { schema, example }]) => {
-    const hint = example && `for example ${example}`
+  const checked = Object.entries(flags).map(([name, { schema, hint }]) => {
     const said = values[name]
     return [name, schema && said !== undefined ? parsed(schema, said, `--${name}`, UsageFailure, hint) : said]
   })

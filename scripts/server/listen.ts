@@ -39,9 +39,8 @@ export const listenAddress = z.string().transform((text, context): ListenAddress
 type ListenOptions = { handler: Handler; certificate?: Pair; address: ListenAddress }
 
 /**
- * Starts a server that logs one line per request; without a certificate it is plain HTTP.
- *
- * A TLS port gets plain HTTP too: LXD and Incus try http:// before https://. Node closes such a connection at once.
+ * Starts a server that logs one line per request; without a certificate it is plain HTTP. A TLS port gets plain HTTP too: LXD and
+ * Incus try http:// before https://. Node closes such a connection at once.
  *
  * @throws Failure when it cannot listen
  */

@@ -22,7 +22,7 @@ export async function startWorkers({ log, entry, args, count }: { log: Log; entr
   const alive = new Set<Worker>()
   let replace = false
   let state: BuildState | undefined
-  /** Errors are ignored: a worker that is ending reports that by its exit. */
+  // Errors are ignored: a worker that is ending reports that by its exit.
   const tell = (worker: Worker) => state && worker.send(state, () => {})
 
   const start = () => {
