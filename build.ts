@@ -4,7 +4,6 @@ import { availableParallelism, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
-import type { Log } from './scripts/cli/log.ts'
 import { count, EXIT, main } from './scripts/cli/main.ts'
 import { buildContext, carryOut, sweep, TEMPORARY } from './scripts/pipeline.ts'
 import { type Outcome, printSum } from './scripts/plan/outcome.ts'
@@ -78,11 +77,16 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
   const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const wanted = products(chosen, { architecture: hostArchitecture(), format, only })
   const [out, cache] = [resolve(flags.out), resolve(flags.cache)]
+  const report = (outcomes: readonly Outcome[]) => {
+    if (flags.json) for (const outcome of outcomes) console.log(JSON.stringify(outcome))
+    printSum(log, outcomes)
+    return outcomes.some(({ action }) => action === 'fail') ? EXIT.failed : EXIT.ok
+  }
   const pins = flags.update ? {} : locked
   const options = { home, udhcpcScript: flags['udhcpc-script'], out, cache, keep, maxSize, delta, force, pins }
   if (flags.check) {
     const context = buildContext(plain, log, options, await versions(out, log))
-    return report(log, await carryOut(context, { products: wanted, jobs }), flags.json)
+    return report(await carryOut(context, { products: wanted, jobs }))
   }
 
   const release = await lock(plain, out, cache)
@@ -108,11 +112,5 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
   const failed = outcomes.some(({ action }) => action === 'fail')
   if (!failed && listed.length > 0) await context.images.prune(new Set(listed.map(({ source }) => source.digest)))
   await release()
-  return report(log, outcomes, flags.json)
+  return report(outcomes)
 })
-
-function report(log: Log, outcomes: readonly Outcome[], json: boolean): number {
-  if (json) for (const outcome of outcomes) console.log(JSON.stringify(outcome))
-  printSum(log, outcomes)
-  return outcomes.some(({ action }) => action === 'fail') ? EXIT.failed : EXIT.ok
-}

@@ -68,9 +68,7 @@ export function explain(error: unknown): string {
 }
 
 /** The command that failed, ready to be pasted into a shell; undefined where no command did. */
-export function failedCommand(error: unknown): string | undefined {
-  return error instanceof Failure ? error.details.argv?.map(word).join(' ') : undefined
-}
+export const failedCommand = (error: unknown) => (error instanceof Failure ? error.details.argv?.map(word).join(' ') : undefined)
 
 /** The value that `schema` makes of outside data. @throws Failure, or another class of it, with what is wrong */
 export function parsed<Schema extends z.ZodType>(schema: Schema, input: unknown, place: string, Class = Failure, hint?: string) {

@@ -12,7 +12,7 @@ import { createLog, type Level, type Log } from './log.ts'
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, locked: 75 } as const
 
-/** As --help shows it; a switch where `value`, the word for its value, is missing. `schema` checks the value, `hint` helps who got it wrong. */
+/** As --help shows it: a switch, where `value` is no word for its value. `hint` is for a value that `schema` refuses. */
 type Flag = { help: string; value?: string; default?: string; schema?: z.ZodType; hint?: string }
 
 type Flags = Record<string, Flag>
@@ -33,10 +33,8 @@ const COMMON = {
 
 /**
  * Reads the command line, runs the entry with it, explains its failures; its result is the exit code. SIGINT and SIGTERM abort
- * `interruption`, which ends the running tools first, then the entry; the exit code is 128 + the signal's number.
- *
- * @param url the entry's import.meta.url
- * @param usage what --help prints, but for the flags, which it prints after the first line
+ * `interruption`, which ends the running tools first, then the entry; the exit code is 128 + the signal's number. --help prints
+ * `usage`, and the flags after its first line.
  */
 export async function main<const F extends Flags>(url: string, usage: string, flags: F, entry: Entry<F>): Promise<void> {
   process.umask(0o022)
@@ -109,11 +107,10 @@ export function noArguments([first]: readonly string[]): void {
 }
 
 /** Parses a whole number of at least 1. */
-export const count = z.string().transform((text, context) => {
-  if (/^(?!0+$)\d{1,15}$/.test(text)) return Number(text)
-  context.addIssue(`"${text}" is not a whole number of at least 1`)
-  return z.NEVER
-})
+export const count = z
+  .string()
+  .regex(/^(?!0+$)\d{1,15}$/, { error: ({ input }) => `"${input}" is not a whole number of at least 1` })
+  .transform(Number)
 
 const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 }
 

@@ -12,8 +12,7 @@ import type { Handler } from './listen.ts'
 import { requestPath, sendText } from './static.ts'
 
 /** Passwords that are checked, or wait for that, in one process: of one address, so that it shuts no other out; of all. */
-const MAX_OWN = 6
-const MAX_ALL = 200
+const MAX_CHECKS = { own: 6, all: 200 }
 
 /** Checks that htpasswd can read the file. @throws Failure */
 export async function checkAuthFile(run: Run, file: string): Promise<void> {
@@ -68,7 +67,7 @@ function passwordCheck(run: Run, file: string) {
     const hash = createHmac('sha256', secret).update(`${login.user}:${login.password}`).digest('base64')
     const known = checks.get(hash)
     if (known) return known
-    if (waiting.filter(one => one === address).length >= MAX_OWN || waiting.length >= MAX_ALL) return 'busy'
+    if (waiting.filter(one => one === address).length >= MAX_CHECKS.own || waiting.length >= MAX_CHECKS.all) return 'busy'
     waiting.push(address)
     const check = last.then(() => verify(run, file, login)).finally(() => waiting.splice(waiting.indexOf(address), 1))
     checks.set(hash, check)

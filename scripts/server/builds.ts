@@ -29,8 +29,7 @@ export async function buildAtIntervals({ run, log, argv, interval, interruption,
     hurry = new AbortController()
     tell({ ...state, building: true })
     const last = await build(run, log, argv)
-    if (last) state = { ...state, last }
-    if (last && last !== 'failed') state = { ...state, built: time(), overdue: time(2 * interval) }
+    if (last) state = { ...state, last, ...(last !== 'failed' && { built: time(), overdue: time(2 * interval) }) }
     tell(state)
     await sleep(wait(interval) * 1000, undefined, { signal: AbortSignal.any([hurry.signal, interruption]) }).catch(() => {})
   }

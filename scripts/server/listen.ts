@@ -24,11 +24,10 @@ const REFUSALS: Record<string, [string, string]> = {
   EACCES: ['is not allowed', 'ports below 1024 are for root'],
 }
 
-/** `host` is empty for every address of the machine. */
-export type ListenAddress = { host: string; port: number }
+export type ListenAddress = z.output<typeof listenAddress>
 
-/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. */
-export const listenAddress = z.string().transform((text, context): ListenAddress => {
+/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`; \`host\` is empty for every address of the machine. */
+export const listenAddress = z.string().transform((text, context) => {
   const [, ipv6, host = ipv6, port] = /^(?:\[(.+)\]|([\w.-]*)):(\d{1,5})$/.exec(text) ?? []
   if (host !== undefined && (ipv6 === undefined || isIPv6(ipv6)) && Number(port) < 65536)
     return { host: ['0.0.0.0', '::'].includes(host) ? '' : host, port: Number(port) }
