@@ -33,9 +33,8 @@ export class Failure extends Error {
 
   /** The same failure seen from further out: `specs/web.yaml: skopeo: manifest unknown`. */
   within(place: string): this {
-    const { reason, details } = this
     const Class = this.constructor as new (place: string, reason: string, details: Details) => this
-    return new Class(place, `${this.place}: ${reason}`, { ...details, cause: this })
+    return new Class(place, `${this.place}: ${this.reason}`, { ...this.details, cause: this })
   }
 }
 

@@ -16,10 +16,9 @@ export interface BuildState {
   overdue: string
 }
 
-/** `argv` starts build.ts, the interval is in seconds. */
 type Builds = { run: Run; log: Log; argv: Argv; interval: number; interruption: AbortSignal; tell: (state: BuildState) => void }
 
-/** Builds at once, then at intervals until the interruption. SIGHUP builds now; during a build, once more after it. */
+/** Runs `argv`, which builds, at once, then at intervals in seconds. SIGHUP builds now; during a build, once more after it. */
 export async function buildAtIntervals({ run, log, argv, interval, interruption, tell }: Builds): Promise<void> {
   const time = (seconds = 0) => new Date(Date.now() + seconds * 1000).toISOString()
   let state: BuildState = { building: false, last: 'none', overdue: time(2 * interval) }

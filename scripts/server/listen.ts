@@ -52,9 +52,18 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
     // Pipelined requests wait for their turn: answers side by side would each hold a file and a buffer.
     if (!response.socket) return void response.once('socket', () => serve(request, response))
     responses.add(response)
-    response.once('close', () => responses.delete(response))
     const client: Client = {}
-    logRequest(log, response, client)
+    const { method, url, socket } = request
+    const host = socket.remoteAddress?.replace(/^::ffff:/, '')
+    const [start, sentBefore] = [performance.now(), socket.bytesWritten]
+    response.once('close', () => {
+      responses.delete(response)
+      const words = [host, client.user, method, url].flatMap(word => word?.replace(/[^\x21-\x7e]/g, '?') ?? [])
+      const bytes = socket.bytesWritten - sentBefore
+      const milliseconds = Math.round(performance.now() - start)
+      const end = response.writableFinished ? '' : ' cut off'
+      log.info(`${words.join(' ')} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
+    })
     handler(request, response, client)
   }
   const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serve)
@@ -79,9 +88,8 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
     async stop(): Promise<void> {
       // Not https.Server's own close: it also closes connections whose last bytes are still being sent.
       const closed = new Promise(done => Server.prototype.close.call(server, done))
-      const { shutdown } = timeoutSeconds
-      if (responses.size > 0) log.info(`waiting up to ${shutdown} s for running downloads: ${responses.size}`)
-      const overdue = setTimeout(shutdown * 1000, undefined, { ref: false })
+      if (responses.size > 0) log.info(`waiting up to ${timeoutSeconds.shutdown} s for running downloads: ${responses.size}`)
+      const overdue = setTimeout(timeoutSeconds.shutdown * 1000, undefined, { ref: false })
       // Others may start meanwhile.
       for (const response of responses) await Promise.race([overdue, new Promise(done => response.once('close', done))])
       for (const socket of connections) socket.destroy()
@@ -91,17 +99,3 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
 }
 
 const tlsOptions = ({ cert, key }: Pair) => ({ cert, key, minVersion: 'TLSv1.2' as const })
-
-/** Logs a request once its response has ended. */
-function logRequest(log: Log, response: ServerResponse, client: Client): void {
-  const { method, url, socket } = response.req
-  const [start, sentBefore] = [performance.now(), socket.bytesWritten]
-  const host = socket.remoteAddress?.replace(/^::ffff:/, '')
-  response.once('close', () => {
-    const words = [host, client.user, method, url].flatMap(word => word?.replace(/[^\x21-\x7e]/g, '?') ?? [])
-    const bytes = socket.bytesWritten - sentBefore
-    const milliseconds = Math.round(performance.now() - start)
-    const end = response.writableFinished ? '' : ' cut off'
-    log.info(`${words.join(' ')} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
-  })
-}

@@ -94,11 +94,8 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
     const matches =
       match === undefined ? !(Date.parse(modified) > Date.parse(since)) : match === '*' || match.split(/\s*,\s*/).includes(etag)
     if (!matches) return sendText(response, 412)
-    const validators = {
-      ETag: etag,
-      'Last-Modified': modified,
-      'Cache-Control': path.startsWith('/images/') ? 'public, max-age=31536000, immutable' : 'no-cache',
-    }
+    const caching = path.startsWith('/images/') ? 'public, max-age=31536000, immutable' : 'no-cache'
+    const validators = { ETag: etag, 'Last-Modified': modified, 'Cache-Control': caching }
     if (fresh(headers, { etag, 'last-modified': modified })) return void response.writeHead(304, validators).end()
 
     const { range = '', 'if-range': expected = etag } = headers
