@@ -74,8 +74,8 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
   if (process.getuid?.() !== 0)
     throw new UsageFailure('build.ts', 'only root can set the owners of files', withoutRoot(userInfo().username))
 
-  const chosen = specs.filter(({ name }) => names.length === 0 || names.includes(name))
-  const wanted = products(chosen, { architecture: hostArchitecture(), format, only })
+  const named = specs.filter(({ name }) => names.length === 0 || names.includes(name))
+  const chosen = products(named, { architecture: hostArchitecture(), format, only })
   const [out, cache] = [resolve(flags.out), resolve(flags.cache)]
   const report = (outcomes: readonly Outcome[]) => {
     if (flags.json) for (const outcome of outcomes) console.log(JSON.stringify(outcome))
@@ -86,7 +86,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
   const options = { home, udhcpcScript: flags['udhcpc-script'], out, cache, keep, maxSize, delta, force, pins }
   if (flags.check) {
     const context = buildContext(plain, log, options, await versions(out, log))
-    return report(await carryOut(context, { products: wanted, jobs }))
+    return report(await carryOut(context, { products: chosen, jobs }))
   }
 
   const release = await lock(plain, out, cache)
@@ -95,8 +95,8 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
   // What a killed run has left may take the memory that this one needs.
   await sweep({ run, out, cache })
   await makeDirectory(temporary)
-  const isListed = ({ name, architecture }: Version) => flags.index || asked.get(name)?.includes(architecture) === true
-  const list = () => refreshCatalog(run, log, { tree: out, wanted: isListed, keep })
+  const wanted = ({ name, architecture }: Version) => flags.index || asked.get(name)?.includes(architecture) === true
+  const list = () => refreshCatalog(run, log, { tree: out, wanted, keep })
   if (flags.index) {
     const listed = await list()
     if (listed.length === 0) throw new Failure(out, 'there is no image in it', '--out names the tree')
@@ -104,7 +104,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
     return EXIT.ok
   }
   const context = buildContext(run, log, options, await versions(out, log))
-  const outcomes = await carryOut(context, { products: wanted, jobs, list })
+  const outcomes = await carryOut(context, { products: chosen, jobs, list })
   await writePins(flags.specs, locked, specs, outcomes)
   await sweep(context)
   const listed = await list()
