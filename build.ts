@@ -62,8 +62,8 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
   // A spec that names no architecture is content with all that were ever built.
   const asked = new Map(specs.map(({ name, keys }) => [name, keys.architectures ?? ARCHITECTURES]))
   const unknown = names.filter(name => !asked.has(name))
-  const meant = didYouMean(String(unknown[0]), [...asked.keys()])
-  if (unknown.length > 0) throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`, meant)
+  if (unknown.length > 0)
+    throw new UsageFailure(flags.specs, `no spec for ${unknown.join(', ')}`, didYouMean(String(unknown[0]), [...asked.keys()]))
   const plain = runner({ log, interruption })
   if (flags.offline) {
     const tools = await toolVersions(plain)
