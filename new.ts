@@ -1,8 +1,7 @@
 // npx zx new.ts: asks a registry about an image, writes the first spec of it.
 
 import { readdir, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { basename, join, relative, resolve } from 'node:path'
 import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
 import { EXIT, main } from './scripts/cli/main.ts'
 import { draft } from './scripts/plan/draft.ts'
@@ -15,14 +14,12 @@ import { runner } from './scripts/system/run.ts'
 
 const USAGE = `npx zx new.ts [NAME] IMAGE    asks the registry about an image, writes a spec for it
 
-{flags}
-
 exit code: 0 the spec is there · 1 the registry has no such image · 2 usage, or there is such a spec
            130, 143 interrupted`
 
 const FLAGS = { specs: { value: 'DIR', help: 'where the spec goes', default: 'specs' } } as const
 
-await main(import.meta.url, USAGE, FLAGS, async ({ flags, names: words, log, interruption }) => {
+await main(import.meta.url, USAGE, FLAGS, async ({ flags, names: words, home, log, interruption }) => {
   const text = words.at(-1)
   if (text === undefined || words.length > 2)
     throw new UsageFailure('command line', 'one image is needed', 'e.g. npx zx new.ts web nginx:1.29')
@@ -43,7 +40,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names: words, log, int
   const architecture = offers.includes(own) ? own : offers[0]
   if (!architecture) throw new Failure(text, 'it exists for no architecture of LXD')
   const { config } = await there.image(await there.resolve(source, PLATFORMS[architecture]))
-  const schema = relative(flags.specs, join(dirname(fileURLToPath(import.meta.url)), 'specs/schema.json'))
+  const schema = relative(flags.specs, join(home, 'specs/schema.json'))
   await makeDirectory(flags.specs)
   await writeFile(file, draft({ image, config, offers, own, schema }), { flag: 'wx' })
   log.info(`${file} is written; next:\n  npx zx build.ts ${name}\n  lxc launch lxdocker:${name}`)

@@ -5,31 +5,25 @@ import { watchFile } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
 import { extname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Failure, UsageFailure } from './scripts/cli/errors.ts'
 import type { Log } from './scripts/cli/log.ts'
-import { EXIT, main } from './scripts/cli/main.ts'
-import { count, duration, noArguments } from './scripts/cli/options.ts'
+import { count, duration, EXIT, main, noArguments } from './scripts/cli/main.ts'
 import { checkAuthFile, requirePassword } from './scripts/server/auth.ts'
 import { type BuildState, buildAtIntervals, health } from './scripts/server/builds.ts'
 import { type ListenAddress, listen, listenAddress } from './scripts/server/listen.ts'
 import { serveTree } from './scripts/server/static.ts'
 import { certificateHosts, loadOrCreate, loadPair, localAddresses, type Pair } from './scripts/server/tls.ts'
 import { isWorker, startWorkers } from './scripts/server/workers.ts'
-import { makeDirectory, read, write } from './scripts/system/files.ts'
+import { read, write } from './scripts/system/files.ts'
 import { runner } from './scripts/system/run.ts'
 import { PAGE } from './scripts/tree/layout.ts'
 import { page } from './scripts/tree/page.ts'
 
-const BUILD = fileURLToPath(new URL(`build${extname(import.meta.url)}`, import.meta.url))
-
 const USAGE = `npx zx serve.ts               serves a published tree to LXD and Incus over HTTPS
-
-{flags}
 
 exit code: 1 something failed · 2 usage · 130, 143 interrupted, after running downloads`
 
-const ADDRESS = { value: 'HOST:PORT', schema: listenAddress, example: ':8443, 192.0.2.7:8443 or [::1]:8443' } as const
+const ADDRESS = { value: 'HOST:PORT', schema: listenAddress, hint: 'for example :8443, 192.0.2.7:8443 or [::1]:8443' } as const
 
 const FLAGS = {
   dir: { value: 'DIR', help: 'the published tree', default: 'public' },
@@ -44,10 +38,10 @@ const FLAGS = {
     help: 'build at the start, then every TIME, e.g. 6h; SIGHUP builds now. What follows -- goes to build.ts',
     schema: duration,
   },
-  workers: { value: 'N', help: 'processes that serve requests, by default one per processor', schema: count(1) },
+  workers: { value: 'N', help: 'processes that serve requests, by default one per processor', schema: count },
 } as const
 
-await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, log, interruption }) => {
+await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, entry, home, log, interruption }) => {
   const { dir, cert, key, listen: https, http, 'auth-file': authFile, 'build-every': interval } = flags
   if (interval === undefined) noArguments(names)
   if (!cert !== !key) throw new UsageFailure(cert ? '--cert' : '--key', '--cert and --key must be given together')
@@ -64,7 +58,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, lo
     const tree = serveTree(dir, () => health(builds))
     const handler = authFile === undefined ? tree : requirePassword({ run, log }, authFile, tree)
     const secure = await listen(log, { handler, certificate: await loadPair(files), address: https })
-    const plain = http && (await listen(log, { handler, certificate: undefined, address: http }))
+    const plain = http && (await listen(log, { handler, address: http }))
     const reload = () => loadPair(files).then(secure.renew, log.failure)
     for (const file of Object.values(files)) watchFile(file, { persistent: false }, reload)
     process.send?.([secure.port, plain?.port])
@@ -73,29 +67,26 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, lo
     return EXIT.ok
   }
 
-  if (interval) await makeTree(dir)
-  else if (!(await stat(dir).catch(() => undefined))?.isDirectory()) {
-    throw new Failure(dir, 'no such directory', { hint: 'npx zx build.ts publishes a tree; --dir names it' })
-  }
+  const index = join(dir, PAGE)
+  // A tree in which nothing is published yet has a page that says so. No catalog: clients would believe it for an hour.
+  if (interval && (await read(index)) === undefined) await write(index, page([]))
+  if (!(await stat(dir).catch(() => undefined))?.isDirectory())
+    throw new Failure(dir, 'no such directory', 'npx zx build.ts publishes a tree; --dir names it')
   const run = runner({ log, interruption })
   if (authFile !== undefined) await checkAuthFile(run, authFile)
   const required = flags.name?.split(',') ?? []
   const pair = cert
     ? await loadPair({ ...files, hint: 'check --cert and --key' })
     : await loadOrCreate(run, '.tls', certificateHosts([https.host, ...required]), required)
-  const workers = await startWorkers({
-    log,
-    entry: fileURLToPath(import.meta.url),
-    args,
-    count: flags.workers ?? availableParallelism(),
-  })
+  const workers = await startWorkers({ log, entry, args, count: flags.workers ?? availableParallelism() })
   if (!workers) return EXIT.failed
   const [port, plainPort] = workers.ports
   printInstructions(log, { pair, address: { ...https, port }, names: required, login: authFile ? 'USER:PASSWORD@' : '' })
   if (plainPort) log.info(`plain HTTP on port ${plainPort}`)
   if (interval) {
+    const build = join(home, `build${extname(entry)}`)
     const quiet = level === 'quiet' ? ['--quiet'] : []
-    const argv = [process.execPath, ...process.execArgv, BUILD, '--out', dir, ...quiet, ...names] as const
+    const argv = [process.execPath, ...process.execArgv, build, '--out', dir, ...quiet, ...names] as const
     buildAtIntervals({ run, log, argv, interval, interruption, tell: workers.tell }).catch(log.failure)
   }
   if (!interruption.aborted) await once(interruption, 'abort')
@@ -104,13 +95,6 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, lo
 })
 // The channel to the primary process would keep it alive, or a port that it has opened.
 if (isWorker) process.exit()
-
-/** A tree in which nothing is published yet has a page that says so. No catalog: clients would believe it for an hour. */
-async function makeTree(directory: string): Promise<void> {
-  await makeDirectory(directory)
-  const file = join(directory, PAGE)
-  if ((await read(file)) === undefined) await write(file, page([]))
-}
 
 type Instructions = { pair: Pair; address: ListenAddress; names: readonly string[]; login: string }
 

@@ -1,15 +1,12 @@
 // npx zx verify.ts: compares every file of a published tree with the catalog.
 
-import { EXIT, main } from './scripts/cli/main.ts'
-import { noArguments } from './scripts/cli/options.ts'
+import { EXIT, main, noArguments } from './scripts/cli/main.ts'
 import { lock } from './scripts/system/lock.ts'
 import { runner } from './scripts/system/run.ts'
 import { repair } from './scripts/tree/refresh.ts'
 import { verify } from './scripts/tree/verify.ts'
 
 const USAGE = `npx zx verify.ts              hashes every file of a published tree again
-
-{flags}
 
 exit code: 0 all is as the catalog says · 1 something was wrong, repaired or not · 2 usage
            75 a build is going on · 130, 143 interrupted`

@@ -33,9 +33,8 @@ export class Failure extends Error {
 
   /** The same failure seen from further out: `specs/web.yaml: skopeo: manifest unknown`. */
   within(place: string): this {
-    const { reason, details } = this
     const Class = this.constructor as new (place: string, reason: string, details: Details) => this
-    return new Class(place, `${this.place}: ${reason}`, { ...details, cause: this })
+    return new Class(place, `${this.place}: ${this.reason}`, { ...this.details, cause: this })
   }
 }
 
@@ -68,13 +67,11 @@ export function explain(error: unknown): string {
 }
 
 /** The command that failed, ready to be pasted into a shell; undefined where no command did. */
-export function failedCommand(error: unknown): string | undefined {
-  return error instanceof Failure ? error.details.argv?.map(word).join(' ') : undefined
-}
+export const failedCommand = (error: unknown) => (error instanceof Failure ? error.details.argv?.map(word).join(' ') : undefined)
 
 /** The value that `schema` makes of outside data. @throws Failure, or another class of it, with what is wrong */
 export function parsed<Schema extends z.ZodType>(schema: Schema, input: unknown, place: string, Class = Failure, hint?: string) {
   const { data, error } = schema.safeParse(input)
-  if (error) throw new Class(place, complaints(error), { hint })
+  if (error) throw new Class(place, complaints(error), hint)
   return data as z.output<Schema>
 }

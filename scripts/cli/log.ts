@@ -23,9 +23,8 @@ export async function createLog(level: Level) {
     if (running.size === 0) spinner?.stop()
     else spinner?.start([...running].map(([what, step]) => `${what}: ${step}`).join(' · '))
   }
-  const debug = (line: string) => {
-    if (level === 'verbose') print(line)
-  }
+  const silent = () => {}
+  const debug: typeof print = level === 'verbose' ? print : silent
   return {
     /** Shows that work on something goes on, until `done`. */
     doing(what: string, step: string): void {
@@ -38,9 +37,7 @@ export async function createLog(level: Level) {
       spin()
     },
     /** A result. */
-    info(line: string): void {
-      if (level !== 'quiet') print(line)
-    },
+    info: level === 'quiet' ? silent : print,
     /** Something that a person has to know, --quiet or not. */
     warn: print,
     /** What only --verbose shows. */

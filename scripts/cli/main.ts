@@ -1,25 +1,42 @@
-// Runs an entry: signals in, an exit code out.
+// Runs an entry: its command line in, an exit code out.
 
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { Interrupted, Locked, UsageFailure } from './errors.ts'
-import { createLog, type Log } from './log.ts'
-import { type Flags, options } from './options.ts'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { didYouMean } from '../text/words.ts'
+import { Interrupted, Locked, parsed, UsageFailure } from './errors.ts'
+import { createLog, type Level, type Log } from './log.ts'
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, locked: 75 } as const
 
+/** As --help shows it: a switch, where `value` is no word for its value. `hint` is for a value that `schema` refuses. */
+type Flag = { help: string; value?: string; default?: string; schema?: z.ZodType; hint?: string }
+
+type Flags = Record<string, Flag>
+
+type Value<F extends Flag> = F extends { value: string }
+  ? (F extends { schema: z.ZodType<infer Checked> } ? Checked : string) | (F extends { default: string } ? never : undefined)
+  : boolean
+
+type Entry<F extends Flags> = (start: ReturnType<typeof options<F>> & { log: Log; interruption: AbortSignal }) => Promise<number>
+
+/** What every entry takes. */
+const COMMON = {
+  quiet: { help: 'say nothing but warnings and failures' },
+  verbose: { help: 'show every command' },
+  help: { help: 'print this' },
+  version: { help: 'print the version' },
+}
+
 /**
- * Reads the command line, runs the entry with it, explains its failures; its result is the exit code.
- * SIGINT and SIGTERM abort `interruption`, which ends the running tools first, then the entry; the exit code is
- * 128 + the signal's number.
- *
- * @param url the entry's import.meta.url
+ * Reads the command line, runs the entry with it, explains its failures; its result is the exit code. SIGINT and SIGTERM abort
+ * `interruption`, which ends the running tools first, then the entry; the exit code is 128 + the signal's number. --help prints
+ * `usage`, and the flags after its first line.
  */
-export async function main<const F extends Flags>(
-  url: string,
-  usage: string,
-  flags: F,
-  entry: (start: ReturnType<typeof options<F>> & { log: Log; interruption: AbortSignal }) => Promise<number>,
-): Promise<void> {
+export async function main<const F extends Flags>(url: string, usage: string, flags: F, entry: Entry<F>): Promise<void> {
   process.umask(0o022)
   const interruption = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => interruption.abort(name))
@@ -35,3 +52,73 @@ export async function main<const F extends Flags>(
   const { aborted, reason } = interruption.signal
   if (aborted) process.exitCode = 128 + constants.signals[reason as NodeJS.Signals]
 }
+
+/**
+ * Reads the words after the entry's own path, however it was started (`npx zx build.ts web`, `node build.ts web`).
+ * Strict: an unknown flag or a missing value is an error. --help and --version print and end the process.
+ *
+ * @returns the flags' values, `names`: the words that are none, all words as they came, the paths of the entry and its directory
+ * @throws UsageFailure
+ */
+export function options<const F extends Flags>(url: string, usage: string, flags: F) {
+  const entry = fileURLToPath(url)
+  const home = dirname(entry)
+  const args = process.argv.slice(process.argv.findIndex(word => resolve(word) === entry) + 1)
+  const all: Flags = { ...flags, ...COMMON }
+  const { values, positionals: names } = parse(args, all)
+  if (values.help) end(usage.replace('\n', `\n\n${Object.entries(all).map(usageLine).join('\n')}\n`))
+  if (values.version) end(JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')).version)
+  const { quiet, verbose } = values
+  if (quiet && verbose) throw new UsageFailure('command line', '--quiet and --verbose contradict each other')
+  const level: Level = quiet ? 'quiet' : verbose ? 'verbose' : 'normal'
+  const checked = Object.entries(flags).map(([name, { schema, hint }]) => {
+    const said = values[name]
+    return [name, schema && said !== undefined ? parsed(schema, said, `--${name}`, UsageFailure, hint) : said]
+  })
+  return { flags: Object.fromEntries(checked) as { [name in keyof F]: Value<F[name]> }, names, args, level, entry, home }
+}
+
+const usageLine = ([name, { value = '', help, default: text }]: [string, Flag]) =>
+  `  ${`--${name} ${value}`.padEnd(22)} ${help}${text ? ` (default: ${text})` : ''}`
+
+function parse(args: string[], flags: Flags) {
+  const known = Object.entries(flags).map(([name, { value, default: text }]) => {
+    const type = value ? 'string' : 'boolean'
+    return [name, { type, default: value ? text : false }] as const
+  })
+  try {
+    return parseArgs({ args, options: Object.fromEntries(known), strict: true, allowPositionals: true })
+  } catch (error) {
+    const reason = (error as Error).message.replace(/\. To specify .*/s, '')
+    const [, flag = ''] = /^Unknown option '(--[^']*)'/.exec(reason) ?? []
+    const names = known.map(([name]) => `--${name}`)
+    throw new UsageFailure('command line', reason, { hint: didYouMean(flag, names) ?? '--help lists the options', cause: error })
+  }
+}
+
+function end(text: string): never {
+  process.stdout.write(`${text}\n`)
+  process.exit(0)
+}
+
+/** For entries that take flags alone. @throws UsageFailure */
+export function noArguments([first]: readonly string[]): void {
+  if (first !== undefined) throw new UsageFailure('command line', `unexpected argument "${first}"`, '--help lists the options')
+}
+
+/** Parses a whole number of at least 1. */
+export const count = z
+  .string()
+  .regex(/^(?!0+$)\d{1,15}$/, { error: ({ input }) => `"${input}" is not a whole number of at least 1` })
+  .transform(Number)
+
+const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** Parses a time such as `6h` into seconds; at most two weeks, longer than which no timer runs. */
+export const duration = z.string().transform((text, context) => {
+  const [, digits, unit] = /^(\d{1,7})([smhd])$/.exec(text) ?? []
+  const seconds = Number(digits) * UNIT_SECONDS[unit as keyof typeof UNIT_SECONDS]
+  if (seconds >= 1 && seconds <= 14 * UNIT_SECONDS.d) return seconds
+  context.addIssue(`"${text}" is not a time such as 30m, 6h or 1d, at most 14d`)
+  return z.NEVER
+})

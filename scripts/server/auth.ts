@@ -12,10 +12,7 @@ import type { Handler } from './listen.ts'
 import { requestPath, sendText } from './static.ts'
 
 /** Passwords that are checked, or wait for that, in one process: of one address, so that it shuts no other out; of all. */
-const MAX_OWN = 6
-const MAX_ALL = 200
-
-class Busy extends Error {}
+const MAX_CHECKS = { own: 6, all: 200 }
 
 /** Checks that htpasswd can read the file. @throws Failure */
 export async function checkAuthFile(run: Run, file: string): Promise<void> {
@@ -32,14 +29,14 @@ export function requirePassword({ run, log }: { run: Run; log: Log }, file: stri
     if (requestPath(request) === '/healthz') return handler(request, response, client)
     const login = parseBasicAuth(request.headers.authorization)
     try {
-      if (!login || !(await check(login, String(request.socket.remoteAddress))))
-        return sendText(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
+      const right = login && (await check(login, String(request.socket.remoteAddress)))
+      if (right === 'busy') return sendText(response.setHeader('Retry-After', '1'), 503)
+      if (!right) return sendText(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
+      client.user = login?.user
     } catch (error) {
-      if (error instanceof Busy) return sendText(response.setHeader('Retry-After', '1'), 503)
       log.failure(error)
       return sendText(response, 500)
     }
-    client.user = login.user
     handler(request, response, client)
   }
 }
@@ -47,8 +44,7 @@ export function requirePassword({ run, log }: { run: Run; log: Log }, file: stri
 /** Refuses what htpasswd would misread: control characters end a line of its file or input, a leading "-" is an option. */
 function parseBasicAuth(header = ''): htpasswd.Login | undefined {
   const text = Buffer.from(/^basic +(\S+)$/i.exec(header)?.[1] ?? '', 'base64').toString()
-  const [, user, password] = /^(?!-)([^:\p{Cc}]+):(\P{Cc}*)$/u.exec(text) ?? []
-  return user === undefined || password === undefined ? undefined : { user, password }
+  return /^(?!-)(?<user>[^:\p{Cc}]+):(?<password>\P{Cc}*)$/u.exec(text)?.groups as htpasswd.Login | undefined
 }
 
 /** Checks passwords, one at a time. A right one is remembered until the file changes, a wrong one is checked each time. */
@@ -61,7 +57,7 @@ function passwordCheck(run: Run, file: string) {
   let last: Promise<unknown> = Promise.resolve()
   let current = ''
 
-  return async (login: htpasswd.Login, address: string): Promise<boolean> => {
+  return async (login: htpasswd.Login, address: string): Promise<boolean | 'busy'> => {
     const { ino, size, ctimeNs } = await stat(file, { bigint: true }).catch(error => {
       throw new Failure(file, error.message, { cause: error })
     })
@@ -71,7 +67,7 @@ function passwordCheck(run: Run, file: string) {
     const hash = createHmac('sha256', secret).update(`${login.user}:${login.password}`).digest('base64')
     const known = checks.get(hash)
     if (known) return known
-    if (waiting.filter(one => one === address).length >= MAX_OWN || waiting.length >= MAX_ALL) throw new Busy()
+    if (waiting.filter(one => one === address).length >= MAX_CHECKS.own || waiting.length >= MAX_CHECKS.all) return 'busy'
     waiting.push(address)
     const check = last.then(() => verify(run, file, login)).finally(() => waiting.splice(waiting.indexOf(address), 1))
     checks.set(hash, check)

@@ -16,10 +16,9 @@ export interface BuildState {
   overdue: string
 }
 
-/** `argv` starts build.ts, the interval is in seconds. */
 type Builds = { run: Run; log: Log; argv: Argv; interval: number; interruption: AbortSignal; tell: (state: BuildState) => void }
 
-/** Builds at once, then at intervals until the interruption. SIGHUP builds now; during a build, once more after it. */
+/** Runs `argv`, which builds, at once, then at intervals in seconds. SIGHUP builds now; during a build, once more after it. */
 export async function buildAtIntervals({ run, log, argv, interval, interruption, tell }: Builds): Promise<void> {
   const time = (seconds = 0) => new Date(Date.now() + seconds * 1000).toISOString()
   let state: BuildState = { building: false, last: 'none', overdue: time(2 * interval) }
@@ -29,17 +28,14 @@ export async function buildAtIntervals({ run, log, argv, interval, interruption,
     hurry = new AbortController()
     tell({ ...state, building: true })
     const last = await build(run, log, argv)
-    if (last) state = { ...state, last }
-    if (last && last !== 'failed') state = { ...state, built: time(), overdue: time(2 * interval) }
+    if (last) state = { ...state, last, ...(last !== 'failed' && { built: time(), overdue: time(2 * interval) }) }
     tell(state)
     await sleep(wait(interval) * 1000, undefined, { signal: AbortSignal.any([hurry.signal, interruption]) }).catch(() => {})
   }
 }
 
 /** The seconds until the next build, a tenth more or less: servers that started together do not ask registries together. */
-export function wait(interval: number, random = Math.random()): number {
-  return interval * (0.9 + 0.2 * random)
-}
+export const wait = (interval: number, random = Math.random()) => interval * (0.9 + 0.2 * random)
 
 /** One build; prints what it says. @returns how it ended; undefined where it did not begin, or was interrupted */
 async function build(run: Run, log: Log, argv: Argv): Promise<BuildState['last'] | undefined> {

@@ -24,11 +24,10 @@ const REFUSALS: Record<string, [string, string]> = {
   EACCES: ['is not allowed', 'ports below 1024 are for root'],
 }
 
-/** `host` is empty for every address of the machine. */
-export type ListenAddress = { host: string; port: number }
+export type ListenAddress = z.output<typeof listenAddress>
 
-/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`. */
-export const listenAddress = z.string().transform((text, context): ListenAddress => {
+/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`; \`host\` is empty for every address of the machine. */
+export const listenAddress = z.string().transform((text, context) => {
   const [, ipv6, host = ipv6, port] = /^(?:\[(.+)\]|([\w.-]*)):(\d{1,5})$/.exec(text) ?? []
   if (host !== undefined && (ipv6 === undefined || isIPv6(ipv6)) && Number(port) < 65536)
     return { host: ['0.0.0.0', '::'].includes(host) ? '' : host, port: Number(port) }
@@ -36,29 +35,35 @@ export const listenAddress = z.string().transform((text, context): ListenAddress
   return z.NEVER
 })
 
-/** Without a certificate it is plain HTTP. */
-type ListenOptions = { handler: Handler; certificate: Pair | undefined; address: ListenAddress }
+type ListenOptions = { handler: Handler; certificate?: Pair; address: ListenAddress }
 
 /**
- * Starts a server that logs one line per request.
- *
- * A TLS port gets plain HTTP too: LXD and Incus try http:// before https://. Node closes such a connection at once.
+ * Starts a server that logs one line per request; without a certificate it is plain HTTP. A TLS port gets plain HTTP too: LXD and
+ * Incus try http:// before https://. Node closes such a connection at once.
  *
  * @throws Failure when it cannot listen
  */
 export async function listen(log: Log, { handler, certificate, address }: ListenOptions, timeoutSeconds = TIMEOUT_SECONDS) {
   const connections = new Set<Socket>()
   const responses = new Set<ServerResponse>()
-  const { host, port } = address
   const [limit, keepAliveTimeout] = [timeoutSeconds.request * 1000, timeoutSeconds.idle * 1000]
   const timeouts = { handshakeTimeout: limit, requestTimeout: limit, connectionsCheckingInterval: limit, keepAliveTimeout }
   const serve: RequestListener = (request, response) => {
     // Pipelined requests wait for their turn: answers side by side would each hold a file and a buffer.
     if (!response.socket) return void response.once('socket', () => serve(request, response))
     responses.add(response)
-    response.once('close', () => responses.delete(response))
     const client: Client = {}
-    logRequest(log, response, client)
+    const { method, url, socket } = request
+    const host = socket.remoteAddress?.replace(/^::ffff:/, '')
+    const [start, sentBefore] = [performance.now(), socket.bytesWritten]
+    response.once('close', () => {
+      responses.delete(response)
+      const words = [host, client.user, method, url].flatMap(word => word?.replace(/[^\x21-\x7e]/g, '?') ?? [])
+      const bytes = socket.bytesWritten - sentBefore
+      const milliseconds = Math.round(performance.now() - start)
+      const end = response.writableFinished ? '' : ' cut off'
+      log.info(`${words.join(' ')} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
+    })
     handler(request, response, client)
   }
   const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serve)
@@ -70,13 +75,10 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
     connections.add(socket)
     socket.once('close', () => connections.delete(socket))
   })
-  try {
-    await once(server.listen(host === '' ? { port } : { host, port }), 'listening')
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException
+  await once(server.listen(address), 'listening').catch(({ code, message }) => {
     const [reason, hint] = REFUSALS[code] ?? []
-    throw new Failure(secure ? '--listen' : '--http', reason ? `${host}:${port} ${reason}` : message, { hint })
-  }
+    throw new Failure(secure ? '--listen' : '--http', reason ? `${address.host}:${address.port} ${reason}` : message, hint)
+  })
 
   return {
     port: (server.address() as AddressInfo).port,
@@ -86,9 +88,8 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
     async stop(): Promise<void> {
       // Not https.Server's own close: it also closes connections whose last bytes are still being sent.
       const closed = new Promise(done => Server.prototype.close.call(server, done))
-      const { shutdown } = timeoutSeconds
-      if (responses.size > 0) log.info(`waiting up to ${shutdown} s for running downloads: ${responses.size}`)
-      const overdue = setTimeout(shutdown * 1000, undefined, { ref: false })
+      if (responses.size > 0) log.info(`waiting up to ${timeoutSeconds.shutdown} s for running downloads: ${responses.size}`)
+      const overdue = setTimeout(timeoutSeconds.shutdown * 1000, undefined, { ref: false })
       // Others may start meanwhile.
       for (const response of responses) await Promise.race([overdue, new Promise(done => response.once('close', done))])
       for (const socket of connections) socket.destroy()
@@ -98,17 +99,3 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
 }
 
 const tlsOptions = ({ cert, key }: Pair) => ({ cert, key, minVersion: 'TLSv1.2' as const })
-
-/** Logs a request once its response has ended. */
-function logRequest(log: Log, response: ServerResponse, client: Client): void {
-  const { method, url, socket } = response.req
-  const [start, sentBefore] = [performance.now(), socket.bytesWritten]
-  const host = socket.remoteAddress?.replace(/^::ffff:/, '')
-  response.once('close', () => {
-    const words = [host, client.user, method, url].flatMap(word => word?.replace(/[^\x21-\x7e]/g, '?') ?? [])
-    const bytes = socket.bytesWritten - sentBefore
-    const milliseconds = Math.round(performance.now() - start)
-    const end = response.writableFinished ? '' : ' cut off'
-    log.info(`${words.join(' ')} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
-  })
-}

@@ -1,14 +1,11 @@
 // Serves the files of a published tree.
 
-import { closeSync, constants, fstatSync, openSync, read, readlinkSync, realpathSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, read, readlinkSync, realpathSync } from 'node:fs'
 import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http'
 import { extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import fresh from 'fresh'
 import parseRange from 'range-parser'
-
-/** Fails on a link; a FIFO without a writer does not block. */
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** Errors that mean that there is no such file: ELOOP is a link, ENXIO a socket. */
 const ABSENT = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO']
@@ -67,9 +64,7 @@ export function serveTree(directory: string, health: () => [status: number, text
 }
 
 /** The path of a request as it was sent, without the query. */
-export function requestPath({ url = '' }: IncomingMessage): string {
-  return url.replace(/\?.*/s, '')
-}
+export const requestPath = ({ url = '' }: IncomingMessage) => url.replace(/\?.*/s, '')
 
 /** Answers with one line of text. */
 export function sendText(response: ServerResponse, status: number, text = STATUS_CODES[status] ?? ''): void {
@@ -86,7 +81,8 @@ type Wanted = { directory: string; path: string; buffer: Buffer }
 async function sendFile(response: ServerResponse, { directory, path, buffer }: Wanted): Promise<void> {
   const { method, headers } = response.req
   const file = join(realpathSync.native(directory), path)
-  const fd = openSync(file, OPEN_FLAGS)
+  // Fails on a link; a FIFO without a writer does not block.
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     const stat = fstatSync(fd)
     // Not where a directory of the path is a link. A file that was replaced meanwhile counts.
@@ -98,23 +94,25 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
     const matches =
       match === undefined ? !(Date.parse(modified) > Date.parse(since)) : match === '*' || match.split(/\s*,\s*/).includes(etag)
     if (!matches) return sendText(response, 412)
-    const validators = {
-      ETag: etag,
-      'Last-Modified': modified,
-      'Cache-Control': path.startsWith('/images/') ? 'public, max-age=31536000, immutable' : 'no-cache',
-    }
+    const caching = path.startsWith('/images/') ? 'public, max-age=31536000, immutable' : 'no-cache'
+    const validators = { ETag: etag, 'Last-Modified': modified, 'Cache-Control': caching }
     if (fresh(headers, { etag, 'last-modified': modified })) return void response.writeHead(304, validators).end()
 
-    const range = byteRange(response.req, stat, [etag, modified])
-    if (range === 'unsatisfiable') return sendText(response.setHeader('Content-Range', `bytes */${stat.size}`), 416)
-    const { start, end } = range ?? { start: 0, end: stat.size - 1 }
+    const { range = '', 'if-range': expected = etag } = headers
+    const ranges = [etag, modified].includes(String(expected)) ? parseRange(stat.size, range, { combine: true }) : -2
+    // range-parser 1 refuses a suffix that is longer than the file. RFC 9110 answers it with the whole file.
+    if (ranges === -1 && !/^bytes= *-/.test(range))
+      return sendText(response.setHeader('Content-Range', `bytes */${stat.size}`), 416)
+    // A malformed range or several ones get the whole file, too.
+    const part = typeof ranges === 'object' && ranges.type === 'bytes' && ranges.length === 1 ? ranges[0] : undefined
+    const { start, end } = part ?? { start: 0, end: stat.size - 1 }
     const length = end - start + 1
-    response.writeHead(range ? 206 : 200, {
+    response.writeHead(part ? 206 : 200, {
       ...validators,
       'Content-Type': CONTENT_TYPES[extname(path)] ?? 'application/octet-stream',
       'Content-Length': length,
       'Accept-Ranges': 'bytes',
-      ...(range && { 'Content-Range': `bytes ${start}-${end}/${stat.size}` }),
+      ...(part && { 'Content-Range': `bytes ${start}-${end}/${stat.size}` }),
     })
     // Node does not call back for a write that it still holds when the client hangs up.
     const closed = new Promise(done => response.once('close', done))
@@ -128,14 +126,4 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
   } finally {
     closeSync(fd)
   }
-}
-
-/** The part that a request asks for. undefined: the whole file, also for a malformed range or several ranges. */
-function byteRange({ headers }: IncomingMessage, { size }: Stats, validators: string[]) {
-  const { range = '', 'if-range': expected } = headers
-  if (expected !== undefined && !validators.includes(String(expected))) return undefined
-  const ranges = parseRange(size, range, { combine: true })
-  // range-parser 1 refuses a suffix that is longer than the file. RFC 9110 answers it with the whole file.
-  if (ranges === -1) return /^bytes= *-/.test(range) ? undefined : 'unsatisfiable'
-  return ranges !== -2 && ranges.type === 'bytes' && ranges.length === 1 ? ranges[0] : undefined
 }

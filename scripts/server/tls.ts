@@ -14,24 +14,22 @@ import * as openssl from '../tools/openssl.ts'
 /** A certificate with its private key. */
 export type Pair = Awaited<ReturnType<typeof loadPair>>
 
-/** Loads a pair. `hint` says what to do when a file is missing, unreadable or not PEM, or the key another certificate's. */
-export async function loadPair({ certFile, keyFile, hint }: { certFile: string; keyFile: string; hint?: string }) {
+/** Loads a pair in PEM. `hint` is for a file that is missing, unreadable, not PEM, or a key that is another certificate's. */
+export async function loadPair({ hint, ...files }: { certFile: string; keyFile: string; hint?: string }) {
   const parse = async <T>(file: string, kind: string, parsePem: (text: string) => T) => {
     const text = await read(file)
-    if (text === undefined) throw new Failure(file, 'no such file', { hint })
+    if (text === undefined) throw new Failure(file, 'no such file', hint)
     try {
       return [text, parsePem(text)] as const
     } catch (error) {
       throw new Failure(file, `is not ${kind}: ${(error as Error).message}`, { hint, cause: error })
     }
   }
-  const [cert, x509] = await parse(certFile, 'a certificate in PEM format', text => new X509Certificate(text))
-  const [key, privateKey] = await parse(keyFile, 'a private key in PEM format without passphrase', createPrivateKey)
-  if (!x509.checkPrivateKey(privateKey)) throw new Failure(keyFile, `is not the key of ${certFile}`, { hint })
+  const [cert, x509] = await parse(files.certFile, 'a certificate in PEM format', text => new X509Certificate(text))
+  const [key, privateKey] = await parse(files.keyFile, 'a private key in PEM format without passphrase', createPrivateKey)
+  if (!x509.checkPrivateKey(privateKey)) throw new Failure(files.keyFile, `is not the key of ${files.certFile}`, hint)
   return {
-    certFile,
-    keyFile,
-    /** PEM. */
+    ...files,
     cert,
     key,
     selfSigned: x509.verify(x509.publicKey),
@@ -71,8 +69,7 @@ export async function loadOrCreate(run: Run, directory: string, hosts: readonly 
 
 /** The names and addresses that clients may use for this machine, `more` among them; an empty one stands for none. */
 export function certificateHosts(more: readonly string[], machine = { name: hostname(), addresses: localAddresses() }) {
-  const all = ['localhost', '127.0.0.1', '::1', machine.name, ...machine.addresses, ...more]
-  return [...new Set(all)].filter(Boolean)
+  return [...new Set(['localhost', '127.0.0.1', '::1', machine.name, ...machine.addresses, ...more])].filter(Boolean)
 }
 
 /** The addresses at which other machines reach this one. */

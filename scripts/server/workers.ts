@@ -22,7 +22,7 @@ export async function startWorkers({ log, entry, args, count }: { log: Log; entr
   const alive = new Set<Worker>()
   let replace = false
   let state: BuildState | undefined
-  /** Errors are ignored: a worker that is ending reports that by its exit. */
+  // Errors are ignored: a worker that is ending reports that by its exit.
   const tell = (worker: Worker) => state && worker.send(state, () => {})
 
   const start = () => {
@@ -45,8 +45,7 @@ export async function startWorkers({ log, entry, args, count }: { log: Log; entr
 
   // One alone, so that a port in use is reported once.
   const first = start()
-  const exited = once(first, 'exit').then(() => [])
-  const [ports] = (await Promise.race([once(first, 'message'), exited])) as [[https: number, http?: number]?]
+  const [ports] = (await Promise.race([once(first, 'message'), once(first, 'exit').then(() => [])])) as [[number, number?]?]
   if (!ports) return undefined
   replace = true
   for (let started = 1; started < count; started++) start()

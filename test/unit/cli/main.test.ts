@@ -4,14 +4,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { parsed, UsageFailure } from '../../../scripts/cli/errors.ts'
-import { count, duration, noArguments, options } from '../../../scripts/cli/options.ts'
+import { count, duration, noArguments, options } from '../../../scripts/cli/main.ts'
 import { temporary } from '../../world/directory.ts'
 import { PROJECT } from '../../world/lxdocker.ts'
 
 const ENTRY = new URL('../../../build.ts', import.meta.url)
 const FLAGS = {
   out: { value: 'DIR', help: 'the tree', default: 'public' },
-  jobs: { value: 'N', help: 'images', schema: count(1) },
+  jobs: { value: 'N', help: 'images', schema: count },
 } as const
 
 /** Reads words the way an entry does that was started with them. */
@@ -58,9 +58,9 @@ for (const [words, reason] of [
   })
 
 test('numbers are whole, plain, not too small', () => {
-  deepEqual([count(1).parse('12'), count(0).parse('0')], [12, 0])
-  for (const text of ['0', '-1', '1.5', '1e3', '0x10', ' 1', '', 'many', '99999999999999999999'])
-    throws(() => parsed(count(1), text, '--jobs', UsageFailure), {
+  deepEqual([count.parse('12'), count.parse('010')], [12, 10])
+  for (const text of ['0', '000', '-1', '1.5', '1e3', '0x10', ' 1', '', 'many', '99999999999999999999'])
+    throws(() => parsed(count, text, '--jobs', UsageFailure), {
       place: '--jobs',
       reason: `"${text}" is not a whole number of at least 1`,
     })
