@@ -47,7 +47,7 @@ type Places = Record<'out' | 'cache' | 'home', string>
 export type BuildContext = ReturnType<typeof buildContext>
 
 export function buildContext(run: Run, log: Log, options: Flags & Places, published: readonly Version[]) {
-  const found = groups(published, productKey)
+  const found = new Map(groups(published, productKey))
   let packages: ReturnType<typeof packageVersions> | undefined
   return {
     ...options,

@@ -21,7 +21,7 @@ export type Listed = { tree: string; wanted: (version: Version) => boolean; keep
 /** An empty catalog is never published: then all stays as it is. @returns the versions that are listed now */
 export async function refreshCatalog(run: Run, log: Log, { tree, wanted, keep }: Listed): Promise<Version[]> {
   const all = await versions(tree, log)
-  const newest = new Set([...groups(all, productKey).values()].flatMap(versions => versions.slice(-keep)))
+  const newest = new Set(groups(all, productKey).flatMap(([, versions]) => versions.slice(-keep)))
   const listed = all.filter(version => wanted(version) && newest.has(version))
   if (listed.length === 0) return []
   await writeCatalog(tree, listed)

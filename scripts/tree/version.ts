@@ -89,11 +89,11 @@ export function rootfsItem({ items }: Version, daemon: Daemon): Item | undefined
   return roots.find(({ ftype }) => (ftype === 'root.tar.xz') === (daemon === 'Incus')) ?? roots[0]
 }
 
-/** Versions by what a key says of each, in their order. */
-export function groups(versions: readonly Version[], key: (version: Version) => string): Map<string, Version[]> {
+/** Versions by what a key says of each, sorted by it; those of one key in their order. */
+export function groups(versions: readonly Version[], key: (version: Version) => string): [key: string, versions: Version[]][] {
   const found = new Map<string, Version[]>()
   for (const version of versions) found.set(key(version), [...(found.get(key(version)) ?? []), version])
-  return found
+  return [...found].sort(([one], [other]) => (one < other ? -1 : 1))
 }
 
 /** What clients call the product of a version. */
