@@ -21,9 +21,8 @@ import { type Run, runner, sandboxedRunner } from './scripts/system/run.ts'
 import { toolVersions } from './scripts/system/versions.ts'
 import { size } from './scripts/text/size.ts'
 import { didYouMean } from './scripts/text/words.ts'
-import { refreshCatalog } from './scripts/tree/refresh.ts'
 import type { Version } from './scripts/tree/version.ts'
-import { versions } from './scripts/tree/versions.ts'
+import { refreshCatalog, versions } from './scripts/tree/versions.ts'
 
 const home = dirname(fileURLToPath(import.meta.url))
 

@@ -75,13 +75,10 @@ export type Pid1 = Pick<ImageSummary, 'supervised' | 'stoppable' | 'pid1'>
 export type Version = z.infer<typeof version>
 export type Recipe = Version['recipe']
 
-/** Parses a build.json. Version 0.1 called the summary `about`. */
-export const buildJson = json(
-  z.preprocess(value => {
-    const { about, ...rest } = Object(value)
-    return about === undefined ? value : { ...rest, summary: about }
-  }, version),
-)
+/** Version 0.1 called the summary `about`. */
+const renamed = (value: unknown) => (value instanceof Object ? { summary: Object(value).about, ...value } : value)
+/** Parses a build.json. */
+export const buildJson = json(z.preprocess(renamed, version))
 
 /** The root file system that a daemon takes: of a version that has two, the squashfs is LXD's, the tar Incus'. */
 export function rootfsItem({ items }: Version, daemon: Daemon): Item | undefined {
