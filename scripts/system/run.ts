@@ -21,8 +21,11 @@ export class ToolFailure extends Failure {
   }
 }
 
-/** More than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
-const MAX_OUTPUT_CHARACTERS = 8 << 20
+/** Of output: more than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
+const MAX_CHARACTERS = 8 << 20
+
+/** Starts a program in a session of its own, where it has no terminal that it could type into. */
+const start = execa({ detached: true, extendEnv: false, stripFinalNewline: false, maxBuffer: MAX_CHARACTERS, reject: false })
 
 export interface RunOptions extends Limits {
   /** For standard input, which is empty otherwise. */
@@ -43,7 +46,6 @@ export interface RunOptions extends Limits {
   temporaryFlag?: string
   /** Whether the tool changes the machine itself, e.g. mounts: it runs outside the sandbox. */
   privileged?: boolean
-  /** Whether it needs the network. */
   network?: boolean
   /** Whether it sets trusted.* and their like, which takes CAP_SYS_ADMIN: with it a program gone bad could change the mounts. */
   attributes?: boolean
@@ -70,33 +72,26 @@ export function runner({ log, interruption, writable, temporary }: Runner): Run 
     if (interruption.aborted) throw new Interrupted()
     const argv = [tool, ...(temporary && flag ? [flag, temporary] : []), ...words]
     log.debug(`$ ${argv.map(word).join(' ')}`)
-    const [program = '', ...args] = [
-      ...(fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]),
-      ...launcher(options.privileged ? undefined : writable, options),
-      ...argv,
-    ]
+    const limited = fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]
+    const [program = '', ...args] = [...limited, ...launcher(options.privileged ? undefined : writable, options), ...argv]
     const overdue = new AbortController()
     const ending = AbortSignal.any([interruption, overdue.signal, ...(limit ? [limit] : [])])
     // The caller's SOURCE_DATE_EPOCH, TAR_OPTIONS, XZ_DEFAULTS and their like would change the bytes of an image.
     const passed = Object.entries(process.env).filter(([name]) => name === 'PATH' || options.variables?.test(name))
-    const running = execa(program, args, {
-      // In a session of its own it has no terminal that it could type into.
-      detached: true,
-      extendEnv: false,
+    const running = start(program, args, {
       env: { ...Object.fromEntries(passed), LC_ALL: 'C', TZ: 'UTC', ...(temporary ? { TMPDIR: temporary } : {}) },
       input: options.input ?? '',
       stdio: ['pipe', output ? { file: output } : 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])] as Options['stdio'],
-      stripFinalNewline: false,
       buffer: { stdout: output === undefined },
-      maxBuffer: MAX_OUTPUT_CHARACTERS,
       cancelSignal: ending,
-      reject: false,
     })
     const { pid } = running
-    if (pid) ending.addEventListener('abort', () => killGroup(pid))
+    if (pid) ending.onabort = () => killGroup(pid)
     const unwatch = pid ? watch(pid, options, reason => overdue.abort(reason)) : () => {}
     const result = await running
     unwatch()
+    // Its number may soon be another's.
+    ending.onabort = null
     if (interruption.aborted) throw new Interrupted()
     if (limit?.aborted) throw limit.reason
     const details = { argv, stderr: String(result.stderr ?? ''), exitCode: result.exitCode, cause: result.cause }
@@ -142,32 +137,28 @@ const NOT_FOUND = /^\w+: (?:failed to execute|execvp) (.*): No such file/
 
 function failure(program: string, result: Omit<Result, 'stdout'>, details: Details): ToolFailure {
   const { stderr = '', argv: [tool = program] = [] } = details
+  const told = (reason: string, hint?: string) => new ToolFailure(tool, reason, { ...details, hint })
   const missing = /^spawn .* ENOENT$/.test(result.originalMessage ?? '') ? program : NOT_FOUND.exec(stderr)?.[1]
-  if (missing) {
-    const hint = 'scripts/setup.sh installs what is missing'
-    return new ToolFailure(tool, missing === tool ? 'not found' : `${missing} not found`, { ...details, hint })
-  }
+  if (missing) return told(missing === tool ? 'not found' : `${missing} not found`, 'scripts/setup.sh installs what is missing')
   // The sandbox tells of a signal as shells do.
-  const number = (result.exitCode ?? 0) - 128
-  const signal = result.signal ?? Object.entries(constants.signals).find(([, value]) => value === number)?.[0]
-  if (signal) return new ToolFailure(tool, `killed by ${signal}`, details)
+  const signal = result.signal ?? Object.entries(constants.signals).find(([, number]) => 128 + number === result.exitCode)?.[0]
+  if (signal) return told(`killed by ${signal}`)
   // A cause is what broke on our side, e.g. of a file that its output goes to.
   const cause = result.cause instanceof Error ? result.cause.message : ''
   // A tool repeats what strangers wrote, e.g. names of files.
   const lines = stderr.trim().split('\n').slice(-3)
   const said = lines.map(line => printable(line.trim()))
   const reason = cause || said.join('\n    ').slice(-1000) || result.originalMessage || `exit code ${result.exitCode}`
-  const full = /no space left on device/i.test(cause + stderr)
-  return new ToolFailure(tool, reason, full ? { ...details, hint: 'free some disk space, then run again' } : details)
+  return told(reason, /no space left on device/i.test(cause + stderr) ? 'free some disk space, then run again' : undefined)
 }
 
 /** A runner in a sandbox; where the machine allows none it says so, and does without. */
 export async function sandboxedRunner({ writable, ...others }: Runner): Promise<Run> {
   const run = runner({ ...others, writable })
-  const works = run(['true']).then(() => run)
-  return works.catch(error => {
+  const without = (error: unknown) => {
     if (!(error instanceof ToolFailure)) throw error
     others.log.info(`the tools run without a sandbox: ${error.reason}`)
     return runner(others)
-  })
+  }
+  return run(['true']).then(() => run, without)
 }
