@@ -1,4 +1,4 @@
-// Keeps the versions of a published tree, from their first listing to their end.
+// Keeps the versions of a published tree, from their publication to their end.
 
 import { lstat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
