@@ -108,19 +108,10 @@ const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SET
 /** What stands before a tool's own words: it dies with this process, even on kill -9, and may write to nothing but `writable`. */
 export function launcher(writable: readonly string[] | undefined, { network, attributes }: RunOptions): string[] {
   if (!writable) return ['setpriv', '--pdeathsig', 'KILL', '--']
-  // biome-ignore format: a flag and its value on one line
-  return [
-    'bwrap',
-    '--die-with-parent',
-    '--ro-bind', '/', '/',
-    '--dev', '/dev',
-    ...writable.flatMap(path => ['--bind', path, path]),
-    '--unshare-ipc',
-    ...(network ? [] : ['--unshare-net']),
-    '--cap-drop', 'ALL',
-    ...[...CAPABILITIES, ...(attributes ? ['SYS_ADMIN'] : [])].flatMap(name => ['--cap-add', `CAP_${name}`]),
-    '--',
-  ]
+  const files = ['--ro-bind', '/', '/', '--dev', '/dev', ...writable.flatMap(path => ['--bind', path, path])]
+  const shared = network ? ['--unshare-ipc'] : ['--unshare-ipc', '--unshare-net']
+  const capabilities = [...CAPABILITIES, ...(attributes ? ['SYS_ADMIN'] : [])].flatMap(name => ['--cap-add', `CAP_${name}`])
+  return ['bwrap', '--die-with-parent', ...files, ...shared, '--cap-drop', 'ALL', ...capabilities, '--']
 }
 
 /** Kills a tool with its children: one that outlived it would hold its output open. */

@@ -18,8 +18,7 @@ export const PROFILE = 'profile.yaml'
 export const VERSIONS = 'images/*/*/*'
 
 /** The directory of one version, inside the tree. */
-export const versionPath = ({ name, architecture, serial }: Pick<Version, 'name' | 'architecture' | 'serial'>) =>
-  join('images', name, architecture, serial)
+export const versionPath = ({ name, architecture, serial }: Version) => join('images', name, architecture, serial)
 
 /** The name of a new version: `YYYYMMDD_HHMM` in UTC, which LXD and Incus both parse and sort as text, later than the newest one's. */
 export function nextSerial(now: Date, newest = '20000101_0000'): string {

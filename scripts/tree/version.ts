@@ -69,7 +69,6 @@ const version = z.object({
 })
 
 export type Item = z.infer<typeof item>
-export type Ftype = Item['ftype']
 export type ImageSummary = z.infer<typeof imageSummary>
 export type Pid1 = Pick<ImageSummary, 'supervised' | 'stoppable' | 'pid1'>
 export type Version = z.infer<typeof version>
