@@ -1,5 +1,6 @@
 // Starts external programs; no other file does.
 
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
 import { execa, type Options, type Result } from 'execa'
@@ -7,7 +8,6 @@ import { type Details, Failure, Interrupted } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
-import { type Limits, watch } from './watch.ts'
 
 /** A tool that ended with an error. The wrappers in `tools/` give it a better hint where they know one. */
 export class ToolFailure extends Failure {
@@ -27,7 +27,7 @@ const MAX_CHARACTERS = 8 << 20
 /** Starts a program in a session of its own, where it has no terminal that it could type into. */
 const start = execa({ detached: true, extendEnv: false, stripFinalNewline: false, maxBuffer: MAX_CHARACTERS, reject: false })
 
-export interface RunOptions extends Limits {
+export interface RunOptions {
   /** For standard input, which is empty otherwise. */
   input?: string | Readable
   /** A file that standard output goes to, however much it is, instead of being returned. */
@@ -38,6 +38,12 @@ export interface RunOptions extends Limits {
   fd3?: number
   /** Ends the tool when it is aborted, for the reason that it gives. */
   limit?: AbortSignal
+  /** Seconds after which the tool is ended; by default it may take as long as it wants. */
+  timeout?: number
+  /** Seconds in which the tool has to read or write something, however slow it is. */
+  silence?: number
+  /** The bytes that the tool may read and write, sockets included. */
+  transfer?: number
   /** The size in bytes that no file may exceed. */
   fileBytes?: number
   /** Names of the variables of this process that the tool gets beside PATH. */
@@ -109,9 +115,9 @@ const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SET
 export function launcher(writable: readonly string[] | undefined, { network, attributes }: RunOptions): string[] {
   if (!writable) return ['setpriv', '--pdeathsig', 'KILL', '--']
   const files = ['--ro-bind', '/', '/', '--dev', '/dev', ...writable.flatMap(path => ['--bind', path, path])]
-  const shared = network ? ['--unshare-ipc'] : ['--unshare-ipc', '--unshare-net']
+  const namespaces = ['--unshare-ipc', ...(network ? [] : ['--unshare-net'])]
   const capabilities = [...CAPABILITIES, ...(attributes ? ['SYS_ADMIN'] : [])].flatMap(name => ['--cap-add', `CAP_${name}`])
-  return ['bwrap', '--die-with-parent', ...files, ...shared, '--cap-drop', 'ALL', ...capabilities, '--']
+  return ['bwrap', '--die-with-parent', ...files, ...namespaces, '--cap-drop', 'ALL', ...capabilities, '--']
 }
 
 /** Kills a tool with its children: one that outlived it would hold its output open. */
@@ -120,6 +126,40 @@ function killGroup(pid: number): void {
     process.kill(-pid, 'SIGKILL')
   } catch {
     // It has ended.
+  }
+}
+
+/** A stalled connection moves less than this. */
+const SILENT_BYTES = 4096
+
+const LOOKS_PER_SECOND = 2
+
+/** Calls `end` with the reason once a process, with its children, has reached one of its limits. @returns what ends the watching */
+export function watch(pid: number, { timeout, silence, transfer }: RunOptions, end: (reason: string) => void): () => void {
+  let [before, looks] = [0, 0]
+  const timer = setInterval(() => {
+    const seconds = ++looks / LOOKS_PER_SECOND
+    if (timeout && seconds >= timeout) end(`no answer within ${timeout} s`)
+    if (!silence && !transfer) return
+    const now = transferred(pid)
+    if (transfer && now > transfer) end('more is coming than was announced')
+    if (!silence || seconds % silence > 0) return
+    if (now - before < SILENT_BYTES) end(`nothing has come for ${silence} s`)
+    before = now
+  }, 1000 / LOOKS_PER_SECOND)
+  return () => clearInterval(timer)
+}
+
+/** Bytes, sockets included. */
+function transferred(pid: number): number {
+  try {
+    const io = readFileSync(`/proc/${pid}/io`, 'utf8')
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+    const [, read, written] = /^rchar: (\d+)\nwchar: (\d+)$/m.exec(io) ?? []
+    return children.reduce((sum, child) => sum + transferred(Number(child)), Number(read) + Number(written))
+  } catch {
+    // It has ended.
+    return 0
   }
 }
 

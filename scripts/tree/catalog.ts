@@ -9,10 +9,7 @@ export function catalog(versions: readonly Version[]): { index: string; images: 
   const products = Object.fromEntries(groups(versions, productKey).map(([key, versions]) => [key, product(versions)]))
   const common = { datatype: 'image-downloads', format: 'products:1.0' }
   const images = { ...common, path: CATALOG, products: Object.keys(products) }
-  return {
-    index: json({ format: 'index:1.0', index: { images } }),
-    images: json({ content_id: 'images', ...common, products }),
-  }
+  return { index: json({ format: 'index:1.0', index: { images } }), images: json({ content_id: 'images', ...common, products }) }
 }
 
 /** LXD shows `os release_title` as the description, and a version's own label in brackets behind it. */

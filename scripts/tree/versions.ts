@@ -64,8 +64,7 @@ type Listed = { tree: string; wanted: (version: Version) => boolean; keep: numbe
 /** An empty catalog is never published: then all stays as it is. @returns the versions that are listed now */
 export async function refreshCatalog(run: Run, log: Log, { tree, wanted, keep }: Listed): Promise<Version[]> {
   const all = await versions(tree, log)
-  const newest = new Set(groups(all, productKey).flatMap(([, versions]) => versions.slice(-keep)))
-  const listed = all.filter(version => wanted(version) && newest.has(version))
+  const listed = groups(all.filter(wanted), productKey).flatMap(([, versions]) => versions.slice(-keep))
   if (listed.length === 0) return []
   await writeCatalog(tree, listed)
   await expire(run, tree, { all, listed: new Set(listed), now: new Date() })
@@ -77,10 +76,8 @@ export async function writeCatalog(tree: string, versions: readonly Version[]): 
   const { index, images } = catalog(versions)
   // A link in its place would lead out of the tree.
   await makeDirectoriesBelow(tree, dirname(CATALOG))
-  await write(join(tree, CATALOG), images)
-  await write(join(tree, INDEX), index)
-  await write(join(tree, PAGE), page(versions))
-  await write(join(tree, SCHEMA), pretty(jsonSchema()))
+  const texts = { [CATALOG]: images, [INDEX]: index, [PAGE]: page(versions), [SCHEMA]: pretty(jsonSchema()) }
+  for (const [path, text] of Object.entries(texts)) await write(join(tree, path), text)
 }
 
 /** Notes which versions have left the catalog, deletes those that no client can know of any more. */
