@@ -31,8 +31,7 @@ export function deviceCommands(daemon: Daemon, version: Version): string[] {
   const own = instance(version.name)
   // One of that name which the host has already is not written over.
   const profile = `${command(daemon, 'profile', 'create', own)} && ${command(daemon, 'profile', 'edit', own)} <profile.yaml`
-  const profiles = ['--profile', 'default', '--profile', own]
-  if (version.summary.profile) return [profile, startCommand(daemon, 'launch', version, ...profiles)]
+  if (version.summary.profile) return [profile, startCommand(daemon, 'launch', version, '--profile', 'default', '--profile', own)]
   const ports = new Map(version.summary.ports.slice(0, MAX_DEVICES).flatMap(proxy))
   const disks = mounts(version.summary.volumes.slice(0, MAX_DEVICES), ['root', 'eth0', ...ports.keys()])
   if (ports.size + disks.size === 0) return []

@@ -74,10 +74,10 @@ export type Pid1 = Pick<ImageSummary, 'supervised' | 'stoppable' | 'pid1'>
 export type Version = z.infer<typeof version>
 export type Recipe = Version['recipe']
 
-/** Version 0.1 called the summary `about`. */
-const renamed = (value: unknown) => (value instanceof Object ? { summary: Object(value).about, ...value } : value)
-/** Parses a build.json. */
-export const buildJson = json(z.preprocess(renamed, version))
+/** Parses a build.json. Version 0.1 called the summary `about`. */
+export const buildJson = json(
+  z.preprocess(value => (value instanceof Object ? { summary: Object(value).about, ...value } : value), version),
+)
 
 /** The root file system that a daemon takes: of a version that has two, the squashfs is LXD's, the tar Incus'. */
 export function rootfsItem({ items }: Version, daemon: Daemon): Item | undefined {
