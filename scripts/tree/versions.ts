@@ -84,11 +84,11 @@ export async function writeCatalog(tree: string, versions: readonly Version[]): 
 export async function expire(run: Run, tree: string, { all, listed, now }: { all: Version[]; listed: Set<Version>; now: Date }) {
   for (const version of all) {
     const mark = join(versionPath(version), UNLISTED)
-    const since = await read(join(tree, mark))
-    if (listed.has(version)) {
-      if (since !== undefined) await remove(run, tree, mark)
-    } else if (since === undefined) await write(join(tree, mark), `${now.toISOString()}\n`)
-    else if (now.getTime() - Date.parse(since.trim()) > GRACE_HOURS * 3_600_000) await remove(run, tree, versionPath(version))
+    const [isListed, since] = [listed.has(version), await read(join(tree, mark))]
+    const hours = (now.getTime() - Date.parse(String(since).trim())) / 3_600_000
+    if (isListed && since !== undefined) await remove(run, tree, mark)
+    if (!isListed && since === undefined) await write(join(tree, mark), `${now.toISOString()}\n`)
+    if (!isListed && hours > GRACE_HOURS) await remove(run, tree, versionPath(version))
   }
 }
 
