@@ -18,9 +18,8 @@ import { runner, sandboxedRunner } from './scripts/system/run.ts'
 import { toolVersions } from './scripts/system/versions.ts'
 import { size } from './scripts/text/size.ts'
 import { didYouMean } from './scripts/text/words.ts'
-import { refreshCatalog } from './scripts/tree/refresh.ts'
 import type { Version } from './scripts/tree/version.ts'
-import { versions } from './scripts/tree/versions.ts'
+import { refreshCatalog, versions } from './scripts/tree/versions.ts'
 
 const USAGE = `npx zx build.ts [NAME…]       builds the images of the specs, or only those named
 

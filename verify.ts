@@ -3,8 +3,8 @@
 import { EXIT, main, noArguments } from './scripts/cli/main.ts'
 import { lock } from './scripts/system/lock.ts'
 import { runner } from './scripts/system/run.ts'
-import { repair } from './scripts/tree/refresh.ts'
 import { verify } from './scripts/tree/verify.ts'
+import { repair } from './scripts/tree/versions.ts'
 
 const USAGE = `npx zx verify.ts              hashes every file of a published tree again
 

@@ -19,7 +19,7 @@ import { type Pins, pinned } from './spec/pins.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
 import { glob, remove, UNFINISHED, write } from './system/files.ts'
-import { settled } from './system/pool.ts'
+import { pool } from './system/pool.ts'
 import type { Run } from './system/run.ts'
 import { sizeText } from './text/size.ts'
 import { writeYaml } from './text/yaml.ts'
@@ -47,7 +47,7 @@ type Places = Record<'out' | 'cache' | 'home', string>
 export type BuildContext = ReturnType<typeof buildContext>
 
 export function buildContext(run: Run, log: Log, options: Flags & Places, published: readonly Version[]) {
-  const found = groups(published, productKey)
+  const found = new Map(groups(published, productKey))
   let packages: ReturnType<typeof packageVersions> | undefined
   return {
     ...options,
@@ -85,7 +85,7 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
   }
   const listing = listNowAndThen().catch(() => {})
   const [ask, work] = [gate(CONCURRENT_QUESTIONS), gate(jobs)]
-  const outcomes = products.map(async product => {
+  const outcomes = pool(products, Number.POSITIVE_INFINITY, async product => {
     const became = await attempt(context, product, async step => {
       const plan = await ask(() => planProduct(context, product, step))
       if (plan.action === 'keep' || !list) return outcome(product, plan, context.published(product).at(-1))
@@ -96,7 +96,7 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
     unlisted ||= became.action === 'built'
     return became
   })
-  return settled(outcomes).finally(() => {
+  return outcomes.finally(() => {
     over.abort()
     return listing
   })

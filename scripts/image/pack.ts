@@ -12,7 +12,7 @@ import { attributes } from '../tools/getfattr.ts'
 import { mksquashfs } from '../tools/mksquashfs.ts'
 import * as tar from '../tools/tar.ts'
 import { xdelta3 } from '../tools/xdelta3.ts'
-import type { Ftype, Item, Version } from '../tree/version.ts'
+import type { Item, Version } from '../tree/version.ts'
 
 /** What a thread of xz takes, and some more. */
 const THREAD_BYTES = 256 << 20
@@ -68,7 +68,7 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
 }
 
 /** @param metadata of the image that this is the root file system of: the bytes of both have its fingerprint */
-async function item(ftype: Ftype, file: string, metadata?: Uint8Array): Promise<Item> {
+async function item(ftype: Item['ftype'], file: string, metadata?: Uint8Array): Promise<Item> {
   const [sha256 = '', fingerprint] = await sha256OfPieces(bytesOf(file), [Buffer.alloc(0), ...(metadata ? [metadata] : [])])
   const { size } = await stat(file)
   return { ftype, file: basename(file), size, sha256, ...(fingerprint ? { fingerprint } : {}) }

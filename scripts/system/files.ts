@@ -40,12 +40,10 @@ export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
 
 /** Makes the directories of a path below a root, through no link. @throws Failure where anything else is in the way */
 export async function makeDirectoriesBelow(root: string, path: string): Promise<void> {
-  let directory = root
-  for (const name of relative(root, below(root, path)).split('/')) {
-    directory = join(directory, name)
-    await makeDirectory(directory)
-    if (!(await lstat(directory)).isDirectory()) throw new Failure(directory, 'is not a directory', 'remove it, then run again')
-  }
+  const directory = below(root, path)
+  if (dirname(path) !== '.') await makeDirectoriesBelow(root, dirname(path))
+  await makeDirectory(directory)
+  if (!(await lstat(directory)).isDirectory()) throw new Failure(directory, 'is not a directory', 'remove it, then run again')
 }
 
 /** Flushes a file's bytes, or a directory's entries, to the disk. */

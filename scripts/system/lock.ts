@@ -19,13 +19,11 @@ export async function lock(run: Run, ...directories: string[]): Promise<() => Pr
     const file = join(directory, '.lock')
     const handle = await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     handles.push(handle)
-    try {
-      await run(['flock', '--nonblock', `--conflict-exit-code=${CONFLICT}`, '3'], { fd3: handle.fd })
-    } catch (error) {
+    await run(['flock', '--nonblock', `--conflict-exit-code=${CONFLICT}`, '3'], { fd3: handle.fd }).catch(async error => {
       await release()
       if (!(error instanceof ToolFailure) || error.details.exitCode !== CONFLICT) throw error
       throw new Locked(directory, `another run is going on (${await holder(await realpath(file))})`)
-    }
+    })
   }
   return release
 }

@@ -2,14 +2,10 @@
 
 import gate from 'p-limit'
 
-/** What all have resolved to. A rejection rejects the whole once all have ended. */
-export async function settled<T>(all: readonly Promise<T>[]): Promise<T[]> {
+/** Calls `job` for every item, at most `jobs` at once, in order. A rejection rejects the whole once all have ended. */
+export async function pool<T, R>(items: readonly T[], jobs: number, job: (item: T) => Promise<R>): Promise<R[]> {
+  const enter = gate(jobs)
+  const all = items.map(item => enter(job, item))
   await Promise.allSettled(all)
   return Promise.all(all)
-}
-
-/** Calls `job` for every item, at most `jobs` at once, in order. @returns what each call returned */
-export function pool<T, R>(items: readonly T[], jobs: number, job: (item: T) => Promise<R>): Promise<R[]> {
-  const enter = gate(jobs)
-  return settled(items.map(item => enter(job, item)))
 }

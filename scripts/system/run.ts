@@ -1,5 +1,6 @@
 // Starts external programs; no other file does.
 
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
 import { execa, type Options, type Result } from 'execa'
@@ -7,7 +8,6 @@ import { type Details, Failure, Interrupted } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { printable } from '../text/printable.ts'
 import { word } from '../text/words.ts'
-import { type Limits, watch } from './watch.ts'
 
 /** A tool that ended with an error. The wrappers in `tools/` give it a better hint where they know one. */
 export class ToolFailure extends Failure {
@@ -21,10 +21,13 @@ export class ToolFailure extends Failure {
   }
 }
 
-/** More than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
-const MAX_OUTPUT_CHARACTERS = 8 << 20
+/** Of output: more than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
+const MAX_CHARACTERS = 8 << 20
 
-export interface RunOptions extends Limits {
+/** Starts a program in a session of its own, where it has no terminal that it could type into. */
+const start = execa({ detached: true, extendEnv: false, stripFinalNewline: false, maxBuffer: MAX_CHARACTERS, reject: false })
+
+export interface RunOptions {
   /** For standard input, which is empty otherwise. */
   input?: string | Readable
   /** A file that standard output goes to, however much it is, instead of being returned. */
@@ -35,6 +38,12 @@ export interface RunOptions extends Limits {
   fd3?: number
   /** Ends the tool when it is aborted, for the reason that it gives. */
   limit?: AbortSignal
+  /** Seconds after which the tool is ended; by default it may take as long as it wants. */
+  timeout?: number
+  /** Seconds in which the tool has to read or write something, however slow it is. */
+  silence?: number
+  /** The bytes that the tool may read and write, sockets included. */
+  transfer?: number
   /** The size in bytes that no file may exceed. */
   fileBytes?: number
   /** Names of the variables of this process that the tool gets beside PATH. */
@@ -43,7 +52,6 @@ export interface RunOptions extends Limits {
   temporaryFlag?: string
   /** Whether the tool changes the machine itself, e.g. mounts: it runs outside the sandbox. */
   privileged?: boolean
-  /** Whether it needs the network. */
   network?: boolean
   /** Whether it sets trusted.* and their like, which takes CAP_SYS_ADMIN: with it a program gone bad could change the mounts. */
   attributes?: boolean
@@ -70,33 +78,26 @@ export function runner({ log, interruption, writable, temporary }: Runner): Run 
     if (interruption.aborted) throw new Interrupted()
     const argv = [tool, ...(temporary && flag ? [flag, temporary] : []), ...words]
     log.debug(`$ ${argv.map(word).join(' ')}`)
-    const [program = '', ...args] = [
-      ...(fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]),
-      ...launcher(options.privileged ? undefined : writable, options),
-      ...argv,
-    ]
+    const limited = fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]
+    const [program = '', ...args] = [...limited, ...launcher(options.privileged ? undefined : writable, options), ...argv]
     const overdue = new AbortController()
     const ending = AbortSignal.any([interruption, overdue.signal, ...(limit ? [limit] : [])])
     // The caller's SOURCE_DATE_EPOCH, TAR_OPTIONS, XZ_DEFAULTS and their like would change the bytes of an image.
     const passed = Object.entries(process.env).filter(([name]) => name === 'PATH' || options.variables?.test(name))
-    const running = execa(program, args, {
-      // In a session of its own it has no terminal that it could type into.
-      detached: true,
-      extendEnv: false,
+    const running = start(program, args, {
       env: { ...Object.fromEntries(passed), LC_ALL: 'C', TZ: 'UTC', ...(temporary ? { TMPDIR: temporary } : {}) },
       input: options.input ?? '',
       stdio: ['pipe', output ? { file: output } : 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])] as Options['stdio'],
-      stripFinalNewline: false,
       buffer: { stdout: output === undefined },
-      maxBuffer: MAX_OUTPUT_CHARACTERS,
       cancelSignal: ending,
-      reject: false,
     })
     const { pid } = running
-    if (pid) ending.addEventListener('abort', () => killGroup(pid))
+    if (pid) ending.onabort = () => killGroup(pid)
     const unwatch = pid ? watch(pid, options, reason => overdue.abort(reason)) : () => {}
     const result = await running
     unwatch()
+    // Its number may soon be another's.
+    ending.onabort = null
     if (interruption.aborted) throw new Interrupted()
     if (limit?.aborted) throw limit.reason
     const details = { argv, stderr: String(result.stderr ?? ''), exitCode: result.exitCode, cause: result.cause }
@@ -113,19 +114,10 @@ const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SET
 /** What stands before a tool's own words: it dies with this process, even on kill -9, and may write to nothing but `writable`. */
 export function launcher(writable: readonly string[] | undefined, { network, attributes }: RunOptions): string[] {
   if (!writable) return ['setpriv', '--pdeathsig', 'KILL', '--']
-  // biome-ignore format: a flag and its value on one line
-  return [
-    'bwrap',
-    '--die-with-parent',
-    '--ro-bind', '/', '/',
-    '--dev', '/dev',
-    ...writable.flatMap(path => ['--bind', path, path]),
-    '--unshare-ipc',
-    ...(network ? [] : ['--unshare-net']),
-    '--cap-drop', 'ALL',
-    ...[...CAPABILITIES, ...(attributes ? ['SYS_ADMIN'] : [])].flatMap(name => ['--cap-add', `CAP_${name}`]),
-    '--',
-  ]
+  const files = ['--ro-bind', '/', '/', '--dev', '/dev', ...writable.flatMap(path => ['--bind', path, path])]
+  const namespaces = ['--unshare-ipc', ...(network ? [] : ['--unshare-net'])]
+  const capabilities = [...CAPABILITIES, ...(attributes ? ['SYS_ADMIN'] : [])].flatMap(name => ['--cap-add', `CAP_${name}`])
+  return ['bwrap', '--die-with-parent', ...files, ...namespaces, '--cap-drop', 'ALL', ...capabilities, '--']
 }
 
 /** Kills a tool with its children: one that outlived it would hold its output open. */
@@ -137,37 +129,67 @@ function killGroup(pid: number): void {
   }
 }
 
+/** A stalled connection moves less than this. */
+const SILENT_BYTES = 4096
+
+const LOOKS_PER_SECOND = 2
+
+/** Calls `end` with the reason once a process, with its children, has reached one of its limits. @returns what ends the watching */
+export function watch(pid: number, { timeout, silence, transfer }: RunOptions, end: (reason: string) => void): () => void {
+  let [before, looks] = [0, 0]
+  const timer = setInterval(() => {
+    const seconds = ++looks / LOOKS_PER_SECOND
+    if (timeout && seconds >= timeout) end(`no answer within ${timeout} s`)
+    if (!silence && !transfer) return
+    const now = transferred(pid)
+    if (transfer && now > transfer) end('more is coming than was announced')
+    if (!silence || seconds % silence > 0) return
+    if (now - before < SILENT_BYTES) end(`nothing has come for ${silence} s`)
+    before = now
+  }, 1000 / LOOKS_PER_SECOND)
+  return () => clearInterval(timer)
+}
+
+/** Bytes, sockets included. */
+function transferred(pid: number): number {
+  try {
+    const io = readFileSync(`/proc/${pid}/io`, 'utf8')
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+    const [, read, written] = /^rchar: (\d+)\nwchar: (\d+)$/m.exec(io) ?? []
+    return children.reduce((sum, child) => sum + transferred(Number(child)), Number(read) + Number(written))
+  } catch {
+    // It has ended.
+    return 0
+  }
+}
+
 /** What setpriv, prlimit and bwrap say. */
 const NOT_FOUND = /^\w+: (?:failed to execute|execvp) (.*): No such file/
 
 function failure(program: string, result: Omit<Result, 'stdout'>, details: Details): ToolFailure {
   const { stderr = '', argv: [tool = program] = [] } = details
+  const told = (reason: string, hint?: string) => new ToolFailure(tool, reason, { ...details, hint })
   const missing = /^spawn .* ENOENT$/.test(result.originalMessage ?? '') ? program : NOT_FOUND.exec(stderr)?.[1]
-  if (missing) {
-    const hint = 'scripts/setup.sh installs what is missing'
-    return new ToolFailure(tool, missing === tool ? 'not found' : `${missing} not found`, { ...details, hint })
-  }
+  if (missing) return told(missing === tool ? 'not found' : `${missing} not found`, 'scripts/setup.sh installs what is missing')
   // The sandbox tells of a signal as shells do.
-  const number = (result.exitCode ?? 0) - 128
-  const signal = result.signal ?? Object.entries(constants.signals).find(([, value]) => value === number)?.[0]
-  if (signal) return new ToolFailure(tool, `killed by ${signal}`, details)
+  const signal = result.signal ?? Object.entries(constants.signals).find(([, number]) => 128 + number === result.exitCode)?.[0]
+  if (signal) return told(`killed by ${signal}`)
   // A cause is what broke on our side, e.g. of a file that its output goes to.
   const cause = result.cause instanceof Error ? result.cause.message : ''
   // A tool repeats what strangers wrote, e.g. names of files.
   const lines = stderr.trim().split('\n').slice(-3)
   const said = lines.map(line => printable(line.trim()))
   const reason = cause || said.join('\n    ').slice(-1000) || result.originalMessage || `exit code ${result.exitCode}`
-  const full = /no space left on device/i.test(cause + stderr)
-  return new ToolFailure(tool, reason, full ? { ...details, hint: 'free some disk space, then run again' } : details)
+  return told(reason, /no space left on device/i.test(cause + stderr) ? 'free some disk space, then run again' : undefined)
 }
 
 /** A runner in a sandbox; where the machine allows none it says so, and does without. */
 export async function sandboxedRunner({ writable, ...others }: Runner): Promise<Run> {
   const run = runner({ ...others, writable })
-  const works = run(['true']).then(() => run)
-  return works.catch(error => {
+  const without = (error: unknown) => {
     if (!(error instanceof ToolFailure)) throw error
     others.log.info(`the tools run without a sandbox: ${error.reason}`)
     return runner(others)
-  })
+  }
+  return run(['true']).then(() => run, without)
 }

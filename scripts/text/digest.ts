@@ -4,10 +4,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 
 /** Parses `sha256:` and 64 hexadecimal digits, nothing else: a digest can stand in a path. */
-export const digest = z
-  .string('is not sha256: and 64 hex digits')
-  .regex(/^sha256:[0-9a-f]{64}$/, 'is not sha256: and 64 hex digits')
-  .brand<'Digest'>()
+export const digest = z.stringFormat('digest', /^sha256:[0-9a-f]{64}$/, 'is not sha256: and 64 hex digits').brand<'Digest'>()
 
 export type Digest = z.infer<typeof digest>
 

@@ -3,13 +3,12 @@
 import { z } from 'zod'
 import { printable } from './printable.ts'
 
-/** The parser of a JSON text whose value `schema` describes. No text, no JSON and what `doubt` says are issues like any other. */
-export function json<Schema extends z.ZodType>(schema: Schema, doubt?: (text: string) => string | undefined) {
+/** The parser of a JSON text whose value `schema` describes. No text, no JSON and all `doubts` are issues like any other. */
+export function json<Schema extends z.ZodType>(schema: Schema, doubts: (text: string) => string[] = () => []) {
   const decoded = z.string('no such file').transform((text, context) => {
     try {
       const value: unknown = JSON.parse(text)
-      const doubtful = doubt?.(text)
-      if (doubtful !== undefined) context.addIssue(doubtful)
+      for (const issue of doubts(text)) context.addIssue(issue)
       return value
     } catch (error) {
       context.addIssue(`not JSON: ${(error as Error).message}`)
@@ -20,14 +19,14 @@ export function json<Schema extends z.ZodType>(schema: Schema, doubt?: (text: st
 }
 
 /** The complaint about a key that an object of a JSON text holds twice: programs in Go, which read it, too, might take another. */
-export function repeatedKey(text: string): string | undefined {
+export function repeatedKey(text: string): string[] {
   let kept = 0
   JSON.parse(text, (_, value) => {
     if (typeof value === 'object' && !Array.isArray(value)) kept += Object.keys(value ?? {}).length
     return value
   })
   const written = text.match(/"(?:[^"\\]|\\.)*"(\s*:)?/g)?.filter(token => token.endsWith(':')) ?? []
-  return written.length === kept ? undefined : 'a key of an object stands there twice'
+  return written.length === kept ? [] : ['a key of an object stands there twice']
 }
 
 /** Go's encoding/json matches the keys of a struct without regard to case; it folds "ſ" and the Kelvin sign, too. */
@@ -59,9 +58,6 @@ export const exactStruct = <Shape extends z.ZodRawShape>(shape: Shape) => goStru
 
 /** What a parser found wrong, such as `layers.0.size: Too big`, in one printable line, though names of keys are a stranger's. */
 export function complaints({ issues }: z.ZodError): string {
-  return issues
-    .slice(0, 5)
-    .map(({ path, message }) => (path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message))
-    .map(text => printable(text.length > 300 ? `…${text.slice(-300)}` : text))
-    .join('; ')
+  const told = issues.slice(0, 5).map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
+  return told.map(text => printable(text.length > 300 ? `…${text.slice(-300)}` : text)).join('; ')
 }

@@ -4,8 +4,7 @@
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 /** What go-yaml refuses or takes for the end of a line: controls but tab and line feed, U+2028, U+2029, noncharacters. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are the ones to find
-const NOT_YAML = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\p{Cs}\p{Noncharacter_Code_Point}]/gu
+const NOT_YAML = /[^\P{Cc}\t\n]|[\u2028\u2029\ufeff\p{Cs}\p{Noncharacter_Code_Point}]/gu
 
 /** One line for a terminal, a log or a page: it cannot move the cursor, start a new line or turn the text around. */
 export const printable = (text: string) => text.replace(INVISIBLE, '\ufffd')

@@ -19,10 +19,11 @@ export const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 /** A word as one would type it into a shell: quoted where it has to be. */
 export const word = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : quote(text))
 
-/** What to say of a word that is none of these names. */
+/** What to say of a word that is none of these names; a map may hold a `toString` that is no function. */
 export function noneOf(word: unknown, names: readonly string[]): string {
-  const meant = didYouMean(String(word), names)
-  return `"${word}" is none of ${names.join(', ')}${meant ? `; ${meant}` : ''}`
+  const text = word instanceof Object ? '…' : String(word)
+  const meant = didYouMean(text, names)
+  return `"${text}" is none of ${names.join(', ')}${meant ? `; ${meant}` : ''}`
 }
 
 /** `did you mean NAME?` of the name that is most like a word: at most two letters are wrong, missing or too much, and fewer than half. */

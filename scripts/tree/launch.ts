@@ -27,18 +27,12 @@ const instance = (name: string) => label(/^[A-Za-z]/.test(name) ? name : `app-${
 /** An image may name any number of ports and volumes; nobody pastes more commands than this. */
 export const MAX_DEVICES = 20
 
-/**
- * Starts an image with its profile, or with its ports, its volumes. They come before the first start, when the application fills
- * them. The profile's file is the one that its page links.
- */
+/** Starts an image with its profile, which its page links, or with its ports, its volumes: they are there for the first start to fill. */
 export function deviceCommands(daemon: Daemon, version: Version): string[] {
   const own = instance(version.name)
-  if (version.summary.profile)
-    return [
-      // One of that name which the host has already is not written over.
-      `${command(daemon, 'profile', 'create', own)} && ${command(daemon, 'profile', 'edit', own)} <profile.yaml`,
-      startCommand(daemon, 'launch', version, '--profile', 'default', '--profile', own),
-    ]
+  // One of that name which the host has already is not written over.
+  const profile = `${command(daemon, 'profile', 'create', own)} && ${command(daemon, 'profile', 'edit', own)} <profile.yaml`
+  if (version.summary.profile) return [profile, startCommand(daemon, 'launch', version, '--profile', 'default', '--profile', own)]
   const ports = new Map(version.summary.ports.slice(0, MAX_DEVICES).flatMap(proxy))
   const disks = mounts(version.summary.volumes.slice(0, MAX_DEVICES), ['root', 'eth0', ...ports.keys()])
   if (ports.size + disks.size === 0) return []

@@ -18,14 +18,11 @@ export const PROFILE = 'profile.yaml'
 export const VERSIONS = 'images/*/*/*'
 
 /** The directory of one version, inside the tree. */
-export const versionPath = ({ name, architecture, serial }: Pick<Version, 'name' | 'architecture' | 'serial'>) =>
-  join('images', name, architecture, serial)
+export const versionPath = ({ name, architecture, serial }: Version) => join('images', name, architecture, serial)
 
 /** The name of a new version: `YYYYMMDD_HHMM` in UTC, which LXD and Incus both parse and sort as text, later than the newest one's. */
-export function nextSerial(now: Date, newest: string | undefined): string {
-  const minute = (time: number) => new Date(time).toISOString().slice(0, 16).replace(/[-:]/g, '').replace('T', '_')
-  const serial = minute(now.getTime())
-  if (newest === undefined || newest < serial) return serial
-  const [, year, month, day, hours, minutes] = /^(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)/.exec(newest) ?? []
-  return minute(Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hours), Number(minutes) + 1))
+export function nextSerial(now: Date, newest = '20000101_0000'): string {
+  const part = (start: number, end?: number) => Number(newest.slice(start, end))
+  const next = Date.UTC(part(0, 4), part(4, 6) - 1, part(6, 8), part(9, 11), part(11) + 1)
+  return new Date(Math.max(now.getTime(), next)).toISOString().slice(0, 16).replace(/[-:]/g, '').replace('T', '_')
 }

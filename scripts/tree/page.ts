@@ -20,46 +20,40 @@ const hashes = [...template.matchAll(/<(style|script)>(.*?)<\/\1>/gs)].map(([, t
 export function page(versions: readonly Version[]): string {
   const named = groups(versions, ({ name }) => name)
   // A page of more images says less of each: a browser takes its time with tens of megabytes.
-  const images = [...named.keys()].sort().map(name => image(named.get(name) ?? [], named.size <= 500))
+  const images = named.map(([, versions]) => image(versions, named.length <= 500))
   const count = `${images.length} image${images.length === 1 ? '' : 's'}`
   return html({ hashes: Object.fromEntries(hashes), count, images })
 }
 
 /** @param versions of one name, for all architectures */
-function image(versions: Version[], detailed: boolean): object {
-  const rows = versions.toSorted((a, b) => Number(a.serial < b.serial) - Number(a.serial > b.serial))
-  const isNewest = (row: Version) => row === rows.find(({ architecture }) => architecture === row.architecture)
+function image(versions: readonly Version[], detailed: boolean): object {
+  const rows = versions.toSorted((one, other) => other.serial.localeCompare(one.serial)).map(row)
+  const newest = rows.filter(({ architecture }, nth) => nth === rows.findIndex(row => row.architecture === architecture))
   const latest = rows[0] as Version
   const { name, source, summary } = latest
-  const devices = (daemon: Daemon) => (detailed ? deviceCommands(daemon, latest) : [])
-  const clients = DAEMONS.map(daemon => ({ daemon, launch: startCommand(daemon, 'launch', latest), devices: devices(daemon) }))
-  const lists = {
+  const launch = (daemon: Daemon) => startCommand(daemon, 'launch', latest)
+  const clients = DAEMONS.map(daemon => ({ daemon, launch: launch(daemon), devices: deviceCommands(daemon, latest) }))
+  const facts = {
     Version: [latest.serial],
     // 1: the image does not say.
     Made: summary.created > 1 ? [new Date(summary.created * 1000).toISOString().slice(0, 10)] : [],
-    Size: rows.filter(isNewest).map(version => `${version.architecture} ${size(version)}`),
+    Size: newest.map(({ architecture, size }) => `${architecture} ${size}`),
     Ports: shortened(summary.ports),
     'PID 1': summary.pid1 ? [summary.pid1] : [],
     Volumes: shortened(summary.volumes),
   }
-  const facts = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0))
-  const [older, more] = [!rows.every(isNewest), detailed ? '' : `${versionPath(latest)}/${BUILD}`]
+  const more = detailed ? '' : `${versionPath(latest)}/${BUILD}`
   const profile = summary.profile && `${versionPath(latest)}/${PROFILE}`
-  return { ...summary, name, source: source.image, clients, facts, rows: rows.map(row), older, more, profile }
+  return { ...summary, name, source, clients, facts, rows, older: rows.length > newest.length, more, profile }
 }
 
 const shortened = (list: readonly string[]) =>
   list.length > MAX_DEVICES ? [...list.slice(0, MAX_DEVICES), `and ${list.length - MAX_DEVICES} more`] : list
 
-function row(version: Version): object {
-  const { architecture, serial, source } = version
-  // As many digits as LXD shows; Incus' own where it has another one.
-  const [fingerprint, incus] = new Set(DAEMONS.map(daemon => rootfsItem(version, daemon)?.fingerprint?.slice(0, 12)))
-  return { architecture, serial, size: size(version), digest: source.digest, fingerprint, incus }
-}
-
-/** Of what LXD downloads. */
-function size(version: Version): string {
+/** A version with what LXD downloads of it, the fingerprint as LXD shows it, Incus' own where it has another one. */
+function row(version: Version) {
   const downloads = [version.items.find(({ ftype }) => ftype === 'lxd.tar.xz'), rootfsItem(version, 'LXD')]
-  return sizeText(downloads.reduce((sum, item) => sum + (item?.size ?? 0), 0))
+  const size = sizeText(downloads.reduce((sum, item) => sum + (item?.size ?? 0), 0))
+  const [fingerprint, incus] = new Set(DAEMONS.map(daemon => rootfsItem(version, daemon)?.fingerprint?.slice(0, 12)))
+  return { ...version, size, fingerprint, incus }
 }

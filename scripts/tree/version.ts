@@ -69,7 +69,6 @@ const version = z.object({
 })
 
 export type Item = z.infer<typeof item>
-export type Ftype = Item['ftype']
 export type ImageSummary = z.infer<typeof imageSummary>
 export type Pid1 = Pick<ImageSummary, 'supervised' | 'stoppable' | 'pid1'>
 export type Version = z.infer<typeof version>
@@ -77,10 +76,7 @@ export type Recipe = Version['recipe']
 
 /** Parses a build.json. Version 0.1 called the summary `about`. */
 export const buildJson = json(
-  z.preprocess(value => {
-    const { about, ...rest } = Object(value)
-    return about === undefined ? value : { ...rest, summary: about }
-  }, version),
+  z.preprocess(value => (value instanceof Object ? { summary: Object(value).about, ...value } : value), version),
 )
 
 /** The root file system that a daemon takes: of a version that has two, the squashfs is LXD's, the tar Incus'. */
@@ -89,11 +85,11 @@ export function rootfsItem({ items }: Version, daemon: Daemon): Item | undefined
   return roots.find(({ ftype }) => (ftype === 'root.tar.xz') === (daemon === 'Incus')) ?? roots[0]
 }
 
-/** Versions by what a key says of each, in their order. */
-export function groups(versions: readonly Version[], key: (version: Version) => string): Map<string, Version[]> {
+/** Versions by what a key says of each, sorted by it; those of one key in their order. */
+export function groups(versions: readonly Version[], key: (version: Version) => string): [key: string, versions: Version[]][] {
   const found = new Map<string, Version[]>()
   for (const version of versions) found.set(key(version), [...(found.get(key(version)) ?? []), version])
-  return found
+  return [...found].sort(([one], [other]) => (one < other ? -1 : 1))
 }
 
 /** What clients call the product of a version. */

@@ -5,9 +5,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { digestOf, sha256 } from '../../scripts/text/digest.ts'
 import { versionPath } from '../../scripts/tree/layout.ts'
-import { writeCatalog } from '../../scripts/tree/refresh.ts'
 import type { Item, Version } from '../../scripts/tree/version.ts'
-import { saveVersion } from '../../scripts/tree/versions.ts'
+import { saveVersion, writeCatalog } from '../../scripts/tree/versions.ts'
 import { temporary } from './directory.ts'
 
 const item = (ftype: Item['ftype'], file: string, content: string) => ({

@@ -182,6 +182,14 @@ test('an interruption ends what runs, starts nothing more', async t => {
   await rejects(run(['true']), Interrupted)
 })
 
+test('an interruption leaves the number of a tool that has ended alone', async t => {
+  const interruption = new AbortController()
+  await runner({ log: silentLog(), interruption: interruption.signal })(['true'])
+  const kill = t.mock.method(process, 'kill', () => true)
+  interruption.abort()
+  equal(kill.mock.callCount(), 0)
+})
+
 test('a tool has no terminal, so that it cannot type into it', async () => {
   const [pid, session] = (await run(['sh', '-c', 'echo $$; cut -d" " -f6 /proc/$$/stat'])).split('\n')
   equal(session, pid)

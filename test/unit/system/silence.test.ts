@@ -2,7 +2,7 @@ import { equal } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { watch } from '../../../scripts/system/watch.ts'
+import { watch } from '../../../scripts/system/run.ts'
 
 /** A silent shell with a busy child, and how often it was found silent; the test says when a minute has passed. */
 function listen(t: TestContext) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { didYouMean, words } from '../../../scripts/text/words.ts'
+import { didYouMean, noneOf, words } from '../../../scripts/text/words.ts'
 
 for (const [text, expected] of [
   ['redis-server --appendonly yes', ['redis-server', '--appendonly', 'yes']],
@@ -35,3 +35,14 @@ for (const [word, expected] of [
       didYouMean(word, ['image', 'user', 'env', 'environment', 'entrypoint', 'stop_signal', 'tty', '']),
       expected && `did you mean ${expected}?`,
     ))
+
+test('what is no word is none of the names either', () => {
+  for (const [word, text] of [
+    ['tra', 'tra'],
+    [5, '5'],
+    [null, 'null'],
+    [['tar'], '…'],
+    [{ toString: null }, '…'],
+  ] as const)
+    assert.match(noneOf(word, ['tar', 'zip']), new RegExp(`^"${text}" is none of tar, zip`))
+})
