@@ -7,12 +7,7 @@ const REFUSALS = [3, 5, 6]
 
 export type Login = { user: string; password: string }
 
-/**
- * Is it this user's password?
- *
- * @param file may hold every format that Apache knows
- * @throws ToolFailure when the file, or the user's line in it, cannot be used
- */
+/** Is it this user's password? @throws ToolFailure when the file, or the user's line in it, cannot be used */
 export async function verify(run: Run, file: string, { user, password }: Login): Promise<boolean> {
   try {
     await run(['htpasswd', '-v', '-i', file, user], { input: password, timeout: 10 })
