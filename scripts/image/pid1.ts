@@ -31,10 +31,7 @@ const INITS: Init[] = [
 const MAX_BYTES = 8 << 20
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/**
- * @param root the unpacked image as it came; nothing in it is run, and links lead where they would lead inside
- * @param asked the spec's `disable_supervisor`
- */
+/** @param root the unpacked image as it came, of which nothing is run @param asked the spec's `disable_supervisor` */
 export async function choosePid1(root: string, runtime: RuntimeConfig, asked: boolean | undefined) {
   const [first = '', ...words] = [...runtime.entrypoint, ...runtime.command]
   const program = await find(root, runtime, first)
