@@ -10,15 +10,14 @@ export type Payload = { templates: Record<(typeof TEMPLATES)[number], string>; b
 
 const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh', 'hostname.tpl', 'hosts.tpl', 'prelaunch.tpl'] as const
 
-/** What init.sh.hbs goes on with, in this order. */
-const INIT = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supervisor', 'main']
-
 /** The payloads of one run, each read once: a busybox weighs 2 MB, and every image of an architecture has the same one. */
 export function payloads(home: string, udhcpcScript = join(home, 'init-templates', 'udhcpc-default.sh')) {
   const template = async (name: string) => String(await file(join(home, 'init-templates', name)))
   const load = async (architecture: Architecture): Promise<Payload> => {
     const templates = Object.fromEntries(await Promise.all(TEMPLATES.map(async name => [name, await template(name)])))
-    const parts = await Promise.all(INIT.map(name => template(`init/${name}.sh`)))
+    // What init.sh.hbs goes on with, in this order.
+    const names = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supervisor', 'main']
+    const parts = await Promise.all(names.map(name => template(`init/${name}.sh`)))
     return {
       templates: { ...templates, 'init.sh.hbs': [templates['init.sh.hbs'], ...parts].join('\n') },
       busybox: await file(join(home, 'busybox', architecture, 'busybox'), 'scripts/setup.sh puts it there'),
