@@ -29,11 +29,6 @@ import { nextSerial, PROFILE, versionPath, WORK } from './tree/layout.ts'
 import { groups, productKey, type Version } from './tree/version.ts'
 import { publish } from './tree/versions.ts'
 
-/** Registries are asked about so many images at a time. */
-const CONCURRENT_QUESTIONS = 8
-
-const LIST_PAUSE_MILLISECONDS = 5000
-
 /** Where, in the cache, tools lay down what they need for a moment. */
 export const TEMPORARY = 'tmp'
 
@@ -72,7 +67,7 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
   const over = new AbortController()
   let unlisted = false
   const listNowAndThen = async () => {
-    for (let pause = LIST_PAUSE_MILLISECONDS; ; ) {
+    for (let pause = 5000; ; ) {
       await sleep(pause, undefined, { signal: over.signal })
       if (!unlisted) continue
       unlisted = false
@@ -84,7 +79,7 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
     }
   }
   const listing = listNowAndThen().catch(() => {})
-  const [ask, work] = [gate(CONCURRENT_QUESTIONS), gate(jobs)]
+  const [ask, work] = [gate(8), gate(jobs)]
   const outcomes = pool(products, Number.POSITIVE_INFINITY, async product => {
     const became = await attempt(context, product, async step => {
       const plan = await ask(() => planProduct(context, product, step))
@@ -142,10 +137,8 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Plan,
   const work = join(out, WORK, `${name}.${architecture}`)
   const limit = spec.keys.max_size ?? context.maxSize
   const { config, bytes } = await registries.image(source)
-  if (bytes > limit)
-    throw new Failure('image', `its layers take ${sizeText(bytes)}`, {
-      hint: `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`,
-    })
+  const hint = `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`
+  if (bytes > limit) throw new Failure('image', `its layers take ${sizeText(bytes)}`, hint)
   const image = { product, config, payload, limit, fetch: () => images.fetch(source, limit, bytes) }
   const { directory, items, summary } = await build(image, { log, useWorkspace, work, step })
   if (delta && keep > 1) {

@@ -14,7 +14,7 @@ import { ownedAbove, touchDirectories } from '../tools/find.ts'
 import { readYaml } from '../tools/skopeo.ts'
 import * as umoci from '../tools/umoci.ts'
 import type { ImageSummary, Pid1 } from '../tree/version.ts'
-import { change } from './changes.ts'
+import { change, MAX_ID } from './changes.ts'
 import { metadata, TEMPLATE_NAMES } from './metadata.ts'
 import { overlay } from './overlay.ts'
 import { pack } from './pack.ts'
@@ -22,20 +22,13 @@ import { choosePid1 } from './pid1.ts'
 import { rootfs } from './rootfs.ts'
 import type { UseWorkspace } from './workspace.ts'
 
-/** LXD and Incus give an instance so many ids unless told otherwise. */
-const HIGHEST_ID = 65535
-const FEW_IDS = `and an unprivileged instance has 65536 ids by default
-  hint: root:1000000:1000000000 in /etc/subuid and /etc/subgid of the LXD host, then restart LXD`
-
+/** `fetch` downloads it, once it is known to be one that can run; `limit` is what it may take unpacked, in bytes. */
 type Image = { product: Product; config: ImageConfig; payload: Payload; limit: number; fetch: () => Promise<Layout> }
+
+/** `work` is a directory of this build's own, on the file system of the published tree. */
 type Workshop = { log: Log; useWorkspace: UseWorkspace; work: string; step: (doing: string) => void }
 
-/**
- * @param image `fetch` downloads it, once it is known to be one that can run; `limit` is what it may take unpacked, in bytes
- * @param workshop `work` is a directory of this build's own, on the file system of the published tree
- * @returns the directory that holds the items' files alone
- * @throws Failure when the image cannot be fetched, unpacked or run
- */
+/** @returns the directory that holds the items' files alone @throws Failure when the image cannot be fetched, unpacked or run */
 export async function build(image: Image, { log, useWorkspace, work, step }: Workshop) {
   const { product, config, payload } = image
   const { keys } = product.spec
@@ -48,16 +41,17 @@ export async function build(image: Image, { log, useWorkspace, work, step }: Wor
     step('unpacking')
     const start = Date.now() / 1000
     await umoci.rawUnpack(run, layout.path, TAG, root)
-    const high = await ownedAbove(run, root, HIGHEST_ID)
-    if (high) log.info(`${title(product)}: warning: ${printable(high)}, ${FEW_IDS}`)
+    const high = await ownedAbove(run, root, MAX_ID)
+    if (high)
+      log.info(`${title(product)}: warning: ${printable(high)}, and an unprivileged instance has 65536 ids by default
+  hint: root:1000000:1000000000 in /etc/subuid and /etc/subgid of the LXD host, then restart LXD`)
     await change(run, root, product.spec, time)
     const chosen = await choosePid1(root, runtime, keys.disable_supervisor)
     await overlay(run, root, { runtime: chosen.runtime, supervised: chosen.pid1.supervised, payload, time })
     const linked = (await lstat(join(root, 'etc'))).isSymbolicLink()
     const staged = rootfs(run, directory, time)
-    await staged.place({ path: 'metadata.yaml', content: metadata(product, config, linked), mode: 0o644 })
-    for (const name of TEMPLATE_NAMES)
-      await staged.place({ path: `templates/${name}`, content: payload.templates[name], mode: 0o644 })
+    await staged.place({ path: 'metadata.yaml', content: metadata(product, config, linked) })
+    for (const name of TEMPLATE_NAMES) await staged.place({ path: `templates/${name}`, content: payload.templates[name] })
     await readYaml(run, directory)
     // Those that no layer has an entry of, or that something was laid into. The kernel's clock for files is a coarse one.
     await touchDirectories(run, directory, [start, Date.now() / 1000 + 1], time)
@@ -70,9 +64,8 @@ export async function build(image: Image, { log, useWorkspace, work, step }: Wor
 
 /** What people want to know of an image before they launch it. */
 function summary({ created, config }: ImageConfig, keys: Keys): Omit<ImageSummary, keyof Pid1> {
-  const description = keys.description ?? config.Labels['org.opencontainers.image.description'] ?? ''
   return {
-    description: printable(description.trim()),
+    description: printable((keys.description ?? config.Labels['org.opencontainers.image.description'] ?? '').trim()),
     created,
     ports: config.ExposedPorts.map(printable),
     volumes: config.Volumes.map(printable),

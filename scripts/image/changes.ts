@@ -9,8 +9,8 @@ import { printable } from '../text/printable.ts'
 import { didYouMean } from '../text/words.ts'
 import { follow, rootfs } from './rootfs.ts'
 
-/** LXD and Incus give an instance no more. */
-const MAX_ID = 65535
+/** LXD and Incus give an instance no more unless told otherwise. */
+export const MAX_ID = 65535
 
 /** Nothing of the image is run, and links lead where they lead inside. @throws Failure where there is nothing to change */
 export async function change(run: Run, root: string, { keys, files }: Pick<Spec, 'keys' | 'files'>, time: number): Promise<void> {
@@ -47,11 +47,9 @@ export async function change(run: Run, root: string, { keys, files }: Pick<Spec,
 async function matches(root: string, key: string, pattern: string): Promise<string[]> {
   let found = ['/']
   for (const name of pattern.split('/').filter(Boolean)) {
-    const source = name
-      .replace(/[\\^$.+|()[\]{}]/g, '\\$&')
-      .replace(/\*+/g, '.*')
-      .replaceAll('?', '.')
-    const expression = new RegExp(`^${/^[*?]/.test(name) ? '(?!\\.)' : ''}${source}$`, 's')
+    const letters = name.replace(/[\\^$.+|()[\]{}]/g, '\\$&')
+    const source = `${/^[*?]/.test(name) ? '(?!\\.)' : ''}${letters.replace(/\*+/g, '.*').replaceAll('?', '.')}`
+    const expression = new RegExp(`^${source}$`, 's')
     const all = new Set((await Promise.all(found.map(path => children(root, path)))).flat())
     const hint = didYouMean(posix.join(String(found[0]), name), [...all].map(printable))
     found = [...all].filter(path => expression.test(posix.basename(path)))
@@ -74,9 +72,6 @@ async function ids(root: string, file: string, name: string): Promise<[number, n
   const entries = text.split('\n').map(line => line.split(':'))
   const [, , id = name, group = id] = entries.find(([one]) => one === name) ?? []
   if (/^\d+$/.test(id) && Number(id) <= MAX_ID) return [Number(id), Math.min(Number.parseInt(group, 10) || 0, MAX_ID)]
-  const hint = didYouMean(
-    name,
-    entries.map(([one = '']) => printable(one)),
-  )
-  throw new Failure(`owner: ${name}`, `the image's ${file} has no such name with an id up to ${MAX_ID}`, { hint })
+  const names = entries.map(([one = '']) => printable(one))
+  throw new Failure(`owner: ${name}`, `the image's ${file} has no such name with an id up to ${MAX_ID}`, didYouMean(name, names))
 }

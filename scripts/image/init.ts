@@ -4,28 +4,18 @@ import Handlebars from 'handlebars'
 import type { RuntimeConfig } from '../plan/runtime.ts'
 import { quote } from '../text/words.ts'
 
-/**
- * Each setting has its hole: `stopTimeout` is {{stop_timeout}}, and `timeout` of the health check {{health_timeout}}.
- *
- * @param template the text of init-templates/init.sh.hbs with its parts
- * @param supervised false: the application itself becomes PID 1
- */
+/** Each setting has its hole: `stopTimeout` is {{stop_timeout}}, and `timeout` of the health check {{health_timeout}}. */
 export function init(template: string, runtime: RuntimeConfig, supervised: boolean): string {
-  const { health, entrypoint, command, variables, volumes, tmpfs, sysctl, ...settings } = runtime
-  const checks = Object.entries(health).map(([name, value]) => [`health_${name}`, value])
-  // The script evaluates these texts, and writes them into files that it evaluates.
-  const lists = Object.entries({ entrypoint, command, variables, volumes, tmpfs, sysctl, health_test: health.test })
-  const texts = lists.map(([name, words]) => [name, words.map(quote).join(' ')])
-  const holes = [...Object.entries({ ...settings, supervised }), ...checks, ...texts]
-  const pairs = holes.map(([name, value]) => [String(name).replace(/[A-Z]/g, '_$&').toLowerCase(), value ?? ''])
+  const { health, ...settings } = runtime
+  const checks = Object.entries(health).map(([name, value]) => [`health_${name}`, value] as const)
+  // The script evaluates lists, and writes them into files that it evaluates.
+  const text = (value: unknown) => (Array.isArray(value) ? value.map(quote).join(' ') : value)
+  const holes = [...Object.entries({ ...settings, supervised }), ...checks]
+  const pairs = holes.map(([name, value]) => [name.replace(/[A-Z]/g, '_$&').toLowerCase(), text(value) ?? ''])
   return renderShell(template, Object.fromEntries(pairs))
 }
 
-/**
- * @param template Handlebars with plain `{{name}}` holes; whatever else could write text is refused
- * @param holes one word each, or several
- * @throws Error also when a hole has no value
- */
+/** Fills plain `{{name}}` holes with a word each, or several. @throws Error for whatever else could write text, for a lost hole */
 export function renderShell(template: string, holes: Record<string, string | number | boolean | readonly string[]>): string {
   const render = (statement: hbs.AST.Statement) => {
     if (statement.type === 'ContentStatement') return (statement as hbs.AST.ContentStatement).value

@@ -19,36 +19,23 @@ const MAX_BYTES = 1 << 20
 
 export const TEMPLATE_NAMES = Object.values(TEMPLATES).map(({ template }) => template)
 
-/**
- * The text of metadata.yaml.
- *
- * @param linked /etc is a link: a template behind one keeps an instance from starting, so PID 1 alone writes the files
- * @throws Failure when it would be too long for LXD
- */
+/** The text of metadata.yaml; `linked`: /etc is a link. @throws Failure when it would be too long for LXD */
 export function metadata({ spec, architecture }: Product, { created, config }: ImageConfig, linked: boolean): string {
-  const templates = Object.entries(TEMPLATES)
-    .filter(([path]) => !linked || !path.startsWith('/etc/'))
-    .map(([path, template]) => [path, { ...template, create_only: false, properties: {} }])
-  const text = writeYaml({
-    architecture,
-    creation_date: created,
-    expiry_date: 0,
-    properties: properties(config, { description: spec.keys.description ?? spec.name }, spec.keys.properties),
-    templates: Object.fromEntries(templates),
-  })
-  if (Buffer.byteLength(text) <= MAX_BYTES) return text
-  throw new Failure('image', `its labels, ports and volumes hold more than ${sizeText(MAX_BYTES)}`)
-}
-
-/** What the image says for people to know; how it runs is in /sbin/init. */
-function properties({ Labels, ExposedPorts, Volumes, Healthcheck }: ImageConfig['config'], first: object, last: object = {}) {
+  const { Labels, ExposedPorts, Volumes, Healthcheck } = config
+  // What the image says for people to know; how it runs is in /sbin/init.
   const pairs = [
-    ...Object.entries(first),
+    ['description', spec.keys.description ?? spec.name],
     ...Object.entries(Labels).map(([name, value]) => [`label.${name}`, value]),
     ...(ExposedPorts.length > 0 ? [['ports', ExposedPorts.join(', ')]] : []),
     ...(Volumes.length > 0 ? [['volumes', Volumes.join(', ')]] : []),
     ...(Healthcheck.Test.length > 0 ? [['healthcheck', Healthcheck.Test.join(' ')]] : []),
-    ...Object.entries(last),
+    ...Object.entries(spec.keys.properties ?? {}),
   ]
-  return Object.fromEntries(pairs.map(pair => pair.map(text => yamlText(String(text)))))
+  const properties = Object.fromEntries(pairs.map(pair => pair.map(yamlText)))
+  // One behind a link keeps an instance from starting: there PID 1 alone writes the file.
+  const laid = Object.entries(TEMPLATES).filter(([path]) => !linked || !path.startsWith('/etc/'))
+  const templates = Object.fromEntries(laid.map(([path, one]) => [path, { ...one, create_only: false, properties: {} }]))
+  const text = writeYaml({ architecture, creation_date: created, expiry_date: 0, properties, templates })
+  if (Buffer.byteLength(text) <= MAX_BYTES) return text
+  throw new Failure('image', `its labels, ports and volumes hold more than ${sizeText(MAX_BYTES)}`)
 }

@@ -29,7 +29,7 @@ export async function overlay(run: Run, root: string, { runtime, supervised, pay
   await placeInit(image, script, await follow(root, INIT).catch(() => undefined))
   await image.place({ path: '/lxd-udhcpc-default.script', content: templates['udhcpc.sh'], mode: 0o755 })
   await image.place({ path: '/lxd-udhcpc-default.script.real', content: udhcpcScript, mode: 0o755 })
-  for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']) await image.place({ path, content: '', mode: 0o644 })
+  for (const path of ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']) await image.place({ path, content: '' })
   const mtab = await follow(root, '/etc/mtab').catch(() => undefined)
   // As Docker does.
   if (mtab?.linked || !mtab?.stat?.isDirectory()) await image.link('/etc/mtab', '/proc/mounts')
@@ -41,16 +41,14 @@ export async function overlay(run: Run, root: string, { runtime, supervised, pay
   await chmod(root, 0o755)
 }
 
-/**
- * PID 1 gives the image's own file back: it mounts that over the script. Over what is no file it cannot; there the script
- * stands behind a link, in a directory that PID 1 hides.
- */
+/** PID 1 gives the image's own file back: it mounts that over the script. */
 async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnType<typeof follow>>): Promise<unknown> {
   const dangling = end?.linked && !end.stat && !/^\/(dev|proc|sys)\//.test(end.path)
   if (!dangling && !end?.stat?.isDirectory()) {
     await image.setAside(INIT, REAL_INIT)
     return image.place({ path: INIT, content, mode: 0o755 })
   }
+  // Over what is no file it cannot: there the script stands behind a link, in a directory that PID 1 hides.
   await image.makeDirectory(`${REAL_INIT}/given`)
   if (!dangling) await image.setAside(INIT, `${REAL_INIT}/given/init`)
   await image.link(dangling ? end.path : INIT, `${REAL_INIT}/init`)

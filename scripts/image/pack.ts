@@ -14,22 +14,13 @@ import * as tar from '../tools/tar.ts'
 import { xdelta3 } from '../tools/xdelta3.ts'
 import type { Item, Version } from '../tree/version.ts'
 
-/** What a thread of xz takes, and some more. */
-const THREAD_BYTES = 256 << 20
-
 /** What the metadata's archive holds, the file that daemons look for first. */
 const METADATA = ['metadata.yaml', 'templates']
 
-/** From this share of the whole on, a delta does not pay. */
-const MAX_DELTA_SHARE = 0.5
-
+/** `staged` holds metadata.yaml, templates/ and rootfs/, `work` is this build's own, `time` is that of a squashfs image. */
 type Packing = { format: Format; staged: string; work: string; time: number }
 
-/**
- * @param staged a directory with `metadata.yaml`, `templates/` and `rootfs/`
- * @param work a directory of this build's own; its `version/` is made, for the files and nothing else
- * @param time of a squashfs image, in seconds since 1970
- */
+/** Packs what is staged into `version/` of `work`, which gets the files and nothing else. */
 export async function pack(run: Run, { format, staged, work, time }: Packing): Promise<Item[]> {
   const path = (file: string) => join(work, 'version', file)
   // A first attempt may have left something.
@@ -37,7 +28,8 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
   await makeDirectory(join(work, 'version'))
   const rootfs = join(staged, 'rootfs')
   const { capability, several } = await attributes(run, rootfs, join(work, 'attributes'))
-  const threads = Math.max(2, Math.min(availableParallelism(), Math.floor((await freeMemory()) / THREAD_BYTES)))
+  // A thread of xz takes somewhat less than 256 MiB.
+  const threads = Math.max(2, Math.min(availableParallelism(), Math.floor((await freeMemory()) / (256 << 20))))
   // Each writes the same bytes whatever the number of processors; xz does so for every number of threads but one.
   const compressors = {
     'tar.zst': ['zstd', '-3', '--threads=0', '--quiet'],
@@ -51,8 +43,8 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
     return file
   }
   if (format === 'unified') {
-    const only = await item('lxd_combined.tar.gz', await archive('image', 'tar.zst', staged, [...METADATA, 'rootfs']))
-    return [{ ...only, fingerprint: only.sha256 }]
+    const file = await archive('image', 'tar.zst', staged, [...METADATA, 'rootfs'])
+    return [await item('lxd_combined.tar.gz', file, Buffer.alloc(0))]
   }
   const file = await archive('metadata', 'tar.xz', staged, METADATA)
   await tar.list(run, file)
@@ -67,7 +59,7 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
   return capability ? [...squashed, await rootfsTar('tar.zst')] : squashed
 }
 
-/** @param metadata of the image that this is the root file system of: the bytes of both have its fingerprint */
+/** @param metadata the bytes before those of a root file system: together they have the image's fingerprint */
 async function item(ftype: Item['ftype'], file: string, metadata?: Uint8Array): Promise<Item> {
   const [sha256 = '', fingerprint] = await sha256OfPieces(bytesOf(file), [Buffer.alloc(0), ...(metadata ? [metadata] : [])])
   const { size } = await stat(file)
@@ -76,11 +68,7 @@ async function item(ftype: Item['ftype'], file: string, metadata?: Uint8Array): 
 
 type Base = Pick<Version, 'serial' | 'items'> & { directory: string }
 
-/**
- * Makes what turns older versions of the same product into a new one: a delta for every one that has a squashfs, if it pays.
- *
- * @param directory of the new version's files, gets the deltas
- */
+/** Makes what turns older versions of a product into that of `directory`: a delta for each one that has a squashfs. */
 export async function deltas(run: Run, directory: string, items: readonly Item[], bases: Base[]): Promise<Item[]> {
   const squashfs = (all: readonly Item[]) => all.find(({ ftype }) => ftype === 'squashfs')
   const whole = squashfs(items)
@@ -91,7 +79,8 @@ export async function deltas(run: Run, directory: string, items: readonly Item[]
     const file = join(directory, `${base.serial}.vcdiff`)
     await xdelta3(run, join(base.directory, old.file), join(directory, whole.file), file)
     const delta = { ...(await item('squashfs.vcdiff', file)), base: base.serial }
-    if (delta.size < whole.size * MAX_DELTA_SHARE) found.push(delta)
+    // From half of the whole on it does not pay.
+    if (delta.size < whole.size / 2) found.push(delta)
     else await rm(file)
   }
   return found

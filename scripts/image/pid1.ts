@@ -27,14 +27,9 @@ const INITS: Init[] = [
   ...['dumb-init', 'catatonit', 'supervisord'].map(called),
 ]
 
-/** Larger programs are no inits. */
-const MAX_BYTES = 8 << 20
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/**
- * @param root the unpacked image as it came; nothing in it is run, and links lead where they would lead inside
- * @param asked the spec's `disable_supervisor`
- */
+/** @param root the unpacked image as it came, of which nothing is run @param asked the spec's `disable_supervisor` */
 export async function choosePid1(root: string, runtime: RuntimeConfig, asked: boolean | undefined) {
   const [first = '', ...words] = [...runtime.entrypoint, ...runtime.command]
   const program = await find(root, runtime, first)
@@ -65,7 +60,8 @@ async function find(root: string, { workdir, variables }: RuntimeConfig, name: s
   for (const directory of name.includes('/') ? [''] : path.split(':')) {
     const found = await follow(root, posix.resolve(workdir, directory, name)).catch(() => undefined)
     if (!found?.stat?.isFile() || (found.stat.mode & 0o111) === 0) continue
-    const text = found.stat.size > MAX_BYTES ? '' : await readFile(join(root, found.path), 'latin1')
+    // Larger programs are no inits.
+    const text = found.stat.size > 8 << 20 ? '' : await readFile(join(root, found.path), 'latin1')
     return { names: [posix.basename(name), posix.basename(found.path)], text }
   }
   return { names: [], text: '' }

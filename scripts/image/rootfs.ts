@@ -8,10 +8,7 @@ import { remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
 
-/** As many as the kernel follows. */
-const MAX_LINKS = 40
-
-type File = { path: string; content: string | Uint8Array; mode: number }
+type File = { path: string; content: string | Uint8Array; mode?: number }
 
 export type Rootfs = ReturnType<typeof rootfs>
 
@@ -34,7 +31,7 @@ export function rootfs(run: Run, root: string, time: number) {
     })
   return {
     /** Puts a file of root's into the image, instead of whatever has its name there. @returns where it is on the builder's disk */
-    place: ({ path, content, mode }: File) =>
+    place: ({ path, content, mode = 0o644 }: File) =>
       replace(path, async target => {
         await writeFile(target, content, { flag: 'wx' })
         await chmod(target, mode)
@@ -71,13 +68,7 @@ async function inside(root: string, path: string): Promise<string> {
   return join(root, directory.path, posix.basename(path))
 }
 
-/**
- * Follows a path to its end. Symbolic links lead where they would lead inside the image.
- *
- * @param make whether all of it is to be directories, and those that are missing to be made
- * @returns that end inside the image, what is there, whether the path is that of a link
- * @throws Failure when the path crosses a file or a loop of links
- */
+/** @returns where a path ends inside the image, what is there, whether the path is a link's @throws Failure at a file or a loop of links */
 export async function follow(root: string, path: string, make = false) {
   const ahead = path.split('/')
   let at = '/'
@@ -88,7 +79,8 @@ export async function follow(root: string, path: string, make = false) {
     const here = `${join(root, at)}/${name}`
     stat = await lstat(here).catch(() => undefined)
     if (stat?.isSymbolicLink()) {
-      if (++links > MAX_LINKS) throw new Failure(path, 'the image has a loop of symbolic links on the way')
+      // The kernel follows as many.
+      if (++links > 40) throw new Failure(path, 'the image has a loop of symbolic links on the way')
       linked ||= ahead.length === 0
       const target = await readlink(here)
       if (target.startsWith('/')) at = '/'
@@ -98,6 +90,7 @@ export async function follow(root: string, path: string, make = false) {
     at = posix.join(at, name)
     if (stat ? (make || ahead.length > 0) && !stat.isDirectory() : name === '..')
       throw new Failure(path, `the image's ${printable(at)} is not a directory`)
+    // With `make` all of the path is to be directories.
     if (make && !stat)
       await keepTimes(join(root, posix.dirname(at)), () => mkdir(here)).catch(error => {
         throw error.code === 'ENAMETOOLONG' ? new Failure(path.slice(0, 100), 'the name is too long') : error

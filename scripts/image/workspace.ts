@@ -12,19 +12,10 @@ import { sizeText } from '../text/size.ts'
 import { diskUsage } from '../tools/du.ts'
 import { mountTmpfs, umount } from '../tools/mount.ts'
 
-/** How many times its download an image may take, unpacked; two to four is usual. */
-const UNPACKED_RATIO = 5
-const MIN_MEMORY_BYTES = 16 << 20
-
-/** Of the free memory all workspaces together may take so much, of the free disk each. */
-const [MEMORY_SHARE, DISK_SHARE] = [0.5, 0.9]
-
 /** A limit of bytes is one of files, too: each costs some memory, or an inode of the disk. */
 const BYTES_PER_FILE = 4096
 
-/** Between two looks at the disk. */
-const LOOK_MILLISECONDS = 200
-
+/** Nobody else can look into `directory`: it holds set-uid programs. Tools of `run` end when it has grown beyond its limit. */
 type Use<T> = (workspace: { directory: string; run: Run }) => Promise<T>
 
 export type UseWorkspace = ReturnType<typeof workspaces>
@@ -38,7 +29,7 @@ export function workspaces(run: Run, log: Log) {
 
   async function onDisk<T>(work: string, most: number, use: Use<T>): Promise<T> {
     const { bavail, bsize } = await statfs(work)
-    const limit = Math.min(most, Math.floor(bavail * bsize * DISK_SHARE))
+    const limit = Math.min(most, Math.floor(bavail * bsize * 0.9))
     const full = `it takes more than ${sizeText(limit)}, nearly all that the disk has left`
     const failure = limit < most ? new Failure('image', full, 'free some disk space, then run again') : tooLarge(limit)
     const directory = join(work, 'staged')
@@ -56,20 +47,15 @@ export function workspaces(run: Run, log: Log) {
     }
   }
 
-  /**
-   * Calls `use` with a directory that nobody else can look into: an image's set-uid programs are not this machine's. Its `run`
-   * starts tools that end when the workspace has grown beyond its limit.
-   *
-   * @param work a directory on the disk
-   * @param size of the image, in bytes: compressed, and what it may take unpacked
-   * @throws Failure when the image grows beyond its limit
-   */
+  /** @param size of the image, in bytes: compressed, and what it may take unpacked @throws Failure when it grows beyond that */
   return async <T>(work: string, { download, limit }: { download: number; limit: number }, use: Use<T>): Promise<T> => {
-    const need = Math.min(Math.max(download * UNPACKED_RATIO, MIN_MEMORY_BYTES), limit)
+    // Two to four times the download is usual.
+    const need = Math.min(Math.max(download * 5, 16 << 20), limit)
     const directory = join(work, 'memory')
     await makeDirectory(work)
     const free = await freeMemory()
-    if (reserved + need >= free * MEMORY_SHARE) return onDisk(work, limit, use)
+    // All workspaces together get half of it.
+    if (reserved + need >= free / 2) return onDisk(work, limit, use)
     reserved += need
     try {
       await makeDirectory(directory)
@@ -92,15 +78,13 @@ function tooLarge(limit: number): Failure {
   return new Failure('image', `it takes more than ${sizeText(limit)} unpacked, or too many files`, { hint })
 }
 
-/**
- * Waits until a directory has grown beyond a limit. The file system's own count, which others change, too, only tells when it is
- * time to measure.
- */
+/** Waits until a directory has grown beyond a limit. */
 async function outgrown(run: Run, directory: string, limit: number, over: AbortSignal): Promise<void> {
   const files = Math.ceil(limit / BYTES_PER_FILE)
   let { bavail, bsize, ffree } = await statfs(directory)
   for (;;) {
-    await sleep(LOOK_MILLISECONDS, undefined, { signal: over })
+    await sleep(200, undefined, { signal: over })
+    // The file system's own count, which others change, too, only tells when it is time to measure.
     const now = await statfs(directory)
     if ((bavail - now.bavail) * bsize <= limit && ffree - now.ffree <= files) continue
     const used = await diskUsage(run, directory).catch(() => undefined)

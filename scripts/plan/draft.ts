@@ -8,9 +8,6 @@ import { word } from '../text/words.ts'
 import { writeYaml } from '../text/yaml.ts'
 import { runtimeConfig } from './runtime.ts'
 
-/** A comment is to be read. */
-const MAX_CHARACTERS = 300
-
 /** What the name of the program tells of PID 1; the build looks into the program itself. */
 const INITS: [is: RegExp, what: string][] = [
   [/^\/init$/, 'the image’s own init, s6-overlay as a rule, where it insists on that'],
@@ -41,10 +38,9 @@ export function draft({ image, config: all, offers, own, schema }: Facts): strin
     '': config.Volumes.length > 0 && 'attach one for each path before the first start: an update keeps nothing else',
     'health check': line(health.test),
   }
-  const comments = Object.entries(facts)
-    .filter(([, fact]) => fact)
-    .map(([name, fact]) => printable(`# ${name.padEnd(13)} ${fact}`.slice(0, MAX_CHARACTERS)))
-  return [`# yaml-language-server: $schema=${printable(schema)}`, ...comments, writeYaml({ image: image.text, ...needed })].join(
-    '\n',
-  )
+  const known = Object.entries(facts).filter(([, fact]) => fact)
+  // They are to be read.
+  const comments = known.map(([name, fact]) => printable(`# ${name.padEnd(13)} ${fact}`.slice(0, 300)))
+  const first = `# yaml-language-server: $schema=${printable(schema)}`
+  return [first, ...comments, writeYaml({ image: image.text, ...needed })].join('\n')
 }

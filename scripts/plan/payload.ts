@@ -10,31 +10,22 @@ export type Payload = { templates: Record<(typeof TEMPLATES)[number], string>; b
 
 const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh', 'hostname.tpl', 'hosts.tpl', 'prelaunch.tpl'] as const
 
-/** What init.sh.hbs goes on with, in this order. */
-const INIT = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supervisor', 'main']
-
-/**
- * The payloads of one run, each read once: a busybox weighs 2 MB, and every image of an architecture has the same one.
- *
- * @param udhcpcScript a file to use instead of the project's own udhcpc script
- */
+/** The payloads of one run, each read once: a busybox weighs 2 MB, and every image of an architecture has the same one. */
 export function payloads(home: string, udhcpcScript = join(home, 'init-templates', 'udhcpc-default.sh')) {
   const template = async (name: string) => String(await file(join(home, 'init-templates', name)))
   const load = async (architecture: Architecture): Promise<Payload> => {
     const templates = Object.fromEntries(await Promise.all(TEMPLATES.map(async name => [name, await template(name)])))
-    const parts = await Promise.all(INIT.map(name => template(`init/${name}.sh`)))
+    // What init.sh.hbs goes on with, in this order.
+    const names = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supervisor', 'main']
+    const parts = await Promise.all(names.map(name => template(`init/${name}.sh`)))
     return {
       templates: { ...templates, 'init.sh.hbs': [templates['init.sh.hbs'], ...parts].join('\n') },
       busybox: await file(join(home, 'busybox', architecture, 'busybox'), 'scripts/setup.sh puts it there'),
       udhcpcScript: await file(udhcpcScript),
     }
   }
-  const known = new Map<Architecture, Promise<Payload>>()
-  return (architecture: Architecture) => {
-    const payload = known.get(architecture) ?? load(architecture)
-    known.set(architecture, payload)
-    return payload
-  }
+  const known: Partial<Record<Architecture, Promise<Payload>>> = {}
+  return (architecture: Architecture) => (known[architecture] ??= load(architecture))
 }
 
 async function file(path: string, hint?: string): Promise<Buffer> {

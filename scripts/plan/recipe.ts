@@ -31,7 +31,4 @@ export function changes(before: Recipe, after: Recipe): string[] {
   return names.filter(name => before[name] !== after[name]).map(name => `${name} ${short(before[name])} → ${short(after[name])}`)
 }
 
-function short(value = 'none'): string {
-  const hex = /^(?:sha256:)?([0-9a-f]{64})$/.exec(value)?.[1]
-  return hex?.slice(0, 12) ?? value
-}
+const short = (value = 'none') => /^(?:sha256:)?([0-9a-f]{12})[0-9a-f]{52}$/.exec(value)?.[1] ?? value

@@ -8,9 +8,6 @@ import { printable } from '../text/printable.ts'
 
 export type RuntimeConfig = ReturnType<typeof runtimeConfig>
 
-/** Docker's 10 s cut off a database that writes its memory to the disk. */
-const STOP_TIMEOUT = 300
-
 /** @throws Failure when there is nothing to run, or the image's stop signal is none */
 export function runtimeConfig({ config }: ImageConfig, keys: Keys) {
   const entrypoint = keys.entrypoint ?? config.Entrypoint
@@ -23,8 +20,7 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys) {
     throw new Failure('image', `StopSignal "${printable(name.slice(0, 100))}" is not a signal`, 'give the spec a "stop_signal:"')
   const own = Object.entries(keys.env ?? {}).map(([name, value]) => `${name}=${value}`)
   return {
-    /** `NAME=value`; the last of equal names counts. */
-    // An empty HOME is that of passwd, as in Docker.
+    /** `NAME=value`; the last of equal names counts. An empty HOME is that of passwd, as in Docker. */
     variables: [...config.Env.filter(pair => pair.indexOf('=') > 0 && pair !== 'HOME='), ...own],
     entrypoint,
     command,
@@ -33,8 +29,8 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys) {
     user: keys.user ?? config.User,
     /** The number of the signal that asks the application to end. */
     stopSignal,
-    /** Seconds from then to SIGKILL; negative: for ever. */
-    stopTimeout: keys.stop_timeout ?? config.StopTimeout ?? STOP_TIMEOUT,
+    /** Seconds from then to SIGKILL; negative: for ever. Docker's 10 cut off a database that writes its memory to the disk. */
+    stopTimeout: keys.stop_timeout ?? config.StopTimeout ?? 300,
     /** Paths that are to be volumes. */
     volumes: config.Volumes,
     /** `PATH` or `PATH:OPTIONS`. */

@@ -18,7 +18,7 @@ export type Source = { address: string; platform: skopeo.Platform; digest: Diges
 export function registries(run: Run) {
   const answers = new Map<string, Promise<string>>()
   const manifest = async (name: string) => {
-    const answer = answers.get(name) ?? skopeo.inspectManifest(run, name)
+    const answer = answers.get(name) ?? skopeo.inspect(run, name)
     answers.set(name, answer)
     const text = await answer
     return { ...checkImage(parsed(manifestJson, text, 'manifest')), text }
@@ -41,7 +41,7 @@ export function registries(run: Run) {
     /** @returns also its layers' bytes, 0: not known before they are fetched. @throws Failure for other platforms, for no image */
     async image({ address, platform }: Source) {
       const { layers = [] } = await manifest(address)
-      const config = parsed(imageConfigJson, await skopeo.inspectConfig(run, address, platform), 'image config')
+      const config = parsed(imageConfigJson, await skopeo.inspect(run, address, platform), 'image config')
       // An image without an index names its platform only here; one that names none is what it was asked for.
       const { os, architecture } = normalPlatform({ ...config, variant: '' })
       if (os !== 'linux') throw new Failure('image', `it is for ${name({ os })}`, 'LXD runs Linux')

@@ -2,11 +2,9 @@
 
 import type { Run } from '../system/run.ts'
 
-/** Of the tools that decide an image's bytes. */
-const PACKAGES = ['umoci', 'tar', 'zstd', 'xz-utils', 'gzip', 'squashfs-tools']
-
-/** Versions by package; none on a machine without dpkg. */
+/** Versions by package of the tools that decide an image's bytes; none on a machine without dpkg. */
 export async function packageVersions(run: Run): Promise<Record<string, string>> {
-  const text = await run(['dpkg-query', '--show', ...PACKAGES]).catch(() => '')
+  const packages = ['umoci', 'tar', 'zstd', 'xz-utils', 'gzip', 'squashfs-tools']
+  const text = await run(['dpkg-query', '--show', ...packages]).catch(() => '')
   return Object.fromEntries([...text.matchAll(/^(.+)\t(.+)$/gm)].map(([, name, version]) => [name, version]))
 }

@@ -2,11 +2,9 @@
 
 import type { Run } from '../system/run.ts'
 
-/**
- * Gives directories that changed between two moments the time `time`; all in seconds since 1970. A file may have any time of its
- * layer's, the future included.
- */
+/** Gives directories that changed between two moments the time `time`; all in seconds since 1970. */
 export async function touchDirectories(run: Run, directory: string, [from, to]: [number, number], time: number) {
+  // A layer may give a directory any time, the future included: hence the second moment.
   const touch = ['touch', `--date=@${time}`, '--', '{}', '+']
   await run(['find', directory, '-type', 'd', '-newermt', `@${from}`, '!', '-newermt', `@${to}`, '-exec', ...touch])
 }

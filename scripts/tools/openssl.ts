@@ -3,14 +3,10 @@
 import { isIP } from 'node:net'
 import type { Run } from '../system/run.ts'
 
+/** `cert` is a file to write, in PEM; `key` is the file of its key; names are those of hosts, or IP addresses. */
 type Certificate = { cert: string; key: string; names: readonly string[]; days: number }
 
-/**
- * Makes a certificate. It is no CA: whoever steals the key can speak for these names only.
- *
- * @param cert a file to write, in PEM; `key` is the file of its key
- * @param names of hosts, or IP addresses
- */
+/** Makes a certificate. It is no CA: whoever steals the key can speak for these names only. */
 export async function selfSign(run: Run, { cert, key, names, days }: Certificate): Promise<void> {
   const addresses = names.map(name => `${isIP(name) ? 'IP' : 'DNS'}:${name}`).join(',')
   const usage = ['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature', 'extendedKeyUsage=serverAuth']

@@ -11,16 +11,6 @@ export type Platform = { os: 'linux'; architecture: string; variant?: string }
 const VARIABLES =
   /^(HOME|XDG_(RUNTIME_DIR|CONFIG_HOME)|REGISTRY_AUTH_FILE|DOCKER_CONFIG|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|_?CONTAINERS_\w+)$/i
 
-/** Seconds within which a registry has to answer a question. */
-const ANSWER_SECONDS = 120
-
-/** How many times its size a layer may pass: read and written, compressed anew, tried three times. */
-const TRANSFER_RATIO = 8
-const MIN_TRANSFER_BYTES = 64 << 20
-
-/** Seconds without any bytes after which a copy is given up. */
-const SILENCE_SECONDS = 60
-
 const TOO_MANY = /toomanyrequests|too many requests/i
 
 /** What to do about what it says; the first that fits counts. */
@@ -60,11 +50,9 @@ async function skopeo(run: Run, args: readonly string[], limits: RunOptions): Pr
 function message({ reason, stderr }: ToolFailure): string {
   // It waits longer and longer between its attempts, and says so with --debug alone.
   if (TOO_MANY.test(stderr)) return 'the registry answers "too many requests"'
-  const text = /level=fatal msg="(.*)"$/m.exec(stderr)?.[1]
-  if (text === undefined) return reason
-  return printable(text.slice(-1000))
-    .replaceAll('\\"', '"')
-    .replace(/^Error (parsing image name|initializing source) /, '')
+  const [, text] = /level=fatal msg="(.*)"$/m.exec(stderr) ?? []
+  const plain = text && printable(text.slice(-1000)).replaceAll('\\"', '"')
+  return plain?.replace(/^Error (parsing image name|initializing source) /, '') ?? reason
 }
 
 /** Selects one image of an index. */
@@ -72,22 +60,14 @@ function override({ os, architecture, variant }: Platform): string[] {
   return ['--override-os', os, '--override-arch', architecture, ...(variant ? ['--override-variant', variant] : [])]
 }
 
-/** The manifest or index as the registry has it, byte for byte: one request. */
-export function inspectManifest(run: Run, address: string): Promise<string> {
-  return skopeo(run, ['--debug', 'inspect', '--raw', '--retry-times', '2', address], { timeout: ANSWER_SECONDS })
+/** What the registry has, byte for byte: the manifest or index, in one request, or the config of a platform's image. */
+export function inspect(run: Run, address: string, platform?: Platform): Promise<string> {
+  const [before, config] = platform ? [override(platform), ['--config']] : [[], []]
+  const args = ['--debug', ...before, 'inspect', '--raw', ...config, '--retry-times', '2', address]
+  return skopeo(run, args, { timeout: 120 })
 }
 
-/** The image's config as the registry has it, byte for byte. */
-export function inspectConfig(run: Run, address: string, platform: Platform): Promise<string> {
-  const args = ['inspect', '--raw', '--config', '--retry-times', '2', address]
-  return skopeo(run, ['--debug', ...override(platform), ...args], { timeout: ANSWER_SECONDS })
-}
-
-/**
- * Reads the YAML files of a directory as LXD and Incus do, with go-yaml: skopeo takes them for its registries.d.
- *
- * @throws ToolFailure with what go-yaml finds wrong
- */
+/** Reads a directory's YAML as LXD and Incus do, with go-yaml: skopeo takes it for its registries.d. @throws ToolFailure */
 export async function readYaml(run: Run, directory: string): Promise<void> {
   const argv = ['skopeo', '--registries.d', directory, 'inspect', 'docker://127.0.0.1:1/none'] as const
   await run(argv).catch(error => {
@@ -95,31 +75,21 @@ export async function readYaml(run: Run, directory: string): Promise<void> {
   })
 }
 
-/** `policy`: files of the layout's directory, a policy.json to obey instead of the machine's and a registries.d that goes with it. */
-type Copy = {
-  address: string
-  platform: Platform
-  layout: string
-  tag: string
-  limit: number
-  bytes?: number
-  policy?: readonly string[]
-}
+/** A layer may take `limit` bytes; all take `bytes`, 0: not known. */
+type Sizes = { limit: number; bytes?: number }
 
-/**
- * Copies an image's blobs into an OCI layout, those only that are not there yet. Layers in zstd become gzip, since umoci
- * before 0.6 knows nothing else.
- *
- * @param limit what a layer may take, in bytes
- * @param bytes what all layers take; 0 where that is not known
- */
+/** `policy`: files of the layout's directory, a policy.json to obey instead of the machine's and a registries.d that goes with it. */
+type Copy = Sizes & { address: string; platform: Platform; layout: string; tag: string; policy?: readonly string[] }
+
+/** Copies an image's blobs into an OCI layout, those only that are not there yet. */
 export async function copy(run: Run, { address, platform, layout, tag, limit, bytes = 0, policy = [] }: Copy): Promise<void> {
   const trust = policy.flatMap(file =>
     file === 'policy.json' ? ['--policy', join(layout, file)] : ['--registries.d', join(layout, dirname(file))],
   )
-  // An OCI layout has no place for signatures.
+  // An OCI layout has no place for signatures, umoci before 0.6 knows no layers but those in gzip.
   const flags = ['--quiet', '--remove-signatures', '--retry-times', '2', '--dest-compress-format', 'gzip']
-  const transfer = (bytes || limit) * TRANSFER_RATIO + MIN_TRANSFER_BYTES
+  // Read and written, compressed anew, tried three times.
+  const transfer = (bytes || limit) * 8 + (64 << 20)
   const args = [...trust, ...override(platform), 'copy', ...flags, address, `oci:${layout}:${tag}`]
-  await skopeo(run, args, { silence: SILENCE_SECONDS, fileBytes: limit, transfer })
+  await skopeo(run, args, { silence: 60, fileBytes: limit, transfer })
 }

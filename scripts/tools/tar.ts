@@ -4,24 +4,15 @@ import { closeSync, createReadStream, openSync, readSync, writeSync } from 'node
 import { rm } from 'node:fs/promises'
 import type { Argv, Run } from '../system/run.ts'
 
+/** `compressor` is what it is piped through; `several`: a file may have several extended attributes. */
 type Archive = { file: string; directory: string; names: readonly string[]; compressor?: Argv | undefined; several?: boolean }
-
-const PAX_OPTION = 'exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime'
-
-/** Those that an image keeps. */
-const ATTRIBUTES = ['security.capability', 'system.posix_acl_*', 'user.*']
 
 /** The names of what is in an archive, one a line. @throws ToolFailure also where it is no whole archive */
 export function list(run: Run, file: string): Promise<string> {
   return run(['tar', '--list', `--file=${file}`])
 }
 
-/**
- * Archives files with their numeric owners, extended attributes and times.
- *
- * @param compressor what the archive is piped through; without one it stays as it is
- * @param several whether a file may have several extended attributes, which tar takes in the order of the disk: they are sorted
- */
+/** Archives files with their numeric owners, extended attributes and times. */
 export async function create(run: Run, archive: Archive): Promise<void> {
   const { file, directory, names, compressor, several } = archive
   if (several && compressor) {
@@ -32,10 +23,12 @@ export async function create(run: Run, archive: Archive): Promise<void> {
     return rm(plain)
   }
   const compress = compressor ? [`--use-compress-program=${compressor.join(' ')}`] : []
-  const same = ['--sort=name', '--numeric-owner', '--format=posix', `--pax-option=${PAX_OPTION}`]
-  const attributes = ATTRIBUTES.map(name => `--xattrs-include=${name}`)
-  const flags = [...compress, ...same, '--xattrs', ...attributes, `--directory=${directory}`]
+  const pax = ['--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime']
+  // Those that an image keeps.
+  const attributes = ['security.capability', 'system.posix_acl_*', 'user.*'].map(name => `--xattrs-include=${name}`)
+  const flags = [...compress, '--sort=name', '--numeric-owner', ...pax, '--xattrs', ...attributes, `--directory=${directory}`]
   await run(['tar', '--create', `--file=${file}`, ...flags, '--', ...names])
+  // tar takes them in the order of the disk.
   if (several) sortRecords(file)
 }
 

@@ -14,12 +14,7 @@ const FORBIDDEN = /restore xattr metadata: .*: operation not permitted/
 /** What a user namespace cannot hold, whose root is not the machine's. In /dev nothing of the image stays. */
 const UNMAPPED = /rootless\{(?!\/?dev\/).*creating empty file in place of device.*|.*(lchown|restore xattr).*: invalid argument/
 
-/**
- * Unpacks an image's layers, in order, with owners and extended attributes, into a directory that it makes. As in containerd,
- * a layer's directory replaces a link of the layers below; where a layer has no entry of its directory, a link is followed.
- *
- * @throws ToolFailure also where the file system keeps no such attributes, which umoci only warns of
- */
+/** Unpacks layers, as docs/design.md tells, into a directory that it makes. @throws ToolFailure also where attributes are lost */
 export async function rawUnpack(run: Run, layout: string, tag: string, rootfs: string): Promise<void> {
   const refuse = new RegExp(`${LOST.source}|${UNMAPPED.source}`)
   const unpack = (attributes: boolean) =>

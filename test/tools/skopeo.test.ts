@@ -36,11 +36,11 @@ for (const [transport, tag] of [
     const [spec] = await loadSpecs(join(house.dir, 'specs'))
     assert.ok(spec)
     const there = address(spec.keys.image)
-    assert.deepEqual(JSON.parse(await skopeo.inspectConfig(run, there, platform)).config.Cmd, config.Cmd)
-    assert.equal(JSON.parse(await skopeo.inspectManifest(run, there)).layers.length, 1)
+    assert.deepEqual(JSON.parse(await skopeo.inspect(run, there, platform)).config.Cmd, config.Cmd)
+    assert.equal(JSON.parse(await skopeo.inspect(run, there)).layers.length, 1)
     const copied = join(mkdtempSync(join(tmpdir(), 'copied-')), 'layout')
     await skopeo.copy(run, { address: there, platform, layout: copied, tag: 'it', limit: 1 << 30 })
-    assert.deepEqual(JSON.parse(await skopeo.inspectConfig(run, `oci:${copied}:it`, platform)).config.Cmd, config.Cmd)
+    assert.deepEqual(JSON.parse(await skopeo.inspect(run, `oci:${copied}:it`, platform)).config.Cmd, config.Cmd)
   })
 }
 
@@ -122,7 +122,7 @@ test(
     const { signal } = new AbortController()
     const boxed = runner({ log: silentLog(), interruption: signal, writable: [at('work')], temporary: at('work/tmp') })
     for (const there of [`oci-archive:${at('oci')}:1`, `docker-archive:${at('docker')}`]) {
-      await skopeo.inspectManifest(boxed, there)
+      await skopeo.inspect(boxed, there)
       await skopeo.copy(boxed, { address: there, platform, layout: at('work/layout'), tag: 'it', limit: 1e9 })
     }
     assert.deepEqual(await readdir(at('work/tmp')), [])
@@ -133,8 +133,8 @@ test('the command lines', needs('skopeo'), async t => {
   const dir = await temporary(t)
   const from = image(join(dir, 'image'), { config, layers: [{ file: 'x' }] })
   const { run, lines } = recordingRun()
-  await skopeo.inspectManifest(run, from)
-  await skopeo.inspectConfig(run, from, { os: 'linux', architecture: 'amd64' })
+  await skopeo.inspect(run, from)
+  await skopeo.inspect(run, from, { os: 'linux', architecture: 'amd64' })
   await skopeo.copy(run, {
     address: from,
     platform: { os: 'linux', architecture: 'arm', variant: 'v7' },
@@ -168,7 +168,7 @@ test('of the environment skopeo sees where credentials, registries and proxies a
     }
   })
   const env: Run = (_, { variables = /^/ } = {}) => run(['env'], { variables })
-  const environment = await skopeo.inspectManifest(env, 'oci:/nothing')
+  const environment = await skopeo.inspect(env, 'oci:/nothing')
   const found = Object.fromEntries(
     environment
       .trim()
@@ -181,7 +181,7 @@ test('of the environment skopeo sees where credentials, registries and proxies a
 
 test('what is not there is said without time stamps, with a hint', needs('skopeo'), async t => {
   const nothing = join(await temporary(t), 'nothing')
-  await assert.rejects(skopeo.inspectManifest(run, `oci:${nothing}:1`), ({ message }) => {
+  await assert.rejects(skopeo.inspect(run, `oci:${nothing}:1`), ({ message }) => {
     assert.match(message, /^skopeo: .*nothing.*no such file or directory\n {2}hint: is the path right\? /)
     assert.doesNotMatch(message, /level=|time=/)
     return true
