@@ -1,9 +1,6 @@
 # Writes the application's environment and command line.
 
-default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-
 print_envfile_variables() {
-	[ -n "$LXDOCKER_ENVFILE" ] || return 0
 	{ [ ! -d "$LXDOCKER_ENVFILE" ] && [ -r "$LXDOCKER_ENVFILE" ]; } || exit_with_error "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
 	while IFS= read -r pair || [ -n "$pair" ]; do
 		case $pair in
@@ -14,19 +11,16 @@ print_envfile_variables() {
 	done <"$LXDOCKER_ENVFILE"
 }
 
-# LXD sets that very PATH, which must not replace the image's own; a different one is the instance's.
-print_instance_variables() {
-	while IFS= read -r -d '' pair; do
-		case $pair in LXDOCKER_* | UDHCPC_NO_* | CREDENTIALS_DIRECTORY=* | "PATH=$default_path") ;; *) print_quoted "$pair" ;; esac
-	done </proc/1/environ
-}
-
 # Of equal names `env` takes the last.
 print_variables() {
+	default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	print_quoted "PATH=$default_path" "HOSTNAME=$hostname"
 	printf '%s ' "$image_variables"
-	print_envfile_variables
-	print_instance_variables
+	[ -z "$LXDOCKER_ENVFILE" ] || print_envfile_variables
+	while IFS= read -r -d '' pair; do
+		# LXD sets that very PATH, which must not replace the image's own; a different one is the instance's.
+		case $pair in LXDOCKER_* | UDHCPC_NO_* | CREDENTIALS_DIRECTORY=* | "PATH=$default_path") ;; *) print_quoted "$pair" ;; esac
+	done </proc/1/environ
 }
 
 # Finds a program of the image that has the name of an applet, or busybox would run that. Sets program.

@@ -12,9 +12,7 @@ start_health_watcher() { [ -z "$health_test" ] || setsid setsid sh $state/init w
 
 # The watcher before its check: until that has its own session, it is in the watcher's.
 stop_health_watcher() {
-	for name in watcher checking; do
-		read -r group <$state/$name && kill -s KILL "-$group"
-	done
+	for name in watcher checking; do read -r group <$state/$name && kill -s KILL "-$group"; done
 	rm -f $state/watcher $state/checking
 } 2>/dev/null
 
@@ -30,13 +28,13 @@ watch_health() {
 	echo $$
 	exec >&2
 	. $state/settings
-	read -r watch_started _ </proc/uptime
+	IFS=. read -r watch_started _ </proc/uptime
 	failures=0 health=''
 	publish_health starting
 	while :; do
 		interval=$health_interval counting=1
-		read -r now _ </proc/uptime
-		if [ "$health" = starting ] && [ $((${now%.*} - ${watch_started%.*})) -lt "$health_start_period" ]; then
+		IFS=. read -r now _ </proc/uptime
+		if [ "$health" = starting ] && [ $((now - watch_started)) -lt "$health_start_period" ]; then
 			interval=$health_start_interval counting=0
 		fi
 		sleep "$interval"

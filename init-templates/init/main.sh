@@ -32,6 +32,7 @@ boot() {
 		check=$(print_command "$health_test") || check=false # it fails each time
 	fi
 	choose_streams "$application"
+	[ "$tty" = true ] || start_writer
 	wait_for_addresses
 	umask 077
 	for name in supervisor uid gid groups home workdir variables application check stop_signal health_file tty writer; do
@@ -39,15 +40,6 @@ boot() {
 	done >$state/unfinished
 	umask 022
 	mv $state/unfinished $state/settings
-}
-
-# open_pipe FIFO DESCRIPTOR puts a pipe of the user before one that LXD has made, which nobody inside can open as /dev/stdout.
-open_pipe() {
-	mkfifo -m 600 "$1"
-	chown "$uid" "$1"
-	(eval "exec cat <$1 >&$2" &)
-	eval "exec $2>$1"
-	rm "$1"
 }
 
 # run_beside exec [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [-it] [WORD…]. The terminal is the one that `lxc exec` gives.
@@ -74,11 +66,16 @@ run_beside() {
 		for shell in sh bash; do (resolve_program $shell) 2>/dev/null && set -- $shell; done
 	fi
 	words=$(print_command "$(print_quoted "$@")") || exit
+	pipe=$state/pipe.$$
 	for descriptor in 0 1 2; do
 		if [ -t $descriptor ]; then
 			chown "$uid" /proc/self/fd/$descriptor
-		elif [ $descriptor != 0 ]; then
-			open_pipe $state/pipe.$$ $descriptor
+		elif [ $descriptor != 0 ]; then # LXD's own pipe is one that nobody inside can open as /dev/stdout
+			mkfifo -m 600 $pipe
+			chown "$uid" $pipe
+			(eval "exec cat <$pipe >&$descriptor" &)
+			eval "exec $descriptor>$pipe"
+			rm $pipe
 		fi
 	done
 	exec_command "$words"
