@@ -50,9 +50,7 @@ if [ -n "$update" ] || ! has image show lxdocker; then
 	trap 'rm -rf "$work"' EXIT
 	trap 'exit 130' INT TERM HUP
 	scripts/setup.sh
-	scripts/appliance/build.sh "${DEBIAN_TAR:-$work/debian.tar}" "$work/layout"
-	mkdir "$work/specs"
-	printf 'image: oci:../layout\ndescription: lxdocker itself\nrestart: on-failure\n' >"$work/specs/lxdocker.yaml"
+	scripts/appliance/build.sh "${DEBIAN_TAR:-$work/debian.tar}" "$work/specs"
 	node --import=tsx build.ts --quiet --specs "$work/specs" --out "$work/public" --cache "$work/cache"
 	remove_instance
 	set -- "$work"/public/images/lxdocker/*/*
