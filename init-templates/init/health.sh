@@ -16,13 +16,6 @@ stop_health_watcher() {
 	rm -f $state/watcher $state/checking
 } 2>/dev/null
 
-# At its timeout only the check itself is killed, with status 137; its children have to follow.
-is_healthy() {
-	run_program checking exec_command "$check" setsid timeout -s KILL "$health_timeout" >/dev/null 2>&1 </dev/null
-	[ $status != 137 ] || kill -s KILL "-$session" 2>/dev/null
-	[ $status = 0 ]
-}
-
 # Says its process id, then runs until it is killed.
 watch_health() {
 	echo $$
@@ -38,7 +31,10 @@ watch_health() {
 			interval=$health_start_interval counting=0
 		fi
 		sleep "$interval"
-		if is_healthy; then
+		run_program checking exec_command "$check" setsid timeout -s KILL "$health_timeout" >/dev/null 2>&1 </dev/null
+		# At its timeout only the check itself is killed, with status 137; its children have to follow.
+		[ "$status" != 137 ] || kill -s KILL "-$session" 2>/dev/null
+		if [ "$status" = 0 ]; then
 			failures=0
 			publish_health healthy
 		else

@@ -83,7 +83,10 @@ run_beside() {
 
 case ${1-} in
 '') # PID 1 lets the supervisor boot, then becomes the application's user, or the application
-	raise_limits
+	umask 022
+	# Docker's daemon has no limits of its own for core dumps and open files; 1024 is what systemd gives a daemon that asks for nothing.
+	ulimit -Sc unlimited 2>/dev/null || ulimit -Sc "$(ulimit -Hc)"
+	[ "$(ulimit -Sn)" != 1024 ] || ulimit -Sn 1048576 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
 	mkdir -p $state
 	mount -t tmpfs -o nosuid,nodev,mode=711 lxdocker $state
 	cp "$0" $state/init

@@ -16,10 +16,8 @@ if [ ! -e "$debian" ]; then
 	# Debian 13 is the first with a new enough node. The tools are those that setup.sh installs.
 	tools=$(sed -n "s/^tools='\(.*\)'\$/\1/p" scripts/setup.sh | tr ' ' '\n' | sed 's/.*://' | paste -sd,)
 	mmdebstrap --quiet --variant=minbase --format=tar --include="nodejs,ca-certificates,apache2-utils,$tools" \
-		--dpkgopt='path-exclude=/usr/share/doc/*' \
-		--dpkgopt='path-exclude=/usr/share/info/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		--dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		trixie "$debian.new" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
 	mv "$debian.new" "$debian"
 fi

@@ -1,11 +1,11 @@
 // The keys of a spec.
 
+import { constants } from 'node:os'
 import { z } from 'zod'
 import { size } from '../text/size.ts'
 import { noneOf, words } from '../text/words.ts'
 import { ARCHITECTURES, architecture } from './architecture.ts'
 import { reference } from './reference.ts'
-import { signalNumber } from './signal.ts'
 
 /** One archive of the root file system beside one of the metadata; `unified` is one archive with both. */
 export const FORMATS = ['tar.zst', 'tar.xz', 'tar.gz', 'tar', 'squashfs', 'unified'] as const
@@ -32,6 +32,15 @@ const scalar = z.union([z.string(), z.number(), z.boolean()], 'expected a text o
 export const name = z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/, "cannot be an image's name")
 
 const variables = z.record(z.string().regex(/^[^=\0]+$/, 'cannot be the name of a variable'), scalar)
+
+/** The number of a signal: `SIGTERM`, `term`, `15`, `SIGRTMIN+3`, `RTMAX-1`; undefined for what is none. */
+export function signalNumber(name: string): number | undefined {
+  const text = name.toUpperCase().replace(/^SIG/, '')
+  const [, base = text, offset = '0'] = /^(RTMIN|RTMAX)([+-]\d+)?$/.exec(text) ?? []
+  const numbers: Record<string, number | undefined> = { ...constants.signals, SIGRTMIN: 34, SIGRTMAX: 64 }
+  const number = /^\d+$/.test(text) ? Number(text) : Number(numbers[`SIG${base}`]) + Number(offset)
+  return number >= 1 && number <= 64 ? number : undefined
+}
 
 const stopSignal = scalar.refine(name => signalNumber(name) !== undefined, {
   error: ({ input }) => `"${input}" is not a signal, e.g. SIGTERM, 15 or SIGRTMIN+3`,
