@@ -16,7 +16,7 @@ boot() {
 		exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
 	case $log in '' | /*) ;; *) exit_with_error "LXDOCKER_LOG: not an absolute path: $log" ;; esac
 	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
-	resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$image_stop_signal}"
+	[ -z "$LXDOCKER_STOP_SIGNAL" ] || resolve_stop_signal "$LXDOCKER_STOP_SIGNAL"
 	resolve_user
 	mkdir -p "$workdir"
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
@@ -42,9 +42,8 @@ boot() {
 	mv $state/unfinished $state/settings
 }
 
-# run_beside exec [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [-it] [WORD…]. The terminal is the one that `lxc exec` gives.
+# run_beside [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [-it] [WORD…]. The terminal is the one that `lxc exec` gives.
 run_beside() {
-	shift
 	[ -e $state/settings ] || exit_with_error 'the instance is still starting'
 	. $state/settings
 	words=$(getopt -n /lxd-exec -o +u:w:e:it -l user:,workdir:,env:,interactive,tty -- "$@") || exit 125
@@ -112,7 +111,7 @@ supervise)
 	echo >&5
 	if [ "$supervised" = true ]; then supervise; else start_health_watcher; fi
 	;;
-exec) run_beside "$@" ;;
+exec) shift && run_beside "$@" ;;
 relay) end_with_supervisor "$2" "${3-}" ;;
 names) write_names ;;
 watch) watch_health ;;

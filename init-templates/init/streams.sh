@@ -27,11 +27,10 @@ start_writer() {
 
 open_streams() { [ "$tty" = true ] || exec 0<>/dev/null >$state/output 2>&1 7>&-; }
 
-# write_output BYTES copies what it reads to the console, and to the log for as long as there are processes to be had. Some applications
-# send a signal to all processes when they end.
+# write_output BYTES copies what it reads to the console, and to the log for as long as there are processes to be had.
 write_output() {
 	exec 4>&1 7>&-
-	trap '' HUP INT QUIT PIPE TERM USR1 USR2
+	trap '' HUP INT QUIT PIPE TERM USR1 USR2 # some applications send one to all processes when they end
 	[ -z "$log" ] || (write_log "$1")
 	exec cat
 }

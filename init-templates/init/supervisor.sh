@@ -5,8 +5,7 @@
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …
 resolve_stop_signal() {
-	stop_signal=${1#[Ss][Ii][Gg]}
-	is_number "$stop_signal" || stop_signal=$(echo "$stop_signal" | tr '[:lower:]' '[:upper:]')
+	stop_signal=$(echo "${1#[Ss][Ii][Gg]}" | tr '[:lower:]' '[:upper:]')
 	case $stop_signal in
 	RTMIN | RTMIN+*) stop_signal=$((34 + 0${stop_signal#RTMIN})) ;;
 	RTMAX | RTMAX-*) stop_signal=$((64 + 0${stop_signal#RTMAX})) ;;

@@ -20,8 +20,7 @@ cd "$(dirname "$0")/../.."
 
 say() { echo "appliance: $*"; }
 has() { "$client" "$@" >/dev/null 2>&1; }
-crt=/usr/local/share/ca-certificates/lxdocker.crt
-url=https://127.0.0.1:8440
+crt=/usr/local/share/ca-certificates/lxdocker.crt url=https://127.0.0.1:8440
 pool=$("$client" profile device get default root pool)
 
 remove() { # KIND [POOL]

@@ -27,6 +27,8 @@ const duration = z
   .transform(value => (value > 0 ? Math.min(Math.max(1, Math.round(value / 1e6)), 31_536_000_000) / 1000 : 0))
   .default(0)
 
+const times = { Interval: duration, Timeout: duration, StartPeriod: duration, StartInterval: duration }
+
 /** Parses the config of an OCI or Docker image. */
 export const imageConfigJson = json(
   goStruct({
@@ -55,14 +57,7 @@ export const imageConfigJson = json(
       /** Docker's, not OCI's: what runs commands in shell form. */
       Shell: words,
       /** Docker's, not OCI's. */
-      Healthcheck: goStruct({
-        Test: words,
-        Interval: duration,
-        Timeout: duration,
-        StartPeriod: duration,
-        StartInterval: duration,
-        Retries: z.int().default(0),
-      }),
+      Healthcheck: goStruct({ Test: words, ...times, Retries: z.int().default(0) }),
     }),
   }),
 )

@@ -18,6 +18,8 @@ export const DEFAULT_FORMAT: Format = 'tar.zst'
 export const formatName = z.enum(FORMATS, { error: ({ input }) => noneOf(input, FORMATS) })
 
 const list = z.array(z.string())
+const unique = <Value>(values: Value[]) => [...new Set(values)]
+const architectures = z.array(architecture).min(1).transform(unique)
 const nonEmpty = z.string().min(1)
 
 const commandLine = z.union([list, z.string()], 'expected a list of words, or a string').transform((value, context) => {
@@ -107,11 +109,7 @@ const shmSize = scalar.refine(text => /^[1-9]\d*[kmg]?b?$/i.test(text), 'expecte
 export const schema = object({
   image: reference.describe('Where the image comes from: nginx, library/nginx:latest, ghcr.io/a/b:tag, name@sha256:…, oci:…'),
   description: z.string().describe("One line for people; the image's own by default"),
-  architectures: z
-    .array(architecture)
-    .min(1)
-    .transform(list => [...new Set(list)])
-    .describe(`What to build for: ${ARCHITECTURES.join(', ')}; this machine's architecture by default`),
+  architectures: architectures.describe(`What to build for: ${ARCHITECTURES.join(', ')}; this machine's architecture by default`),
   format: formatName.describe('How the image is packed; tar.zst by default'),
   max_size: size.describe('What the image may take unpacked, e.g. 8GiB; --max-size by default'),
   disable_supervisor: z
