@@ -24,8 +24,7 @@ done
 if [ -n "$missing" ]; then
 	command -v apt-get >/dev/null ||
 		{ say "this is neither Debian nor Ubuntu: please install$missing (names of Debian's packages)" && exit 1; }
-	sudo=''
-	[ "$(id -u)" = 0 ] || sudo=sudo
+	sudo=$([ "$(id -u)" = 0 ] || echo sudo)
 	say "installing$missing"
 	[ -z "$test" ] || forbid_services "$sudo"
 	$sudo apt-get update -qq

@@ -23,21 +23,18 @@ print_variables() {
 	done </proc/1/environ
 }
 
-# Finds a program of the image that has the name of an applet, or busybox would run that. Sets program.
-resolve_program() {
-	program=$1
-	case $program in */*) return ;; esac
-	found=$(eval "env -i $variables which -- \"\$program\"") ||
-		exit_with_error "$program: not found in PATH=$(eval "env -i $variables sh -c 'echo \"\$PATH\"'")"
-	! /busybox-lxd --list | grep -Fqx -e "$program" || program=$found
-}
-
 # Prints a command line as exec_command takes it. The caller has to exit where this fails.
 print_command() {
 	eval "set -- $1"
 	[ $# -gt 0 ] || exit_with_error 'there is nothing to run'
-	resolve_program "$1"
+	program=$1
 	shift
+	if [ "$program" = "${program##*/}" ]; then
+		found=$(eval "env -i $variables which -- \"\$program\"") ||
+			exit_with_error "$program: not found in PATH=$(eval "env -i $variables sh -c 'echo \"\$PATH\"'")"
+		# By the name of an applet busybox would run that.
+		! /busybox-lxd --list | grep -Fqx -e "$program" || program=$found
+	fi
 	print_quoted "$program" "$@"
 }
 

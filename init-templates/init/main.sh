@@ -62,7 +62,7 @@ run_beside() {
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
 	if [ $# = 0 ]; then
 		set -- /busybox-lxd sh
-		for shell in sh bash; do (resolve_program $shell) 2>/dev/null && set -- $shell; done
+		for shell in sh bash; do (print_command $shell) >/dev/null 2>&1 && set -- $shell; done
 	fi
 	words=$(print_command "$(print_quoted "$@")") || exit
 	pipe=$state/pipe.$$

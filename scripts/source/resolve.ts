@@ -79,7 +79,6 @@ const name = ({ os, architecture, variant }: Partial<Record<keyof skopeo.Platfor
  * It lets in one repository, signed by this key, nothing else: see containers-policy.json(5).
  *
  * @param key of cosign in PEM, or a keyring of GPG, in base64
- * @returns the files that skopeo reads
  */
 export function policy(image: Extract<Reference, { transport: 'docker' }>, key: string): Policy {
   const cosign = Buffer.from(key, 'base64').toString().includes('BEGIN PUBLIC KEY')

@@ -60,15 +60,12 @@ const path = z.string().regex(OWN, 'expected an absolute path that is not filled
 
 const OCTAL = 'expected octal digits in quotes, e.g. "0640"'
 const mode = z.string(OCTAL).regex(/^0?[0-7]{3,4}$/, OCTAL)
-
 const owner = scalar.refine(text => /^[^:]+(:[^:]+)?$/.test(text), 'expected name, uid, name:group or uid:gid')
 
 const file = object({ content: z.string(), from: nonEmpty, mode, owner })
   .partial()
   .refine(({ content, from }) => (content === undefined) !== (from === undefined), 'expected either content or from')
-
 const text = z.string().transform((content): z.infer<typeof file> => ({ content }))
-
 const files = z.record(path, z.union([text, file], 'expected a text, or an object with content or from, mode, owner'))
 
 const lines = z.union([list, z.string()], 'expected a line, or a list of lines').transform(value => [value].flat())
@@ -96,13 +93,10 @@ const settings = z.record(nonEmpty, scalar)
 const profile = object({ description: scalar, config: settings, devices: z.record(nonEmpty, settings) }).partial()
 
 const tmpfs = z.string().regex(/^\/[^:\0]*(:[\w=%,.-]+)?$/, 'expected an absolute path, or PATH:OPTIONS')
-
 const RESTART = /^(no|always|on-failure(:[1-9]\d*)?)$/
 const restart = z.string().regex(RESTART, 'expected no, always, on-failure or on-failure:N')
-
 const LOG = /^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/
 const log = z.string().regex(LOG, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
-
 const script = z.string().startsWith('#!', 'its first line has to be #! and a program, e.g. #!/bin/sh')
 const shmSize = scalar.refine(text => /^[1-9]\d*[kmg]?b?$/i.test(text), 'expected a size as in compose, e.g. 256m')
 
