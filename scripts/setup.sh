@@ -7,10 +7,7 @@ cd "$(dirname "$0")/.."
 # command:Debian package
 tools='setpriv:util-linux bwrap:bubblewrap skopeo:skopeo umoci:umoci tar:tar zstd:zstd xz:xz-utils openssl:openssl mksquashfs:squashfs-tools getfattr:attr newuidmap:uidmap xdelta3:xdelta3'
 
-case $* in
-'' | --test) test=$* ;;
-*) echo "usage: scripts/setup.sh [--test]" >&2 && exit 2 ;;
-esac
+case $* in '' | --test) test=$* ;; *) echo "usage: scripts/setup.sh [--test]" >&2 && exit 2 ;; esac
 [ -z "$test" ] || . test/packages.sh
 
 say() { echo "setup: $*" >&2; }
@@ -27,8 +24,7 @@ done
 if [ -n "$missing" ]; then
 	command -v apt-get >/dev/null ||
 		{ say "this is neither Debian nor Ubuntu: please install$missing (names of Debian's packages)" && exit 1; }
-	sudo=''
-	[ "$(id -u)" = 0 ] || sudo=sudo
+	sudo=$([ "$(id -u)" = 0 ] || echo sudo)
 	say "installing$missing"
 	[ -z "$test" ] || forbid_services "$sudo"
 	$sudo apt-get update -qq

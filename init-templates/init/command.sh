@@ -1,9 +1,6 @@
 # Writes the application's environment and command line.
 
-default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-
 print_envfile_variables() {
-	[ -n "$LXDOCKER_ENVFILE" ] || return 0
 	{ [ ! -d "$LXDOCKER_ENVFILE" ] && [ -r "$LXDOCKER_ENVFILE" ]; } || exit_with_error "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
 	while IFS= read -r pair || [ -n "$pair" ]; do
 		case $pair in
@@ -14,36 +11,30 @@ print_envfile_variables() {
 	done <"$LXDOCKER_ENVFILE"
 }
 
-# LXD sets that very PATH, which must not replace the image's own; a different one is the instance's.
-print_instance_variables() {
-	while IFS= read -r -d '' pair; do
-		case $pair in LXDOCKER_* | UDHCPC_NO_* | CREDENTIALS_DIRECTORY=* | "PATH=$default_path") ;; *) print_quoted "$pair" ;; esac
-	done </proc/1/environ
-}
-
 # Of equal names `env` takes the last.
 print_variables() {
+	default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	print_quoted "PATH=$default_path" "HOSTNAME=$hostname"
 	printf '%s ' "$image_variables"
-	print_envfile_variables
-	print_instance_variables
-}
-
-# Finds a program of the image that has the name of an applet, or busybox would run that. Sets program.
-resolve_program() {
-	program=$1
-	case $program in */*) return ;; esac
-	found=$(eval "env -i $variables which -- \"\$program\"") ||
-		exit_with_error "$program: not found in PATH=$(eval "env -i $variables sh -c 'echo \"\$PATH\"'")"
-	! /busybox-lxd --list | grep -Fqx -e "$program" || program=$found
+	[ -z "$LXDOCKER_ENVFILE" ] || print_envfile_variables
+	while IFS= read -r -d '' pair; do
+		# LXD sets that very PATH, which must not replace the image's own; a different one is the instance's.
+		case $pair in LXDOCKER_* | UDHCPC_NO_* | CREDENTIALS_DIRECTORY=* | "PATH=$default_path") ;; *) print_quoted "$pair" ;; esac
+	done </proc/1/environ
 }
 
 # Prints a command line as exec_command takes it. The caller has to exit where this fails.
 print_command() {
 	eval "set -- $1"
 	[ $# -gt 0 ] || exit_with_error 'there is nothing to run'
-	resolve_program "$1"
+	program=$1
 	shift
+	if [ "$program" = "${program##*/}" ]; then
+		found=$(eval "env -i $variables which -- \"\$program\"") ||
+			exit_with_error "$program: not found in PATH=$(eval "env -i $variables sh -c 'echo \"\$PATH\"'")"
+		# By the name of an applet busybox would run that.
+		! /busybox-lxd --list | grep -Fqx -e "$program" || program=$found
+	fi
 	print_quoted "$program" "$@"
 }
 

@@ -12,35 +12,29 @@ start_health_watcher() { [ -z "$health_test" ] || setsid setsid sh $state/init w
 
 # The watcher before its check: until that has its own session, it is in the watcher's.
 stop_health_watcher() {
-	for name in watcher checking; do
-		read -r group <$state/$name && kill -s KILL "-$group"
-	done
+	for name in watcher checking; do read -r group <$state/$name && kill -s KILL "-$group"; done
 	rm -f $state/watcher $state/checking
 } 2>/dev/null
-
-# At its timeout only the check itself is killed, with status 137; its children have to follow.
-is_healthy() {
-	run_program checking exec_command "$check" setsid timeout -s KILL "$health_timeout" >/dev/null 2>&1 </dev/null
-	[ $status != 137 ] || kill -s KILL "-$session" 2>/dev/null
-	[ $status = 0 ]
-}
 
 # Says its process id, then runs until it is killed.
 watch_health() {
 	echo $$
 	exec >&2
 	. $state/settings
-	read -r watch_started _ </proc/uptime
+	IFS=. read -r watch_started _ </proc/uptime
 	failures=0 health=''
 	publish_health starting
 	while :; do
 		interval=$health_interval counting=1
-		read -r now _ </proc/uptime
-		if [ "$health" = starting ] && [ $((${now%.*} - ${watch_started%.*})) -lt "$health_start_period" ]; then
+		IFS=. read -r now _ </proc/uptime
+		if [ "$health" = starting ] && [ $((now - watch_started)) -lt "$health_start_period" ]; then
 			interval=$health_start_interval counting=0
 		fi
 		sleep "$interval"
-		if is_healthy; then
+		run_program checking exec_command "$check" setsid timeout -s KILL "$health_timeout" >/dev/null 2>&1 </dev/null
+		# At its timeout only the check itself is killed, with status 137; its children have to follow.
+		[ "$status" != 137 ] || kill -s KILL "-$session" 2>/dev/null
+		if [ "$status" = 0 ]; then
 			failures=0
 			publish_health healthy
 		else

@@ -16,7 +16,7 @@ boot() {
 		exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
 	case $log in '' | /*) ;; *) exit_with_error "LXDOCKER_LOG: not an absolute path: $log" ;; esac
 	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
-	resolve_stop_signal "${LXDOCKER_STOP_SIGNAL:-$image_stop_signal}"
+	[ -z "$LXDOCKER_STOP_SIGNAL" ] || resolve_stop_signal "$LXDOCKER_STOP_SIGNAL"
 	resolve_user
 	mkdir -p "$workdir"
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
@@ -32,6 +32,7 @@ boot() {
 		check=$(print_command "$health_test") || check=false # it fails each time
 	fi
 	choose_streams "$application"
+	[ "$tty" = true ] || start_writer
 	wait_for_addresses
 	umask 077
 	for name in supervisor uid gid groups home workdir variables application check stop_signal health_file tty writer; do
@@ -41,18 +42,8 @@ boot() {
 	mv $state/unfinished $state/settings
 }
 
-# open_pipe FIFO DESCRIPTOR puts a pipe of the user before one that LXD has made, which nobody inside can open as /dev/stdout.
-open_pipe() {
-	mkfifo -m 600 "$1"
-	chown "$uid" "$1"
-	(eval "exec cat <$1 >&$2" &)
-	eval "exec $2>$1"
-	rm "$1"
-}
-
-# run_beside exec [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [-it] [WORD…]. The terminal is the one that `lxc exec` gives.
+# run_beside [-u USER[:GROUP]] [-w DIRECTORY] [-e NAME=VALUE]… [-it] [WORD…]. The terminal is the one that `lxc exec` gives.
 run_beside() {
-	shift
 	[ -e $state/settings ] || exit_with_error 'the instance is still starting'
 	. $state/settings
 	words=$(getopt -n /lxd-exec -o +u:w:e:it -l user:,workdir:,env:,interactive,tty -- "$@") || exit 125
@@ -71,14 +62,19 @@ run_beside() {
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
 	if [ $# = 0 ]; then
 		set -- /busybox-lxd sh
-		for shell in sh bash; do (resolve_program $shell) 2>/dev/null && set -- $shell; done
+		for shell in sh bash; do (print_command $shell) >/dev/null 2>&1 && set -- $shell; done
 	fi
 	words=$(print_command "$(print_quoted "$@")") || exit
+	pipe=$state/pipe.$$
 	for descriptor in 0 1 2; do
 		if [ -t $descriptor ]; then
 			chown "$uid" /proc/self/fd/$descriptor
-		elif [ $descriptor != 0 ]; then
-			open_pipe $state/pipe.$$ $descriptor
+		elif [ $descriptor != 0 ]; then # LXD's own pipe is one that nobody inside can open as /dev/stdout
+			mkfifo -m 600 $pipe
+			chown "$uid" $pipe
+			(eval "exec cat <$pipe >&$descriptor" &)
+			eval "exec $descriptor>$pipe"
+			rm $pipe
 		fi
 	done
 	exec_command "$words"
@@ -86,7 +82,10 @@ run_beside() {
 
 case ${1-} in
 '') # PID 1 lets the supervisor boot, then becomes the application's user, or the application
-	raise_limits
+	umask 022
+	# Docker's daemon has no limits of its own for core dumps and open files; 1024 is what systemd gives a daemon that asks for nothing.
+	ulimit -Sc unlimited 2>/dev/null || ulimit -Sc "$(ulimit -Hc)"
+	[ "$(ulimit -Sn)" != 1024 ] || ulimit -Sn 1048576 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
 	mkdir -p $state
 	mount -t tmpfs -o nosuid,nodev,mode=711 lxdocker $state
 	cp "$0" $state/init
@@ -112,7 +111,7 @@ supervise)
 	echo >&5
 	if [ "$supervised" = true ]; then supervise; else start_health_watcher; fi
 	;;
-exec) run_beside "$@" ;;
+exec) shift && run_beside "$@" ;;
 relay) end_with_supervisor "$2" "${3-}" ;;
 names) write_names ;;
 watch) watch_health ;;

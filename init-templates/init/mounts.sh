@@ -1,11 +1,4 @@
-# Prepares what an OCI runtime prepares: limits, file systems, volumes.
-
-# Docker's daemon has no limits of its own for open files and core dumps; 1024 is what systemd gives a daemon that asks for nothing.
-raise_limits() {
-	umask 022
-	ulimit -Sc unlimited 2>/dev/null || ulimit -Sc "$(ulimit -Hc)"
-	[ "$(ulimit -Sn)" != 1024 ] || ulimit -Sn 1048576 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
-}
+# Prepares what an OCI runtime prepares: file systems, volumes.
 
 # mount_once SOURCE DIRECTORY TYPE [OPTIONS]
 mount_once() {

@@ -50,12 +50,11 @@ has_ipv6() { ip -6 route | grep -q ^default && ip -6 -o address show scope globa
 # busybox has no DHCPv6, and nobody reads the name servers of router advertisements. But on most networks the router is one.
 find_name_server() {
 	if [ "$UDHCPC_NO_DNS" = 1 ] || [ -n "$LXDOCKER_DNS" ]; then return; fi
-	server=''
 	for server in $(ip -6 route | sed -n 's|^\([^f][^ ]*::\|f[^e][^ ]*::\)/64 dev .*|\11|p; s|^default via \([^ ]*\) dev \([^ ]*\).*|\1%\2|p'); do
-		! timeout 2 nslookup localhost "$server" 2>/dev/null | grep -q ^Server || break
-		server=''
+		timeout 2 nslookup localhost "$server" 2>/dev/null | grep -q ^Server || continue
+		echo "nameserver $server" >/etc/resolv.conf
+		return
 	done
-	[ -z "$server" ] || echo "nameserver $server" >/etc/resolv.conf
 }
 
 # Sets asking to the processes that wait for the leases.

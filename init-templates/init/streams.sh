@@ -6,10 +6,7 @@ choose_streams() {
 	eval "set -- $1"
 	case $#${1##*/} in 1sh | 1ash | 1bash | 1dash | 1ksh | 1mksh | 1zsh | 1fish | 1csh | 1tcsh) shell=true ;; *) shell=false ;; esac
 	if [ "$supervised" = true ]; then tty=${tty:-$shell}; else tty=true; fi
-	if [ "$tty" != true ]; then
-		start_writer
-		return
-	fi
+	[ "$tty" = true ] || return 0
 	[ -z "$log" ] || log_line 'log: there is none where the application has the console'
 	[ "$shell$stop_signal" != true15 ] || stop_signal=1
 	chown "$uid" /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2
@@ -30,11 +27,10 @@ start_writer() {
 
 open_streams() { [ "$tty" = true ] || exec 0<>/dev/null >$state/output 2>&1 7>&-; }
 
-# write_output BYTES copies what it reads to the console, and to the log for as long as there are processes to be had. Some applications
-# send a signal to all processes when they end.
+# write_output BYTES copies what it reads to the console, and to the log for as long as there are processes to be had.
 write_output() {
 	exec 4>&1 7>&-
-	trap '' HUP INT QUIT PIPE TERM USR1 USR2
+	trap '' HUP INT QUIT PIPE TERM USR1 USR2 # some applications send one to all processes when they end
 	[ -z "$log" ] || (write_log "$1")
 	exec cat
 }

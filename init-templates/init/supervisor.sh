@@ -5,8 +5,7 @@
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …
 resolve_stop_signal() {
-	stop_signal=${1#[Ss][Ii][Gg]}
-	is_number "$stop_signal" || stop_signal=$(echo "$stop_signal" | tr '[:lower:]' '[:upper:]')
+	stop_signal=$(echo "${1#[Ss][Ii][Gg]}" | tr '[:lower:]' '[:upper:]')
 	case $stop_signal in
 	RTMIN | RTMIN+*) stop_signal=$((34 + 0${stop_signal#RTMIN})) ;;
 	RTMAX | RTMAX-*) stop_signal=$((64 + 0${stop_signal#RTMAX})) ;;
@@ -123,19 +122,13 @@ run_application() {
 	100\'* | [1-9]*init) log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that' ;;
 	esac
 	stop_health_watcher
-}
-
-# What the last run left behind may hold a port or a lock that the next one needs.
-kill_session() {
+	# What is left behind may hold a port or a lock that the next run needs, or the pipe that the last lines are in.
 	ps -o pid,sid | awk -v session="$session" '$2 == session { print $1 }' | xargs kill -s KILL 2>/dev/null
 }
 
 should_restart() {
 	[ ! -e $state/unhealthy ] || return 0
-	case $restart/$status in
-	no/* | on-failure*/0) return 1 ;;
-	on-failure:*) [ $restarts -lt "${restart#*:}" ] ;;
-	esac
+	case $restart/$status in no/* | on-failure*/0) return 1 ;; on-failure:*) [ $restarts -lt "${restart#*:}" ] ;; esac
 }
 
 # Runs the application again and again as the restart policy says. The first line is PID 1's word that it is the application's user.
@@ -148,17 +141,15 @@ supervise() {
 	restarts=0 delay=1
 	while
 		rm -f $state/unhealthy
-		read -r started _ </proc/uptime
+		IFS=. read -r started _ </proc/uptime
 		run_application 3>&- 5>&-
-		read -r ended _ </proc/uptime
-		[ $((${ended%.*} - ${started%.*})) -lt 10 ] || restarts=0 delay=1
+		IFS=. read -r ended _ </proc/uptime
+		[ $((ended - started)) -lt 10 ] || restarts=0 delay=1
 		[ ! -e $state/stopping ] && should_restart
 	do
-		kill_session
 		log_line "restarting it in $delay s"
 		sleep $delay >/dev/null 2>&1 3>&- 5>&-
 		restarts=$((restarts + 1)) delay=$((delay < 30 ? delay * 2 : 60))
 	done
-	kill_session # it may hold the pipe that the last lines are in
 	exit "$status"
 }

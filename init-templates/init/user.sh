@@ -13,13 +13,12 @@ resolve_user() {
 			split("::" id(name) ":0::/", f, ":")
 			return number
 		}
-		function fail(text) { print text; exit failed = 1 }
+		function fail(text) { print text; exit 1 }
 		BEGIN {
 			# Blanks around a line are nothing; a file that is not there has no lines.
 			for (file = "passwd"; file; file = file == "passwd" ? "group" : "")
 				while ((getline text <("/etc/" file)) > 0) {
-					sub(/^[[:space:]]+/, "", text)
-					sub(/[[:space:]]+$/, "", text)
+					gsub(/^[[:space:]]+|[[:space:]]+$/, "", text)
 					if (text != "" && (file == "passwd" || text !~ /^#/)) line[file, ++count[file]] = text
 				}
 			split(ENVIRON["NAME"], said, ":")

@@ -20,8 +20,7 @@ cd "$(dirname "$0")/../.."
 
 say() { echo "appliance: $*"; }
 has() { "$client" "$@" >/dev/null 2>&1; }
-crt=/usr/local/share/ca-certificates/lxdocker.crt
-url=https://127.0.0.1:8440
+crt=/usr/local/share/ca-certificates/lxdocker.crt url=https://127.0.0.1:8440
 pool=$("$client" profile device get default root pool)
 
 remove() { # KIND [POOL]
@@ -50,9 +49,7 @@ if [ -n "$update" ] || ! has image show lxdocker; then
 	trap 'rm -rf "$work"' EXIT
 	trap 'exit 130' INT TERM HUP
 	scripts/setup.sh
-	scripts/appliance/build.sh "${DEBIAN_TAR:-$work/debian.tar}" "$work/layout"
-	mkdir "$work/specs"
-	printf 'image: oci:../layout\ndescription: lxdocker itself\nrestart: on-failure\n' >"$work/specs/lxdocker.yaml"
+	scripts/appliance/build.sh "${DEBIAN_TAR:-$work/debian.tar}" "$work/specs"
 	node --import=tsx build.ts --quiet --specs "$work/specs" --out "$work/public" --cache "$work/cache"
 	remove_instance
 	set -- "$work"/public/images/lxdocker/*/*

@@ -2,8 +2,7 @@
 
 import { Failure } from '../cli/errors.ts'
 import type { ImageConfig } from '../source/config.ts'
-import type { Keys } from '../spec/schema.ts'
-import { signalNumber } from '../spec/signal.ts'
+import { type Keys, signalNumber } from '../spec/schema.ts'
 import { printable } from '../text/printable.ts'
 
 export type RuntimeConfig = ReturnType<typeof runtimeConfig>

@@ -11,21 +11,20 @@ const MAX_PATHS = 1_000
 
 const word = z.string().refine(text => !text.includes('\0'), 'holds a NUL character')
 const text = word.default('')
+const number = z.number().default(0)
 const nullable = (text: z.ZodString) => text.nullable().transform(value => value ?? '')
 const words = z.array(nullable(word)).default([])
 
-const keys = (what: string) =>
-  z
-    .record(word, z.unknown())
-    .transform(value => Object.keys(value).sort())
-    .refine(list => list.length <= MAX_PATHS, `has more than ${MAX_PATHS} ${what}`)
-    .default([])
+const anyKeys = z.record(word, z.unknown()).transform(value => Object.keys(value).sort())
+const keys = (what: string) => anyKeys.refine(list => list.length <= MAX_PATHS, `has more than ${MAX_PATHS} ${what}`).default([])
+
+const labels = z.record(z.string(), nullable(z.string()))
 
 /** Nanoseconds to seconds, to the millisecond, a year at the most; 0 for a time that is not said. */
-const duration = z
-  .number()
-  .transform(value => (value > 0 ? Math.min(Math.max(1, Math.round(value / 1e6)), 31_536_000_000) / 1000 : 0))
-  .default(0)
+const duration = number.transform(value =>
+  value > 0 ? Math.min(Math.max(1, Math.round(value / 1e6)), 31_536_000_000) / 1000 : 0,
+)
+const times = { Interval: duration, Timeout: duration, StartPeriod: duration, StartInterval: duration }
 
 /** Parses the config of an OCI or Docker image. */
 export const imageConfigJson = json(
@@ -48,21 +47,11 @@ export const imageConfigJson = json(
       StopTimeout: z.int().optional(),
       ExposedPorts: keys('ports'),
       Volumes: keys('volumes'),
-      Labels: z
-        .record(z.string(), nullable(z.string()))
-        .refine(labels => Object.keys(labels).length <= MAX_LABELS, `has more than ${MAX_LABELS} labels`)
-        .default({}),
+      Labels: labels.refine(said => Object.keys(said).length <= MAX_LABELS, `has more than ${MAX_LABELS} labels`).default({}),
       /** Docker's, not OCI's: what runs commands in shell form. */
       Shell: words,
       /** Docker's, not OCI's. */
-      Healthcheck: goStruct({
-        Test: words,
-        Interval: duration,
-        Timeout: duration,
-        StartPeriod: duration,
-        StartInterval: duration,
-        Retries: z.int().default(0),
-      }),
+      Healthcheck: goStruct({ Test: words, ...times, Retries: z.int().default(0) }),
     }),
   }),
 )

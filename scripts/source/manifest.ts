@@ -13,19 +13,13 @@ const MAX_PLATFORMS = 1000
 const text = z.string().default('')
 
 /** containerd's words, architecture and variant, for what else indexes say. */
-const PLATFORMS = new Map([
-  ['x86_64', ['amd64']],
-  ['x86-64', ['amd64']],
-  ['aarch64', ['arm64']],
-  ['i386', ['386']],
-  ['armhf', ['arm', 'v7']],
-  ['armel', ['arm', 'v6']],
-])
+const SYNONYMS = { x86_64: 'amd64', 'x86-64': 'amd64', aarch64: 'arm64', i386: '386', armhf: 'arm/v7', armel: 'arm/v6' }
+const PLATFORMS = new Map(Object.entries(SYNONYMS))
 
 export function normalPlatform(said: Record<'os' | 'architecture' | 'variant', string>): typeof said {
   const name = said.architecture.toLowerCase()
   const own = said.variant.toLowerCase().replace(/^\d/, 'v$&')
-  const [architecture = name, variant = own] = PLATFORMS.get(name) ?? []
+  const [architecture = name, variant = own] = PLATFORMS.get(name)?.split('/') ?? []
   return { os: said.os.toLowerCase() || 'linux', architecture, variant }
 }
 

@@ -9,7 +9,9 @@ import { printable } from '../text/printable.ts'
 import * as skopeo from '../tools/skopeo.ts'
 import { imageConfigJson } from './config.ts'
 import { checkImage, type Descriptor, manifestJson, normalPlatform } from './manifest.ts'
-import type { Policy } from './policy.ts'
+
+/** Files by the names that skopeo gets. */
+export type Policy = { 'policy.json': string; [name: string]: string }
 
 /** One image of one platform: what skopeo takes, the digest of its own manifest, never of a tag or an index, what has to have signed it. */
 export type Source = { address: string; platform: skopeo.Platform; digest: Digest; policy?: Policy | undefined }
@@ -72,3 +74,22 @@ function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
 
 const name = ({ os, architecture, variant }: Partial<Record<keyof skopeo.Platform, string>>) =>
   printable([os, architecture, variant].filter(Boolean).join('/').slice(0, 100))
+
+/**
+ * It lets in one repository, signed by this key, nothing else: see containers-policy.json(5).
+ *
+ * @param key of cosign in PEM, or a keyring of GPG, in base64
+ */
+export function policy(image: Extract<Reference, { transport: 'docker' }>, key: string): Policy {
+  const cosign = Buffer.from(key, 'base64').toString().includes('BEGIN PUBLIC KEY')
+  // A signature of GPG names the tag: an older image that the tag is moved back to is none of it.
+  const exact = !cosign && image.tag ? { type: 'exactReference', dockerReference: `${image.repository}:${image.tag}` } : undefined
+  const signedIdentity = exact ?? { type: 'matchRepository' }
+  const kind = cosign ? { type: 'sigstoreSigned' } : { type: 'signedBy', keyType: 'GPGKeys' }
+  const docker = { [image.repository]: [{ ...kind, keyData: key, signedIdentity }] }
+  return {
+    'policy.json': JSON.stringify({ default: [{ type: 'reject' }], transports: { docker } }),
+    // Signatures of GPG lie where the machine's own registries.d says.
+    ...(cosign ? { 'registries.d/cosign.yaml': 'default-docker: {use-sigstore-attachments: true}\n' } : {}),
+  }
+}

@@ -28,7 +28,7 @@ export const architecture = z.string().transform((text, context) => {
     const { architecture, variant }: Platform = PLATFORMS[one]
     return name === one || name === (variant ? `${architecture}/${variant}` : architecture)
   })
-  if (!known) context.addIssue({ code: 'custom', message: noneOf(text, ARCHITECTURES) })
+  if (!known) context.addIssue(noneOf(text, ARCHITECTURES))
   return known ?? z.NEVER
 })
 

@@ -94,8 +94,8 @@ function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
   if (form) return form.flatMap(error => complaint({ ...error, path: [...issue.path, ...error.path] }, yaml))
   const key = issue.path.join('.')
   if (issue.path.length === 0) return [`1:1: not a spec\n  hint: a spec is "key: value" lines, at the least "image: nginx"`]
-  const missing = issue.code === 'invalid_type' && issue.path.length === 1 && !(key in Object(yaml.value))
-  if (missing) return [`1:1: the key "${key}" is missing\n  hint: add a line such as "image: library/nginx:latest"`]
+  if (issue.code === 'invalid_type' && issue.expected === 'nonoptional')
+    return [`1:1: the key "${key}" is missing\n  hint: add a line such as "image: library/nginx:latest"`]
   const hint = issue.code === 'invalid_type' ? WAYS[issue.expected] : undefined
   const [at, message] =
     issue.code === 'invalid_key' ? [yaml.at(issue.path, 'key'), issue.issues[0]?.message] : [yaml.at(issue.path), issue.message]

@@ -20,8 +20,7 @@ const FILE = 'specs.lock'
 export async function readPins(directory: string): Promise<Pins> {
   const file = join(directory, FILE)
   const { value, errors } = parseYaml(Buffer.from((await read(file)) ?? ''))
-  const [wrong] = errors
-  if (wrong) throw new UsageFailure(`${file}:${wrong.at}`, wrong.message)
+  if (errors[0]) throw new UsageFailure(`${file}:${errors[0].at}`, errors[0].message)
   return parsed(pinsSchema, value ?? {}, file, UsageFailure)
 }
 

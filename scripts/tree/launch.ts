@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os'
 import { posix } from 'node:path'
-import { signalNumber } from '../spec/signal.ts'
+import { signalNumber } from '../spec/schema.ts'
 import { word } from '../text/words.ts'
 import type { Daemon, Version } from './version.ts'
 

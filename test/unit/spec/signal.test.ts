@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { signalNumber } from '../../../scripts/spec/signal.ts'
+import { signalNumber } from '../../../scripts/spec/schema.ts'
 
 for (const [name, number] of Object.entries({
   SIGTERM: 15,
