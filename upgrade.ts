@@ -5,8 +5,7 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { explain, Failure, Interrupted, UsageFailure } from './scripts/cli/errors.ts'
-import { EXIT, main } from './scripts/cli/main.ts'
-import { count, duration } from './scripts/cli/options.ts'
+import { count, duration, EXIT, main } from './scripts/cli/main.ts'
 import { changedFiles, fileOf } from './scripts/instance/inside.ts'
 import { keptPrevious, obstacle, versionsOf } from './scripts/instance/plan.ts'
 import { filesOf, listed } from './scripts/instance/source.ts'
@@ -18,11 +17,9 @@ import { runner } from './scripts/system/run.ts'
 import { word } from './scripts/text/words.ts'
 import { curl } from './scripts/tools/curl.ts'
 import { type Client, client } from './scripts/tools/lxc.ts'
-import { rootfsItem, type Version } from './scripts/tree/version.ts'
+import type { Version } from './scripts/tree/version.ts'
 
 const USAGE = `npx zx upgrade.ts [REMOTE:]INSTANCE…    moves instances to the newest version of their images; one that is not well goes back
-
-{flags}
 
 exit code: 0 all good · 1 something failed or was refused · 2 usage
            75 another run is going on · 130, 143 interrupted`
@@ -35,7 +32,7 @@ const FLAGS = {
   rollback: { help: 'go back to the instance before' },
   repair: { help: 'finish what a killed run has left' },
   'keep-previous': { value: 'TIME', help: 'how long the instance before is kept', default: '24h', schema: duration },
-  wait: { value: 'SECONDS', help: 'how long an application without a health check has to run', default: '10', schema: count(0) },
+  wait: { value: 'SECONDS', help: 'how long an application without a health check has to run', default: '10', schema: count },
   'move-volumes': { help: 'first move what a VOLUME has on the root disk to new volumes' },
   strict: { help: 'refuse where files of the root disk have changed' },
   window: {
@@ -87,15 +84,14 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     const known = versionsOf(it, versions, daemon)
     const hint = `${program} config set ${at} user.lxdocker.image=NAME`
     if (!known) throw new Failure(at, 'its image is none of the tree', hint)
-    const { from, to, made } = known
+    const { from, to, made, fingerprint } = known
     const base = String(it.config['volatile.base_image'])
     const row = { image: to.name, from: from?.serial ?? base.slice(0, 12), to: to.serial }
-    const fingerprint = String(rootfsItem(to, daemon)?.fingerprint)
     if (fingerprint === base) return { action: 'unchanged', why: 'it is the newest version', ...row }
     if (it.config[KEY.upgrade] === 'hold') return { action: 'held', why: `${KEY.upgrade} is hold`, ...row }
     const changed = it.status === 'Running' ? await changedFiles(host, it, made) : []
     const snapshots = await host.snapshots(name)
-    const blocked = obstacle(host, it, { found, to, from, fingerprint, snapshots, changed, previous, strict: flags.strict })
+    const blocked = obstacle(host, it, { ...found, ...known, snapshots, changed, previous, strict: flags.strict })
     if (blocked?.moves && flags['move-volumes'] && !check) {
       await move(context, name, blocked.help)
       return treat(host, name)

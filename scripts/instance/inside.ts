@@ -8,14 +8,6 @@ const HEALTH = `cat /run/lxdocker/health || cat /dev/shm/lxdocker/health
 read -r program </dev/.lxdocker/program || exit 0
 case $(tr '\\0' ' ' <"/proc/$program/cmdline") in *lxd-prelaunch* | *.lxdocker/init*) ;; *) echo "$program" ;; esac`
 
-const POLL_MILLISECONDS = 300
-
-/** PID 1 waits for addresses before it starts the application; one that is PID 1 itself is not seen to start. */
-const BOOT_SECONDS = 15
-
-/** What a health check has to come to an end. */
-const HEALTH_SECONDS = 600
-
 /** What is wrong with an instance that has just started; undefined when it is well, or runs for `wait` seconds without a health check. */
 export async function complaint(client: Client, name: string, wait: number): Promise<string | undefined> {
   const begin = performance.now()
@@ -29,10 +21,11 @@ export async function complaint(client: Client, name: string, wait: number): Pro
     if (health === 'unhealthy') return 'its health check says unhealthy'
     if (said !== undefined && first && program !== first.program) return 'its application has ended'
     if (program) first ??= { program, at: performance.now() }
-    const seconds = (performance.now() - (first?.at ?? begin + BOOT_SECONDS * 1000)) / 1000
+    // PID 1 waits for addresses before it starts the application; one that is PID 1 itself is not seen to start.
+    const seconds = (performance.now() - (first?.at ?? begin + 15_000)) / 1000
     if (!health && seconds >= wait) return said === undefined ? 'no command can be run in it' : undefined
-    if (seconds >= Math.max(wait, HEALTH_SECONDS)) return 'its health check says nothing but "starting"'
-    await sleep(POLL_MILLISECONDS)
+    if (seconds >= Math.max(wait, 600)) return 'its health check says nothing but "starting"'
+    await sleep(300)
   }
 }
 

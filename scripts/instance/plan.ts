@@ -7,7 +7,7 @@ import { type Daemon, rootfsItem, type Version } from '../tree/version.ts'
 import { fileOf, isLasting } from './inside.ts'
 import { changedList, KEY, nameOf, type Standing } from './state.ts'
 
-/** The version of an instance, if it is listed, the newest one, when its files were made; undefined when its image is none of these. */
+/** The version of an instance, if it is listed; the newest one; when its files were made. Undefined when its image is none of these. */
 export function versionsOf({ config, created_at }: Instance, all: readonly Version[], daemon: Daemon) {
   const from = all.find(one => rootfsItem(one, daemon)?.fingerprint === config['volatile.base_image'])
   const [name, architecture = config['image.architecture'] ?? hostArchitecture()] = (config[KEY.image] ?? '').split('/')
@@ -15,7 +15,14 @@ export function versionsOf({ config, created_at }: Instance, all: readonly Versi
   const to = all.filter(one => title(one) === own).at(-1)
   // A serial has no seconds. A copy of an instance is younger than what has changed in it.
   const built = Date.parse(from?.serial.replace(/(....)(..)(..)_(..)(..)/, '$1-$2-$3T$4:$5:59Z') ?? '') || Infinity
-  return to && { from, to, made: new Date(Math.min(built, created_at.getTime())) }
+  return (
+    to && {
+      from,
+      to,
+      made: new Date(Math.min(built, created_at.getTime())),
+      fingerprint: String(rootfsItem(to, daemon)?.fingerprint),
+    }
+  )
 }
 
 /** Why the instance before has to stay. */
@@ -27,37 +34,30 @@ export function keptPrevious({ name, prev }: Standing, keepSeconds: number): str
   return `${prev.name} is kept until ${until ? new Date(until).toISOString() : `${name?.name} is well`}`
 }
 
-export interface Facts {
-  found: Standing
-  to: Version
-  from: Version | undefined
-  fingerprint: string
-  snapshots: number
-  /** As `changedFiles` tells them. */
-  changed: readonly string[]
-  /** Why the instance before has to stay. */
-  previous: string | undefined
-  strict: boolean
-}
+/** `changed` as `changedFiles` tells it, `previous` as `keptPrevious`. */
+type Facts = Standing &
+  NonNullable<ReturnType<typeof versionsOf>> & {
+    changed: string[]
+    previous: string | undefined
+    snapshots: number
+    strict: boolean
+  }
 
-/** Words after `lxc` or `incus`. */
-type Command = string[]
-
-/** Why an instance stays as it is, the commands that help; `moves` when these are all that it takes, and lose nothing. */
-export type Obstacle = { why: string; help: Command[]; moves?: boolean }
+/** Why an instance stays as it is, the words after `lxc` that help; `moves` when these are all that it takes, and lose nothing. */
+type Obstacle = { why: string; help: string[][]; moves?: boolean }
 
 export function obstacle({ program, at }: Client, it: Instance, facts: Facts): Obstacle | undefined {
-  const { found, fingerprint, snapshots, changed, previous, strict } = facts
-  const [name, failed] = [at(it.name), at(nameOf(it.name, 'failed'))]
-  const no = (why: string, ...help: Command[]) => ({ why, help })
+  const { failed, fingerprint, snapshots, changed, previous, strict } = facts
+  const name = at(it.name)
+  const no = (why: string, ...help: string[][]) => ({ why, help })
   if (it.status !== 'Running') return no(`it is ${it.status}`, ['start', name])
   if (it.ephemeral) return no('it is ephemeral: a stop deletes it')
-  if (failed.length > 63) return no('its name has more than 56 characters')
+  if (it.name.length > 56) return no('its name has more than 56 characters')
   const snapshot = program === 'lxc' ? ['delete', `${name}/SNAPSHOT`] : ['snapshot', 'delete', name, 'SNAPSHOT']
   if (snapshots > 0) return no(`its ${snapshots} snapshots would be deleted with the root disk`, snapshot)
   if (previous) return no(previous, ['delete', at(nameOf(it.name, 'prev'))])
-  const same = found.failed?.config['volatile.base_image'] === fingerprint
-  if (same) return no(`that version failed, see ${failed}`, ['delete', failed])
+  if (failed?.config['volatile.base_image'] === fingerprint)
+    return no(`that version failed, see ${failed.name}`, ['delete', at(failed.name)])
   const lost = unmounted(it, facts).filter(volume => changed.some(line => below(fileOf(line), volume)))
   if (lost.length > 0)
     return { why: `${lost.join(', ')}: a VOLUME with content on the root disk`, help: moves(it, at, lost), moves: true }
@@ -75,7 +75,7 @@ function unmounted({ expanded_devices }: Instance, { from, to }: Facts): string[
 }
 
 /** What moves directories to volumes: PID 1 fills a new one with what lies below it. */
-function moves({ name, expanded_devices }: Instance, at: Client['at'], paths: string[]): Command[] {
+function moves({ name, expanded_devices }: Instance, at: Client['at'], paths: string[]): string[][] {
   const pool = expanded_devices.root?.pool ?? 'default'
   const devices = paths.map(path => [path.replace(/\W+/g, '-').replace(/^-|-$/g, ''), path] as const)
   return [

@@ -16,12 +16,6 @@ export interface Context {
   wait: number
 }
 
-/** Seconds for an application to end by itself: more than PID 1 gives it. */
-const STOP_SECONDS = '570'
-
-/** Whatever keeps the old instance from its start may pass. */
-const START_TRIES = 60
-
 /** Goes on until the goal is reached. @returns what was wrong with a new version, seconds without service, what stands at the end */
 export async function drive(context: Context, name: string, goal: Goal, changed?: readonly string[]) {
   const look = async () => state.standing(await context.client.list(), name)
@@ -42,7 +36,8 @@ export async function drive(context: Context, name: string, goal: Goal, changed?
       if (!(error instanceof ToolFailure)) throw error
       // Its end was missed, or something else has done it.
       if (JSON.stringify(state.nextStep(await look(), goal)) !== JSON.stringify(step)) continue
-      if (step.verb !== 'start' || tries++ > START_TRIES) throw error
+      // Whatever keeps the old instance from its start may pass.
+      if (step.verb !== 'start' || tries++ > 60) throw error
       await sleep(500)
     }
   }
@@ -66,7 +61,8 @@ async function carryOut({ client, log, wait }: Context, name: string, { found, s
     await client.configure({ ...it, devices: state.restored(it, step.state, false).devices })
     await client.configure(state.restored(it, step.state))
   }
-  if (step.verb === 'stop' && it.config[KEY.state] !== 'failed') await client.lxc('stop', at, '--timeout', STOP_SECONDS)
+  // An application has more time than PID 1 gives it.
+  if (step.verb === 'stop' && it.config[KEY.state] !== 'failed') await client.lxc('stop', at, '--timeout', '570')
   else if (step.verb === 'stop') await client.lxc('stop', at, '--timeout', '30').catch(() => client.lxc('stop', at, '--force'))
   if (step.verb !== 'prove') return undefined
   const start = async () => (it.status === 'Running' ? undefined : client.lxc('start', at).then(up))
