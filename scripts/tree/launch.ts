@@ -27,7 +27,7 @@ const instance = (name: string) => label(/^[A-Za-z]/.test(name) ? name : `app-${
 /** An image may name any number of ports and volumes; nobody pastes more commands than this. */
 export const MAX_DEVICES = 20
 
-/** Starts an image with its profile, which its page links, or with its ports, its volumes: they are there for the first start to fill. */
+/** Starts an image with its profile, which its page links, or with its ports, its volumes: there for the first start to fill. */
 export function deviceCommands(daemon: Daemon, version: Version): string[] {
   const own = instance(version.name)
   // One of that name which the host has already is not written over.
