@@ -153,7 +153,7 @@ test('commands start an image with its profile, which the page links', () => {
   const about = { ports: ['80/tcp'], profile: true }
   assert.deepEqual(blocks('Incus', version(about))[1], [
     'incus profile create web && incus profile edit web <profile.yaml',
-    'incus launch lxdocker:web web --profile default --profile web',
+    'incus launch lxdocker:web web -c user.lxdocker.image=web --profile default --profile web',
   ])
   assert.match(page([version(about)]), /href="images\/web\/amd64\/20260102_0304\/profile\.yaml"/)
 })
