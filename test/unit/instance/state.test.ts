@@ -1,6 +1,16 @@
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Goal, KEY, nextStep, parked, restored, type Step, standing, successor } from '../../../scripts/instance/state.ts'
+import {
+  changedList,
+  type Goal,
+  KEY,
+  nextStep,
+  parked,
+  restored,
+  type Step,
+  standing,
+  successor,
+} from '../../../scripts/instance/state.ts'
 import type { Instance } from '../../../scripts/tools/lxc.ts'
 
 const NIC = { type: 'nic', network: 'br0', name: 'eth0' }
@@ -58,7 +68,7 @@ class World {
       put({ name: step.to === 'name' ? 'web' : `web-${step.to}` })
     }
     if (step.verb === 'delete') this.all = this.all.filter(one => one !== it)
-    if (step.verb === 'park') put({ ...parked(it, 'web', step.state), status: it.status })
+    if (step.verb === 'park') put({ ...parked(it, step.state, changedList(found.next)), status: it.status })
     if (step.verb === 'restore') put(restored(it, step.state))
     if (step.verb === 'settle') become('')
     if (step.verb === 'prove') equal(it.config[KEY.own], undefined, 'a parked one is started')
