@@ -8,7 +8,7 @@ import { explain, Failure, Interrupted, UsageFailure } from './scripts/cli/error
 import { count, duration, EXIT, main } from './scripts/cli/main.ts'
 import { changedFiles, fileOf } from './scripts/instance/inside.ts'
 import { keptPrevious, listed, obstacle, versionsOf } from './scripts/instance/plan.ts'
-import { changedList, KEY, nameOf, standing, unfinished } from './scripts/instance/state.ts'
+import { KEY, nameOf, ownOf, standing, unfinished } from './scripts/instance/state.ts'
 import { drive, move, replace } from './scripts/instance/upgrade.ts'
 import { lock } from './scripts/system/lock.ts'
 import { runner } from './scripts/system/run.ts'
@@ -72,8 +72,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     const previous = keptPrevious({ name: it, prev }, flags['keep-previous'])
     if (prev && !previous && !check) await host.lxc('delete', host.at(prev.name))
     const known = versionsOf(it, versions)
-    const hint = host.typed(['config', 'set', at, 'user.lxdocker.image=NAME'])
-    if (!known) throw new Failure(at, 'its image is none of the tree', hint)
+    if (!known) throw new Failure(at, 'its image is none of the tree', host.typed(['config', 'set', at, `${KEY.image}=NAME`]))
     const { from, to, made } = known
     const base = String(it.config['volatile.base_image'])
     const row = { image: to.name, from: from?.serial ?? base.slice(0, 12), to: to.serial }
@@ -89,7 +88,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
     if (blocked) return { action: 'refused', why: blocked.why, help: blocked.help.map(host.typed), ...row }
     if (check) return { action: 'upgrade', why: 'there is a newer version', ...row }
     const { wrong, seconds, found } = await replace(context, facts, await fetch(to.files))
-    const behind = changedList(found.prev).map(fileOf)
+    const behind = ownOf(found.prev).changed.map(fileOf)
     if (behind.length > 0) log.warn(`${at}-prev is kept, since these files are on its root disk alone:\n  ${behind.join('\n  ')}`)
     const why = wrong || `${seconds.toFixed(1)} s without service`
     return { action: wrong ? 'rolled back' : 'upgraded', why, seconds, behind, ...row }

@@ -11,7 +11,7 @@ import { BUILD, CATALOG, versionPath } from '../tree/layout.ts'
 import { listedPaths } from '../tree/verify.ts'
 import { buildJson, type Daemon, rootfsItem } from '../tree/version.ts'
 import { fileOf, isLasting, mountPoints } from './inside.ts'
-import { changedList, KEY, nameOf, type Standing } from './state.ts'
+import { KEY, nameOf, ownOf, type Standing } from './state.ts'
 
 /** Every version that the catalog lists, oldest first within a product. @param fetch gets files of the tree, returns its directory */
 export async function listed(fetch: (paths: readonly string[]) => Promise<string>, daemon: Daemon) {
@@ -42,7 +42,7 @@ export function versionsOf({ config, created_at }: Instance, all: Listed) {
 
 /** Why the instance before has to stay. */
 export function keptPrevious({ name, prev }: Standing, keepSeconds: number): string | undefined {
-  const files = changedList(prev).length
+  const files = ownOf(prev).changed.length
   if (files > 0) return `${prev?.name} has ${files} changed files that ${name?.name} lacks`
   const until = Date.parse(name?.config[KEY.since] ?? '') + keepSeconds * 1000
   if (!prev || until <= Date.now()) return undefined

@@ -5,8 +5,7 @@ import type { Instance } from '../tools/lxc.ts'
 
 /**
  * What an instance says of itself; nothing else is kept anywhere. upgrade: `hold` keeps it as it is · own: of one that is parked, its
- * name, and what it gets back · since: when it was found well · changed: of the one before, files of its root disk that the new one
- * lacks, a JSON list; until it is parked the new one has it.
+ * name, and what it gets back · since: when it was found well.
  */
 export const KEY = {
   image: 'user.lxdocker.image',
@@ -14,7 +13,6 @@ export const KEY = {
   state: 'user.lxdocker.state',
   own: 'user.lxdocker.own',
   since: 'user.lxdocker.since',
-  changed: 'user.lxdocker.changed',
 } as const
 
 /**
@@ -41,7 +39,7 @@ export const nameOf = (name: string, place: Place) => (place === 'name' ? name :
 /** The instances of these names. @throws Failure where one is not what an upgrade has made */
 export function standing(all: readonly Instance[], name: string): Standing {
   const found = PLACES.flatMap(place => all.filter(one => one.name === nameOf(name, place)).map(one => [place, one] as const))
-  const other = found.find(([place, { config }]) => place !== 'name' && ownOf(config).name !== name)
+  const other = found.find(([place, one]) => place !== 'name' && ownOf(one).name !== name)
   if (other) throw new Failure(other[1].name, 'was not made by an upgrade', 'rename it: upgrade.ts needs the name')
   return Object.fromEntries(found)
 }
@@ -68,42 +66,42 @@ export function nextStep({ name, next, prev, failed }: Standing, goal: Goal): St
   return running ? { verb: 'delete', place: 'next' } : { verb: 'start', place: 'name' }
 }
 
-/** Files of the root disk that stay behind, as `changedFiles` tells them. */
-export const changedList = (instance: Instance | undefined): string[] => JSON.parse(instance?.config[KEY.changed] || '[]')
+/** What is noted of a parked one. changed: what the new one's root disk lacks, as `changedFiles` tells it; first the new one has it. */
+export const ownOf = (instance: Instance | undefined): Pick<Instance, 'name' | 'config' | 'devices'> & { changed: string[] } =>
+  JSON.parse(instance?.config[KEY.own] ?? '{"changed":[]}')
 
 /** The name of the instance that an upgrade may have left half done; one that has failed waits for nothing. */
-export function unfinished({ name, config }: Instance): string[] {
-  if (config[KEY.state] === 'failed' && config[KEY.own]) return []
-  return config[KEY.own] ? [ownOf(config).name] : config[KEY.state] ? [name] : []
+export function unfinished(instance: Instance): string[] {
+  const { [KEY.state]: state, [KEY.own]: own } = instance.config
+  if (!state || (state === 'failed' && own)) return []
+  return [own ? ownOf(instance).name : instance.name]
 }
-
-const ownOf = (config: Instance['config']) => JSON.parse(config[KEY.own] ?? '{}') as Pick<Instance, 'name' | 'config' | 'devices'>
 
 /** What a parked instance has otherwise, beside its cards; a profile may say it, too. */
 const PARKED = { 'boot.autostart': 'false', 'security.protection.delete': 'false' }
 
 /** An instance that takes nobody's address, and does not start with the machine. */
-export function parked(instance: Instance, state: State, changed: readonly string[] = []): Instance {
+export function parked(instance: Instance, state: State, changed: string[] = []): Instance {
   const { name, config, devices, expanded_devices } = instance
   const nics = Object.entries(expanded_devices).flatMap(([device, { type }]) => (type === 'nic' ? device : []))
   const ofNic = (key: string) => nics.some(nic => key.startsWith(`volatile.${nic}.`))
-  const own = { name, devices, config: pick(config, key => key in PARKED || (ofNic(key) && key.endsWith('.hwaddr'))) }
-  const noted = { [KEY.own]: JSON.stringify(own), [KEY.state]: state, [KEY.changed]: JSON.stringify(changed) }
+  const back = pick(config, key => key in PARKED || (ofNic(key) && key.endsWith('.hwaddr')))
+  const noted = { ...PARKED, [KEY.own]: JSON.stringify({ name, devices, config: back, changed }), [KEY.state]: state }
   const none = Object.fromEntries(nics.map(nic => [nic, { type: 'none' }]))
-  return { ...instance, config: { ...pick(config, key => !ofNic(key)), ...PARKED, ...noted }, devices: { ...devices, ...none } }
+  return { ...instance, config: { ...pick(config, key => !ofNic(key)), ...noted }, devices: { ...devices, ...none } }
 }
 
 /** A parked instance as it was before, or without the addresses of its cards. */
 export function restored(instance: Instance, state: State, addresses = true): Instance {
-  const own = ownOf(instance.config)
-  const config = pick(instance.config, key => key !== KEY.own && key !== KEY.changed && !(key in PARKED))
+  const own = ownOf(instance)
+  const config = pick(instance.config, key => key !== KEY.own && !(key in PARKED))
   const bare = (device: Record<string, string>) => pick(device, key => addresses || !/^ipv[46]\.address$/.test(key))
   const devices = Object.fromEntries(Object.entries(own.devices).map(([name, device]) => [name, bare(device)]))
   return { ...instance, config: { ...config, ...own.config, [KEY.state]: state }, devices }
 }
 
 /** What is to take an instance's place, parked. @param changed files that the one before gets when it is parked */
-export function successor(instance: Instance, image: string, changed: readonly string[] = []): Instance {
+export function successor(instance: Instance, image: string, changed: string[] = []): Instance {
   const next = parked(instance, 'next', changed)
   const config = pick(next.config, key => !/^(volatile|image)\./.test(key) && key !== KEY.since)
   // Another range of ids would keep it from a volume that both use.

@@ -10,7 +10,7 @@ import type { Client, Instance } from '../tools/lxc.ts'
 import { changedFiles, complaint, isLasting } from './inside.ts'
 import type { Facts } from './plan.ts'
 import * as state from './state.ts'
-import { changedList, type Goal, KEY, nameOf, type Standing, type Step } from './state.ts'
+import { type Goal, KEY, nameOf, type Standing, type Step } from './state.ts'
 
 /** wait: seconds that an application without a health check has to run. */
 export type Context = { client: Client; log: Log; wait: number }
@@ -51,9 +51,8 @@ async function carryOut(client: Client, name: string, found: Standing, step: Ste
   if (step.verb === 'rename') await client.lxc('rename', at, nameOf(name, step.to))
   if (step.verb === 'delete') await client.lxc('delete', '--force', at)
   if (step.verb === 'start') await client.lxc('start', at)
-  if (step.verb === 'settle') await become(client, name, '')
-  if (step.verb === 'fail') await become(client, name, 'failed')
-  if (step.verb === 'park') await client.configure(state.parked(it, step.state, changedList(found.next)))
+  if (step.verb === 'settle' || step.verb === 'fail') await become(client, name, step.verb === 'fail' ? 'failed' : '')
+  if (step.verb === 'park') await client.configure(state.parked(it, step.state, state.ownOf(found.next).changed))
   if (step.verb === 'restore') {
     // A card that comes back gets another MAC, and one that is there gets its own only with another change: so the addresses come last.
     await client.configure({ ...it, devices: state.restored(it, step.state, false).devices })
@@ -71,16 +70,17 @@ const become = (client: Client, name: string, next: string, ...more: string[]) =
 async function prove({ client, log, wait }: Context, it: Instance, prev: Instance | undefined, up: () => void): Promise<string> {
   const at = client.at(it.name)
   const start = async () => (it.status === 'Running' ? undefined : client.lxc('start', at).then(up))
+  const own = state.ownOf(prev)
   const wrong = (await start().then(() => complaint(client, it.name, wait), explain)) ?? ''
   if (wrong) {
     log.warn(`${at}: ${wrong}`)
     log.warn((await client.lxc('console', at, '--show-log').catch(() => '')).trim().split('\n').slice(-20).join('\n'))
     if (!prev) throw new Failure(at, wrong, 'there is no instance before it to go back to')
-  } else if (prev && changedList(prev).length > 0) {
+  } else if (prev && own.changed.length > 0) {
     // What an image writes at its start is in the new instance, too.
     const same = new Set(await changedFiles(client, it, it.created_at))
-    const kept = changedList(prev).filter(line => !same.has(line) && isLasting(line))
-    await client.configure({ ...prev, config: { ...prev.config, [KEY.changed]: JSON.stringify(kept) } })
+    const changed = own.changed.filter(line => !same.has(line) && isLasting(line))
+    await client.configure({ ...prev, config: { ...prev.config, [KEY.own]: JSON.stringify({ ...own, changed }) } })
   }
   await become(client, it.name, wrong ? 'failed' : '', ...(wrong ? [] : [`${KEY.since}=${new Date().toISOString()}`]))
   return wrong
