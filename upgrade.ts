@@ -45,9 +45,10 @@ const FLAGS = {
 type Row = { action: string; why: string; from?: string | undefined; to?: string; help?: string[]; [more: string]: unknown }
 
 await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {
-  const { rollback, repair, check, wait } = flags
-  const all = flags.all && !rollback && !repair
-  if (all ? names.some(name => !name.endsWith(':')) : names.length === 0 || flags.all)
+  const { all, rollback, repair, check, wait } = flags
+  if ((rollback || repair) && (all || check))
+    throw new UsageFailure('command line', '--rollback and --repair go with names alone')
+  if (all ? names.some(name => !name.endsWith(':')) : names.length === 0)
     throw new UsageFailure('command line', all ? 'an instance is named' : 'no instance is named', '--all takes all')
   // What has begun comes to its end: an interruption counts between two instances.
   const run = runner({ log, interruption: new AbortController().signal })
