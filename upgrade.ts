@@ -7,17 +7,13 @@ import { z } from 'zod'
 import { explain, Failure, Interrupted, UsageFailure } from './scripts/cli/errors.ts'
 import { count, duration, EXIT, main } from './scripts/cli/main.ts'
 import { changedFiles, fileOf } from './scripts/instance/inside.ts'
-import { keptPrevious, obstacle, versionsOf } from './scripts/instance/plan.ts'
-import { filesOf, listed } from './scripts/instance/source.ts'
-import { changedList, KEY, nameOf, standing, unfinished } from './scripts/instance/state.ts'
+import { keptPrevious, listed, obstacle, versionsOf } from './scripts/instance/plan.ts'
+import { KEY, nameOf, ownOf, standing, unfinished } from './scripts/instance/state.ts'
 import { drive, move, replace } from './scripts/instance/upgrade.ts'
-import { title } from './scripts/spec/product.ts'
 import { lock } from './scripts/system/lock.ts'
 import { runner } from './scripts/system/run.ts'
-import { word } from './scripts/text/words.ts'
 import { curl } from './scripts/tools/curl.ts'
 import { type Client, client } from './scripts/tools/lxc.ts'
-import type { Version } from './scripts/tree/version.ts'
 
 const USAGE = `npx zx upgrade.ts [REMOTE:]INSTANCE…    moves instances to the newest version of their images; one that is not well goes back
 
@@ -48,75 +44,67 @@ const FLAGS = {
 /** What became of an instance, or would; `--json` shows it. */
 type Row = { action: string; why: string; from?: string | undefined; to?: string; help?: string[]; [more: string]: unknown }
 
-/** After these the others stay as they are: the next one only when the last is well. */
-const ENDS = ['failed', 'rolled back']
-
 await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interruption }) => {
-  const { rollback, repair, check, wait } = flags
-  if (names.length === 0 && (rollback || repair || !flags.all))
-    throw new UsageFailure('command line', 'no instance is named', '--all takes all')
+  const { all, rollback, repair, check, wait } = flags
+  if ((rollback || repair) && (all || check))
+    throw new UsageFailure('command line', '--rollback and --repair go with names alone')
+  if (all ? names.some(name => !name.endsWith(':')) : names.length === 0)
+    throw new UsageFailure('command line', all ? 'an instance is named' : 'no instance is named', '--all takes all')
   // What has begun comes to its end: an interruption counts between two instances.
   const run = runner({ log, interruption: new AbortController().signal })
   const release = check ? undefined : await lock(run, join(homedir(), '.cache/lxdocker'))
   const downloads = await mkdtemp(join(tmpdir(), 'lxdocker-upgrade-'))
   const server = flags.server?.replace(/\/$/, '')
-  const fetch = async (paths: readonly string[]) => (server ? curl(run, server, paths, downloads) : undefined)
-  const source = { directory: server ? downloads : flags.dir, fetch }
+  const fetch = async (paths: readonly string[]) => (server ? curl(run, server, paths, downloads) : flags.dir)
   const [program, daemon] = flags.incus ? (['incus', 'Incus'] as const) : (['lxc', 'LXD'] as const)
 
   const treat = async (host: Client, name: string): Promise<Row> => {
     const context = { client: host, log, wait }
     const at = host.at(name)
-    const look = async () => standing(await host.list(), name)
+    const before = standing(await host.list(), name)
     if (rollback || repair) {
-      const before = await look()
       if (rollback && !before.prev) throw new Failure(at, `there is no ${nameOf(name, 'prev')}`)
       const { seconds, wrong } = await drive(context, name, rollback ? 'old' : 'settled')
       const said = Object.values(before).map(one => `${one.name} was ${one.status}`)
       return { action: wrong ? 'rolled back' : rollback ? 'went back' : 'repaired', why: wrong || said.join(', '), seconds }
     }
-    if (!check) await drive(context, name, 'settled')
-    const found = await look()
-    const { name: it, prev } = found
+    const { name: it, prev, failed } = check ? before : (await drive(context, name, 'settled')).found
     if (!it) throw new Failure(at, 'there is no such instance')
-    const previous = keptPrevious(found, flags['keep-previous'])
+    const previous = keptPrevious({ name: it, prev }, flags['keep-previous'])
     if (prev && !previous && !check) await host.lxc('delete', host.at(prev.name))
-    const known = versionsOf(it, versions, daemon)
-    const hint = `${program} config set ${at} user.lxdocker.image=NAME`
-    if (!known) throw new Failure(at, 'its image is none of the tree', hint)
-    const { from, to, made, fingerprint } = known
+    const known = versionsOf(it, versions)
+    if (!known) throw new Failure(at, 'its image is none of the tree', host.typed(['config', 'set', at, `${KEY.image}=NAME`]))
+    const { from, to, made } = known
     const base = String(it.config['volatile.base_image'])
     const row = { image: to.name, from: from?.serial ?? base.slice(0, 12), to: to.serial }
-    if (fingerprint === base) return { action: 'unchanged', why: 'it is the newest version', ...row }
+    if (to.fingerprint === base) return { action: 'unchanged', why: 'it is the newest version', ...row }
     if (it.config[KEY.upgrade] === 'hold') return { action: 'held', why: `${KEY.upgrade} is hold`, ...row }
     const changed = it.status === 'Running' ? await changedFiles(host, it, made) : []
-    const snapshots = await host.snapshots(name)
-    const blocked = obstacle(host, it, { ...found, ...known, snapshots, changed, previous, strict: flags.strict })
+    const facts = { ...known, it, failed, changed, previous, strict: flags.strict }
+    const blocked = await obstacle(host, facts)
     if (blocked?.moves && flags['move-volumes'] && !check) {
       await move(context, name, blocked.help)
       return treat(host, name)
     }
-    const line = (words: string[]) => [program, ...words].map(word).join(' ')
-    if (blocked) return { action: 'refused', why: blocked.why, help: blocked.help.map(line), ...row }
+    if (blocked) return { action: 'refused', why: blocked.why, help: blocked.help.map(host.typed), ...row }
     if (check) return { action: 'upgrade', why: 'there is a newer version', ...row }
-    const target = { image: title(to), fingerprint, changed, files: () => filesOf(source, to, daemon) }
-    const { wrong, seconds, found: now } = await replace(context, { ...found, name: it }, target)
-    const behind = changedList(now.prev).map(fileOf)
+    const { wrong, seconds, found } = await replace(context, facts, await fetch(to.files))
+    const behind = ownOf(found.prev).changed.map(fileOf)
     if (behind.length > 0) log.warn(`${at}-prev is kept, since these files are on its root disk alone:\n  ${behind.join('\n  ')}`)
     const why = wrong || `${seconds.toFixed(1)} s without service`
     return { action: wrong ? 'rolled back' : 'upgraded', why, seconds, behind, ...row }
   }
 
   let failed = false
-  let versions: Version[] = []
+  let versions: Awaited<ReturnType<typeof listed>> = []
   try {
-    if (!rollback && !repair) versions = await listed(source)
+    if (!rollback && !repair) versions = await listed(fetch, daemon)
     for (const text of names.length > 0 ? names : ['']) {
       const [, remote = '', name = ''] = /^(.*:)?(.*)$/.exec(text) ?? []
       const host = client(run, program, remote, flags.project)
-      const all = flags.all ? await host.list() : []
-      const ours = all.filter(one => one.status === 'Running' && versionsOf(one, versions, daemon)).map(one => one.name)
-      for (const one of flags.all ? new Set([...all.flatMap(unfinished), ...ours]) : [name]) {
+      const found = all ? await host.list() : []
+      const ours = found.filter(one => one.status === 'Running' && versionsOf(one, versions)).map(one => one.name)
+      for (const one of all ? new Set([...found.flatMap(unfinished), ...ours]) : [name]) {
         if (interruption.aborted) throw new Interrupted()
         const [opens = '', closes = ''] = flags.window?.split('-') ?? ['00:00', '24:00']
         const clock = new Date().toTimeString().slice(0, 5)
@@ -134,7 +122,8 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
         const line = [host.at(one).padEnd(20), from.padEnd(13), to.padEnd(13), `${action}: ${why}`].join(' ')
         if (action === 'refused') log.warn([line, ...help].join('\n  '))
         else if (action !== 'failed') log.info(line)
-        if (ENDS.includes(action)) return EXIT.failed
+        // The next one only when the last is well.
+        if (action === 'failed' || action === 'rolled back') return EXIT.failed
         failed ||= action === 'refused'
       }
     }

@@ -3,18 +3,16 @@
 import { Failure } from '../cli/errors.ts'
 import type { Instance } from '../tools/lxc.ts'
 
-/** What an instance says of itself; nothing else is kept anywhere. */
+/**
+ * What an instance says of itself; nothing else is kept anywhere. upgrade: `hold` keeps it as it is · own: of one that is parked, its
+ * name, and what it gets back · since: when it was found well.
+ */
 export const KEY = {
   image: 'user.lxdocker.image',
-  /** `hold` keeps it as it is. */
   upgrade: 'user.lxdocker.upgrade',
   state: 'user.lxdocker.state',
-  /** Of one that is parked: its name, and what it gets back. */
   own: 'user.lxdocker.own',
-  /** When it was found well. */
   since: 'user.lxdocker.since',
-  /** Of the one before: files of its root disk that the new one lacks, a JSON list. */
-  changed: 'user.lxdocker.changed',
 } as const
 
 /**
@@ -33,20 +31,16 @@ export type Goal = 'new' | 'old' | 'settled'
 export type Step =
   | { verb: 'rename'; place: Place; to: Place }
   | { verb: 'park' | 'restore'; place: 'name'; state: State }
-  | { verb: 'delete'; place: Place }
-  | { verb: 'start' | 'stop' | 'prove' | 'settle' | 'fail'; place: 'name' }
+  | { verb: 'delete' | 'start' | 'stop' | 'prove' | 'settle' | 'fail'; place: Place }
 
 /** `web-next` of `web`. */
 export const nameOf = (name: string, place: Place) => (place === 'name' ? name : `${name}-${place}`)
 
 /** The instances of these names. @throws Failure where one is not what an upgrade has made */
 export function standing(all: readonly Instance[], name: string): Standing {
-  const found = PLACES.flatMap(place => {
-    const instance = all.find(one => one.name === nameOf(name, place))
-    if (instance && place !== 'name' && !(instance.config[KEY.own] ?? '').startsWith(`{"name":"${name}",`))
-      throw new Failure(instance.name, 'was not made by an upgrade', 'rename it: upgrade.ts needs the name')
-    return instance ? [[place, instance]] : []
-  })
+  const found = PLACES.flatMap(place => all.filter(one => one.name === nameOf(name, place)).map(one => [place, one] as const))
+  const other = found.find(([place, one]) => place !== 'name' && ownOf(one).name !== name)
+  if (other) throw new Failure(other[1].name, 'was not made by an upgrade', 'rename it: upgrade.ts needs the name')
   return Object.fromEntries(found)
 }
 
@@ -72,53 +66,48 @@ export function nextStep({ name, next, prev, failed }: Standing, goal: Goal): St
   return running ? { verb: 'delete', place: 'next' } : { verb: 'start', place: 'name' }
 }
 
-/** Files of the root disk that stay behind, as `changedFiles` tells them. */
-export const changedList = (instance: Instance | undefined): string[] => JSON.parse(instance?.config[KEY.changed] || '[]')
+/** What is noted of a parked one. changed: what the new one's root disk lacks, as `changedFiles` tells it; first the new one has it. */
+export const ownOf = (instance: Instance | undefined): Pick<Instance, 'name' | 'config' | 'devices'> & { changed: string[] } =>
+  JSON.parse(instance?.config[KEY.own] ?? '{"changed":[]}')
 
-/** The name of the instance that an upgrade may have left half done. */
-export function unfinished({ name, config }: Instance): string[] {
-  const own = config[KEY.own]
-  if (own) return [JSON.parse(own).name]
-  return config[KEY.state] ? [name] : []
+/** The name of the instance that an upgrade may have left half done; one that has failed waits for nothing. */
+export function unfinished(instance: Instance): string[] {
+  const { [KEY.state]: state, [KEY.own]: own } = instance.config
+  if (!state || (state === 'failed' && own)) return []
+  return [own ? ownOf(instance).name : instance.name]
 }
 
 /** What a parked instance has otherwise, beside its cards; a profile may say it, too. */
 const PARKED = { 'boot.autostart': 'false', 'security.protection.delete': 'false' }
 
-/** An instance that takes nobody's address, and does not start with the machine. @param name the one that it gives up */
-export function parked(instance: Instance, name: string, state: State, changed: readonly string[] = []): Instance {
-  const { config, devices, expanded_devices } = instance
-  const nics = Object.keys(expanded_devices).filter(device => expanded_devices[device]?.type === 'nic')
+/** An instance that takes nobody's address, and does not start with the machine. */
+export function parked(instance: Instance, state: State, changed: string[] = []): Instance {
+  const { name, config, devices, expanded_devices } = instance
+  const nics = Object.entries(expanded_devices).flatMap(([device, { type }]) => (type === 'nic' ? device : []))
   const ofNic = (key: string) => nics.some(nic => key.startsWith(`volatile.${nic}.`))
   const back = pick(config, key => key in PARKED || (ofNic(key) && key.endsWith('.hwaddr')))
-  const more = {
-    ...PARKED,
-    [KEY.own]: JSON.stringify({ name, devices, config: back }),
-    [KEY.state]: state,
-    [KEY.changed]: JSON.stringify(changed),
-  }
+  const noted = { ...PARKED, [KEY.own]: JSON.stringify({ name, devices, config: back, changed }), [KEY.state]: state }
   const none = Object.fromEntries(nics.map(nic => [nic, { type: 'none' }]))
-  const kept = pick(config, key => !ofNic(key))
-  return { ...instance, config: { ...kept, ...more }, devices: { ...devices, ...none } }
+  return { ...instance, config: { ...pick(config, key => !ofNic(key)), ...noted }, devices: { ...devices, ...none } }
 }
 
 /** A parked instance as it was before, or without the addresses of its cards. */
 export function restored(instance: Instance, state: State, addresses = true): Instance {
-  const own = JSON.parse(instance.config[KEY.own] ?? '{}') as Pick<Instance, 'config' | 'devices'>
-  const config = pick(instance.config, key => ![KEY.own, KEY.changed, ...Object.keys(PARKED)].includes(key))
+  const own = ownOf(instance)
+  const config = pick(instance.config, key => key !== KEY.own && !(key in PARKED))
   const bare = (device: Record<string, string>) => pick(device, key => addresses || !/^ipv[46]\.address$/.test(key))
   const devices = Object.fromEntries(Object.entries(own.devices).map(([name, device]) => [name, bare(device)]))
   return { ...instance, config: { ...config, ...own.config, [KEY.state]: state }, devices }
 }
 
-/** What is to take an instance's place, parked. */
-export function successor(instance: Instance, image: string): Instance {
-  const { config, ...others }: Instance = parked(instance, instance.name, 'next')
+/** What is to take an instance's place, parked. @param changed files that the one before gets when it is parked */
+export function successor(instance: Instance, image: string, changed: string[] = []): Instance {
+  const next = parked(instance, 'next', changed)
+  const config = pick(next.config, key => !/^(volatile|image)\./.test(key) && key !== KEY.since)
   // Another range of ids would keep it from a volume that both use.
-  const base = config['security.idmap.isolated'] === 'true' ? config['volatile.idmap.base'] : undefined
-  const own = pick(config, key => !/^(volatile|image)\./.test(key) && key !== KEY.since)
+  const base = config['security.idmap.isolated'] === 'true' ? instance.config['volatile.idmap.base'] : undefined
   const more = { [KEY.image]: image, ...(base ? { 'security.idmap.base': base } : {}) }
-  return { ...others, name: nameOf(instance.name, 'next'), config: { ...own, ...more } }
+  return { ...next, name: nameOf(instance.name, 'next'), config: { ...config, ...more } }
 }
 
 const pick = (config: Record<string, string>, wanted: (key: string) => boolean) =>

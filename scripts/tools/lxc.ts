@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { parsed } from '../cli/errors.ts'
 import { type Run, type RunOptions, ToolFailure } from '../system/run.ts'
 import { json } from '../text/json.ts'
+import { word } from '../text/words.ts'
 
 const strings = z.record(z.string(), z.string())
 const devices = z.record(z.string(), strings)
@@ -25,9 +26,6 @@ const instance = z.object({
 })
 export type Instance = z.infer<typeof instance>
 
-const instances = json(z.array(instance))
-const names = json(z.array(z.string()))
-
 const OPTIONS: RunOptions = {
   variables: /^(HOME|XDG_\w+|(LXD|INCUS)_\w+|SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy)$/i,
   network: true,
@@ -42,31 +40,31 @@ export type Client = ReturnType<typeof client>
 
 /** @param remote `host:`, or empty for the client's own default */
 export function client(run: Run, program: 'lxc' | 'incus', remote: string, project: string) {
-  const call = async (words: readonly string[], more: RunOptions = {}, tries = 60): Promise<string> => {
-    try {
-      return await run([program, '--project', project, ...words], { ...OPTIONS, ...more })
-    } catch (error) {
+  const call = (words: readonly string[], more: RunOptions = {}, tries = 60): Promise<string> =>
+    run([program, '--project', project, ...words], { ...OPTIONS, ...more }).catch(async error => {
       if (!(error instanceof ToolFailure && BUSY.test(error.stderr)) || tries === 0) throw error
       await sleep(500)
       return call(words, more, tries - 1)
-    }
+    })
+  const query = async <Schema extends z.ZodType>(schema: Schema, path: string, more = '') => {
+    const url = `${remote}/1.0/${path}?project=${encodeURIComponent(project)}${more}`
+    return parsed(json(schema), await run([program, 'query', url], OPTIONS), program)
   }
-  const query = (path: string, more = '') =>
-    run([program, 'query', `${remote}/1.0/${path}?project=${encodeURIComponent(project)}${more}`], OPTIONS)
   return {
     program,
+    /** The words that name its daemon where nothing else does. */
+    remote: remote ? [remote] : [],
     /** How the command line calls an instance or an image. */
     at: (name: string) => remote + name,
     /** Does what a verb of the client says: `lxc('start', 'web')`. */
     lxc: (...words: string[]) => call(words),
+    /** The same as a person types it. */
+    typed: (words: readonly string[]) =>
+      [program, ...(project === 'default' ? [] : ['--project', project]), ...words].map(word).join(' '),
     /** All containers of the project. */
-    async list(): Promise<Instance[]> {
-      const all = parsed(instances, await query('instances', '&recursion=1'), program)
-      return all.filter(({ type }) => type === 'container')
-    },
-    async snapshots(name: string): Promise<number> {
-      return parsed(names, await query(`instances/${name}/snapshots`), program).length
-    },
+    list: async () => (await query(z.array(instance), 'instances', '&recursion=1')).filter(({ type }) => type === 'container'),
+    /** How many an instance has. */
+    snapshots: async (name: string) => (await query(z.array(z.string()), `instances/${name}/snapshots`)).length,
     /** Makes an instance of an image, which stays stopped, or replaces all settings of one in one step. They may hold secrets. */
     async configure(one: Instance, fingerprint?: string): Promise<void> {
       const init = ['init', `${remote}${fingerprint}`, remote + one.name, ...(one.profiles?.length ? [] : ['--no-profiles'])]

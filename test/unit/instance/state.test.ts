@@ -1,6 +1,16 @@
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Goal, KEY, nextStep, parked, restored, type Step, standing, successor } from '../../../scripts/instance/state.ts'
+import {
+  type Goal,
+  KEY,
+  nextStep,
+  ownOf,
+  parked,
+  restored,
+  type Step,
+  standing,
+  successor,
+} from '../../../scripts/instance/state.ts'
 import type { Instance } from '../../../scripts/tools/lxc.ts'
 
 const NIC = { type: 'nic', network: 'br0', name: 'eth0' }
@@ -35,7 +45,7 @@ class World {
   all: Instance[]
   readonly well: boolean
 
-  constructor(well: boolean, all: Instance[] = [WEB, { ...successor(WEB, 'web'), status: 'Stopped' }]) {
+  constructor(well: boolean, all: Instance[] = [WEB, { ...successor(WEB, 'web', ['0  /etc/mine']), status: 'Stopped' }]) {
     this.well = well
     this.all = structuredClone(all)
   }
@@ -58,7 +68,7 @@ class World {
       put({ name: step.to === 'name' ? 'web' : `web-${step.to}` })
     }
     if (step.verb === 'delete') this.all = this.all.filter(one => one !== it)
-    if (step.verb === 'park') put({ ...parked(it, 'web', step.state), status: it.status })
+    if (step.verb === 'park') put({ ...parked(it, step.state, ownOf(found.next).changed), status: it.status })
     if (step.verb === 'restore') put(restored(it, step.state))
     if (step.verb === 'settle') become('')
     if (step.verb === 'prove') equal(it.config[KEY.own], undefined, 'a parked one is started')
@@ -120,6 +130,7 @@ test('a good version takes the place of the old one, which is kept', () => {
   equal(verbs.join(', '), way)
   world.whole()
   ok(isNew(world.get('web')))
+  deepEqual(ownOf(world.get('web-prev')).changed, ['0  /etc/mine'])
   deepEqual(world.all.map(({ name }) => name).sort(), ['web', 'web-prev'])
 })
 
@@ -181,12 +192,12 @@ test('what takes the place has the settings, the address, the range of ids; noth
     'security.idmap.base': '1065536',
     [KEY.image]: 'web',
     [KEY.state]: 'next',
-    [KEY.changed]: '[]',
   })
   deepEqual(JSON.parse(own), {
     name: 'web',
     devices: WEB.devices,
     config: { 'boot.autostart': 'true', 'security.protection.delete': 'true', 'volatile.eth0.hwaddr': '00:16:3e:00:00:01' },
+    changed: [],
   })
   deepEqual(next.devices, { ...WEB.devices, eth0: { type: 'none' } })
   equal(next.name, 'web-next')
