@@ -5,7 +5,7 @@ unset NODE_OPTIONS
 cd "$(dirname "$0")/.."
 
 # command:Debian package
-tools='setpriv:util-linux bwrap:bubblewrap skopeo:skopeo umoci:umoci tar:tar zstd:zstd xz:xz-utils openssl:openssl mksquashfs:squashfs-tools getfattr:attr newuidmap:uidmap xdelta3:xdelta3'
+tools='setpriv:util-linux bwrap:bubblewrap skopeo:skopeo umoci:umoci tar:tar zstd:zstd xz:xz-utils openssl:openssl mksquashfs:squashfs-tools getfattr:attr newuidmap:uidmap xdelta3:xdelta3 curl:curl'
 
 case $* in '' | --test) test=$* ;; *) echo "usage: scripts/setup.sh [--test]" >&2 && exit 2 ;; esac
 [ -z "$test" ] || . test/packages.sh
