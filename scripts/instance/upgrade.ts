@@ -28,10 +28,11 @@ export async function drive(context: Context, name: string, goal: Goal) {
     const step = state.nextStep(found, goal)
     if (!step) return { found, wrong, seconds }
     context.log.doing(name, `${step.verb} ${nameOf(name, step.place)}`)
-    if (step.verb === 'stop') stopped = performance.now()
+    if (step.verb === 'stop') stopped ||= performance.now()
     try {
       if (step.verb === 'prove') wrong = await prove(context, found.name as Instance, found.prev, up)
       else await carryOut(context.client, name, found, step)
+      if (wrong) stopped ||= performance.now()
       if (step.verb === 'start') up()
     } catch (error) {
       if (!(error instanceof ToolFailure)) throw error

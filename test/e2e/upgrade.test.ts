@@ -62,6 +62,9 @@ const KILLS = process.env.LXDT_KILLS === 'all' ? (['before', 'after'] as const) 
 
 const HOSTS = new RegExp(process.env.LXDT_HOSTS ?? '')
 
+/** `LXDT_MEGABYTES=200`: that much more in each image. */
+const MEGABYTES = Number(process.env.LXDT_MEGABYTES ?? 0)
+
 type Row = { instance: string; action: string; why: string; help?: string[]; seconds?: number; from?: string; to?: string }
 
 describe('upgrade.ts', { ...needed, concurrency: 2 }, () => {
@@ -84,6 +87,7 @@ describe('upgrade.ts', { ...needed, concurrency: 2 }, () => {
         'www/cgi-bin/': {},
         'www/cgi-bin/add': { content: ADD, mode: 0o755 },
         release,
+        ...(MEGABYTES ? { blob: { content: randomBytes(MEGABYTES << 20) } } : {}),
         ...(broken ? { broken: '' } : {}),
       }
       const made = { config: { Cmd: ['/app'], Volumes: { '/data': {} }, ...config }, layers: [busyboxLayer(files)] }
@@ -265,7 +269,11 @@ describe('upgrade.ts', { ...needed, concurrency: 2 }, () => {
 
       equal((await done(0, it.name, ...to('well'))).action, 'upgraded')
       equal(await release(it.name), 'well')
-      equal((await done(0, it.name, '--rollback')).action, 'went back')
+      const back = await done(0, it.name, '--rollback')
+      equal(back.action, 'went back')
+      const times = [ends, sick, back].map(({ seconds }) => Number(seconds).toFixed(1))
+      t.diagnostic(`without service: ${times[0]} s for one that ends at once, ${times[1]} s for one that is never healthy, \
+${times[2]} s back by hand`)
       equal(await release(it.name), '2')
       await serves(it.port)
       deepEqual({ ...(await seen(it)), data: '' }, { ...before, data: '' })
