@@ -28,11 +28,8 @@ const CONTENT_TYPES: Record<string, string> = {
   '.yaml': 'text/plain; charset=utf-8',
 }
 
-/**
- * The request handler of a tree: GET and HEAD with Range, ETag and Last-Modified, never a Content-Encoding.
- * Nothing is cached, so a file that is renamed into place is served at once. Only regular files are served: no directory,
- * no dot-file, nothing behind a symbolic link.
- */
+// Nothing is cached, so a file that is renamed into place is served at once. Nothing has a Content-Encoding.
+/** The request handler of a tree, for regular files alone: no directory, no dot-file, nothing behind a symbolic link. */
 export function serveTree(directory: string, health: () => [status: number, text: string] = () => [200, 'ok']): RequestListener {
   const idle: Buffer[] = []
   let answering = 0
@@ -74,11 +71,9 @@ export function sendText(response: ServerResponse, status: number, text = STATUS
 
 type Wanted = { directory: string; path: string; buffer: Buffer }
 
-/**
- * Metadata and bytes come from one open file, so that a rename during the answer cannot mix two versions. The synchronous
- * calls take microseconds, a tenth of what asynchronous ones cost. Only the reads may wait for the disk.
- */
+/** Metadata and bytes come from one open file, so that a rename during the answer cannot mix two versions. */
 async function sendFile(response: ServerResponse, { directory, path, buffer }: Wanted): Promise<void> {
+  // The synchronous calls take microseconds, a tenth of what asynchronous ones cost. Only the reads may wait for the disk.
   const { method, headers } = response.req
   const file = join(realpathSync.native(directory), path)
   // Fails on a link; a FIFO without a writer does not block.
@@ -91,9 +86,8 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
     const etag = `"${stat.size.toString(16)}-${stat.mtimeMs.toString(16)}"`
     const modified = stat.mtime.toUTCString()
     const { 'if-match': match, 'if-unmodified-since': since = '' } = headers
-    const matches =
-      match === undefined ? !(Date.parse(modified) > Date.parse(since)) : match === '*' || match.split(/\s*,\s*/).includes(etag)
-    if (!matches) return sendText(response, 412)
+    const late = Date.parse(modified) > Date.parse(since)
+    if (match === undefined ? late : match !== '*' && !match.split(/\s*,\s*/).includes(etag)) return sendText(response, 412)
     const caching = path.startsWith('/images/') ? 'public, max-age=31536000, immutable' : 'no-cache'
     const validators = { ETag: etag, 'Last-Modified': modified, 'Cache-Control': caching }
     if (fresh(headers, { etag, 'last-modified': modified })) return void response.writeHead(304, validators).end()
