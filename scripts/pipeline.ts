@@ -33,11 +33,9 @@ export const TEMPORARY = 'tmp'
 
 /** Flags of build.ts; `maxSize` is what an image may take unpacked, in bytes, where its spec does not say. */
 type Flags = { keep: number; maxSize: number; delta: boolean; pins: Pins; force: boolean; udhcpcScript: string | undefined }
-
-/** The published tree, the cache, the project's directory. */
 type Places = Record<'out' | 'cache' | 'home', string>
 
-/** The state of one run. Two runs in one process have nothing in common. */
+/** The state of one run. Two runs in one process have nothing in common. `home` is the project's directory. */
 export type BuildContext = ReturnType<typeof buildContext>
 
 export function buildContext(run: Run, log: Log, options: Flags & Places, published: readonly Version[]) {
@@ -121,10 +119,11 @@ function failure({ log }: BuildContext, product: Product, error: unknown): strin
 async function carryOutPlan(context: BuildContext, product: Product, plan: Awaited<ReturnType<typeof planProduct>>) {
   const { run, log, out, keep, delta, registries, images, useWorkspace } = context
   const { source, payload, recipe } = plan
-  const { name, spec, architecture } = product
+  const { name, architecture } = product
+  const { keys } = product.spec
   const earlier = context.published(product)
   const work = join(out, WORK, `${name}.${architecture}`)
-  const limit = spec.keys.max_size ?? context.maxSize
+  const limit = keys.max_size ?? context.maxSize
   const { config, bytes } = await registries.image(source)
   const hint = `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`
   if (bytes > limit) throw new Failure('image', `its layers take ${sizeText(bytes)}`, hint)
@@ -134,19 +133,11 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Await
     const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))
     items.push(...(await deltas(run, directory, items, bases)))
   }
-  const version: Version = {
-    name,
-    architecture,
-    serial: nextSerial(new Date(), earlier.at(-1)?.serial),
-    release: release(spec.keys.image),
-    source: { image: spec.keys.image.text, digest: source.digest },
-    summary,
-    recipe,
-    tools: await packageVersions(run),
-    items,
-    ...(spec.keys.aliases && { aliases: spec.keys.aliases }),
-  }
-  if (spec.keys.profile) await write(join(directory, PROFILE), writeYaml({ config: {}, devices: {}, ...spec.keys.profile }))
+  const serial = nextSerial(new Date(), earlier.at(-1)?.serial)
+  const from = { release: release(keys.image), source: { image: keys.image.text, digest: source.digest } }
+  const made = { summary, recipe, tools: await packageVersions(run), items, ...(keys.aliases && { aliases: keys.aliases }) }
+  const version: Version = { name, architecture, serial, ...from, ...made }
+  if (keys.profile) await write(join(directory, PROFILE), writeYaml({ config: {}, devices: {}, ...keys.profile }))
   log.doing(title(product), 'publishing')
   await publish(run, out, directory, version)
   return version

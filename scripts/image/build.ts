@@ -59,7 +59,6 @@ export async function build({ product, config, payload, limit, work, fetch }: Im
   return { directory: join(work, 'version'), ...made }
 }
 
-/** What people want to know of an image before they launch it. */
 function summary({ created, config }: ImageConfig, keys: Keys): Omit<ImageSummary, keyof Pid1> {
   return {
     description: printable((keys.description ?? config.Labels['org.opencontainers.image.description'] ?? '').trim()),

@@ -52,10 +52,9 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
     response.once('close', () => {
       responses.delete(response)
       const words = [host, client.user, method, url].flatMap(word => word?.replace(/[^\x21-\x7e]/g, '?') ?? [])
-      const bytes = socket.bytesWritten - sentBefore
       const milliseconds = Math.round(performance.now() - start)
       const end = response.writableFinished ? '' : ' cut off'
-      log.info(`${words.join(' ')} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
+      log.info(`${words.join(' ')} ${response.statusCode} ${socket.bytesWritten - sentBefore} B ${milliseconds} ms${end}`)
     })
     handler(request, response, client)
   }
