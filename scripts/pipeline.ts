@@ -127,7 +127,7 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Await
   const { config, bytes } = await registries.image(source)
   const hint = `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`
   if (bytes > limit) throw new Failure('image', `its layers take ${sizeText(bytes)}`, hint)
-  const image = { product, config, payload, limit, work, fetch: () => images.fetch(source, limit, bytes) }
+  const image = { product, config, payload, limit, work, download: () => images.fetch(source, limit, bytes) }
   const { directory, items, summary } = await build(image, log, useWorkspace)
   if (delta && keep > 1) {
     const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))

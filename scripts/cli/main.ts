@@ -31,10 +31,10 @@ const COMMON = {
   version: { help: 'print the version' },
 }
 
-/** Runs an entry, explains its failures; the exit code is its result. --help prints `usage`, and the flags after its first line. */
+/** Runs an entry, explains its failures; its result is the exit code. --help prints `usage`, the flags after its first line. */
 export async function main<const F extends Flags>(url: string, usage: string, flags: F, entry: Entry<F>): Promise<void> {
   process.umask(0o022)
-  // Its end ends the running tools first, then the entry; the exit code is 128 + the signal's number.
+  // Aborted, it ends the running tools first, then the entry; the exit code is 128 + the signal's number.
   const interruption = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => interruption.abort(name))
   let log = await createLog('normal')

@@ -22,17 +22,17 @@ import { choosePid1 } from './pid1.ts'
 import { rootfs } from './rootfs.ts'
 import type { UseWorkspace } from './workspace.ts'
 
-/** `fetch` is called once it can run; `limit`: its bytes unpacked, at most; `work`: its own directory on the tree's file system. */
-type Image = { product: Product; config: ImageConfig; payload: Payload; limit: number; work: string; fetch(): Promise<Layout> }
+/** `download` is called once it can run; `limit`: most bytes unpacked; `work`: its own directory on the tree's file system. */
+type Image = { product: Product; config: ImageConfig; payload: Payload; limit: number; work: string; download(): Promise<Layout> }
 
 /** @returns the directory that holds the items' files alone @throws Failure when the image cannot be fetched, unpacked or run */
-export async function build({ product, config, payload, limit, work, fetch }: Image, log: Log, useWorkspace: UseWorkspace) {
+export async function build({ product, config, payload, limit, work, download }: Image, log: Log, useWorkspace: UseWorkspace) {
   const { keys } = product.spec
   const step = (doing: string) => log.doing(title(product), doing)
   const runtime = runtimeConfig(config, keys)
   const time = config.created
   step('fetching')
-  const layout = await fetch()
+  const layout = await download()
   const made = await useWorkspace(work, { download: layout.bytes, limit }, async ({ directory, run }) => {
     const root = join(directory, 'rootfs')
     step('unpacking')

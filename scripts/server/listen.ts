@@ -35,7 +35,7 @@ export const listenAddress = z.string().transform((text, context) => {
 
 type ListenOptions = { handler: Handler; certificate?: Pair; address: z.output<typeof listenAddress> }
 
-/** Starts a server that logs one line per request; without a certificate it is plain HTTP. @throws Failure when it cannot listen */
+/** Starts a server that logs a line per request; without a certificate it is plain HTTP. @throws Failure when it cannot listen */
 export async function listen(log: Log, { handler, certificate, address }: ListenOptions, timeoutSeconds = TIMEOUT_SECONDS) {
   const connections = new Set<Socket>()
   const responses = new Set<ServerResponse>()

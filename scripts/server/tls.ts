@@ -40,7 +40,7 @@ export async function loadPair({ hint, ...files }: { certFile: string; keyFile: 
   }
 }
 
-/** Loads a directory's self-signed pair; makes it, for `hosts`, where there is none, the certificate anew where it lacks a name. */
+/** Loads a directory's self-signed pair; makes it, for `hosts`, where none is, the certificate anew where it lacks a name. */
 export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[], names: readonly string[] = []) {
   const hint = `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`
   const files = { certFile: join(directory, 'cert.pem'), keyFile: join(directory, 'key.pem'), hint }
