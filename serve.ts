@@ -10,7 +10,7 @@ import type { Log } from './scripts/cli/log.ts'
 import { count, duration, EXIT, main, noArguments } from './scripts/cli/main.ts'
 import { checkAuthFile, requirePassword } from './scripts/server/auth.ts'
 import { type BuildState, buildAtIntervals, health } from './scripts/server/builds.ts'
-import { type ListenAddress, listen, listenAddress } from './scripts/server/listen.ts'
+import { listen, listenAddress } from './scripts/server/listen.ts'
 import { serveTree } from './scripts/server/static.ts'
 import { certificateHosts, loadOrCreate, loadPair, localAddresses, type Pair } from './scripts/server/tls.ts'
 import { isWorker, startWorkers } from './scripts/server/workers.ts'
@@ -96,7 +96,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, en
 // The channel to the primary process would keep it alive, or a port that it has opened.
 if (isWorker) process.exit()
 
-type Instructions = { pair: Pair; address: ListenAddress; names: readonly string[]; login: string }
+type Instructions = { pair: Pair; address: { host: string; port: number }; names: readonly string[]; login: string }
 
 /** Prints the server's URL, `login` before its host, then how LXD hosts trust its certificate and add it as a remote. */
 function printInstructions(log: Log, { pair, address, names, login }: Instructions): void {

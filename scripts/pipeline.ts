@@ -33,16 +33,13 @@ export const TEMPORARY = 'tmp'
 
 /** Flags of build.ts; `maxSize` is what an image may take unpacked, in bytes, where its spec does not say. */
 type Flags = { keep: number; maxSize: number; delta: boolean; pins: Pins; force: boolean; udhcpcScript: string | undefined }
-
-/** The published tree, the cache, the project's directory. */
 type Places = Record<'out' | 'cache' | 'home', string>
 
-/** The state of one run. Two runs in one process have nothing in common. */
+/** The state of one run. Two runs in one process have nothing in common. `home` is the project's directory. */
 export type BuildContext = ReturnType<typeof buildContext>
 
 export function buildContext(run: Run, log: Log, options: Flags & Places, published: readonly Version[]) {
   const found = new Map(groups(published, productKey))
-  let packages: ReturnType<typeof packageVersions> | undefined
   return {
     ...options,
     run,
@@ -53,8 +50,6 @@ export function buildContext(run: Run, log: Log, options: Flags & Places, publis
     images: imageCache(run, options.cache),
     payloads: payloads(options.home, options.udhcpcScript),
     useWorkspace: workspaces(run, log),
-    /** Asked once, by the first build. */
-    packages: () => (packages ??= packageVersions(run)),
   }
 }
 
@@ -80,12 +75,17 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
   const listing = listNowAndThen().catch(() => {})
   const [ask, work] = [gate(8), gate(jobs)]
   const outcomes = pool(products, Number.POSITIVE_INFINITY, async product => {
-    const became = await attempt(context, product, async step => {
-      const plan = await ask(() => planProduct(context, product, step))
-      if (plan.action === 'keep' || !list) return outcome(product, plan, context.published(product).at(-1))
-      context.log.done(title(product))
-      return outcome(product, { ...plan, action: 'built' }, await work(() => carryOutPlan(context, product, plan, step)))
-    })
+    const newest = context.published(product).at(-1)
+    const done = () => context.log.done(title(product))
+    const attempt = async () => {
+      const plan = await ask(() => planProduct(context, product))
+      if (plan.action === 'keep' || !list) return outcome(product, plan, newest)
+      done()
+      return outcome(product, { ...plan, action: 'built' }, await work(() => carryOutPlan(context, product, plan)))
+    }
+    // A product's failure is its own: the others go on, its newest version stays.
+    const fail = (error: unknown) => outcome(product, { action: 'fail', why: failure(context, product, error) }, newest)
+    const became = await attempt().catch(fail).finally(done)
     printOutcome(context.log, became)
     unlisted ||= became.action === 'built'
     return became
@@ -96,11 +96,9 @@ export async function carryOut(context: BuildContext, { products, jobs, list }: 
   })
 }
 
-type Step = (doing: string) => void
-
 /** What is to be done about a product: `--check` prints it, `carryOutPlan` carries it out. */
-async function planProduct(context: BuildContext, product: Product, step: Step) {
-  step('asking the registry')
+async function planProduct(context: BuildContext, product: Product) {
+  context.log.doing(title(product), 'asking the registry')
   const payload = await context.payloads(product.architecture)
   const newest = context.published(product).at(-1)
   const { image, verify } = product.spec.keys
@@ -109,55 +107,38 @@ async function planProduct(context: BuildContext, product: Product, step: Step) 
   return { source, payload, ...decide(product, { source: source.digest, payload, newest, force: context.force }) }
 }
 
-/** A product's failure is its own: the others go on, its newest version stays. */
-async function attempt(context: BuildContext, product: Product, work: (step: Step) => Promise<Outcome>) {
-  const { log } = context
-  try {
-    return await work(doing => log.doing(title(product), doing))
-  } catch (error) {
-    if (error instanceof Interrupted) throw error
-    const command = failedCommand(error)
-    if (command) log.debug(`${title(product)}: the failed command: ${command}`)
-    const why = explain(error instanceof Failure ? error.within(product.spec.file) : error)
-    return outcome(product, { action: 'fail', why }, context.published(product).at(-1))
-  } finally {
-    log.done(title(product))
-  }
+/** Why a product failed; the failed command is for --verbose. @throws Interrupted */
+function failure({ log }: BuildContext, product: Product, error: unknown): string {
+  if (error instanceof Interrupted) throw error
+  const command = failedCommand(error)
+  if (command) log.debug(`${title(product)}: the failed command: ${command}`)
+  return explain(error instanceof Failure ? error.within(product.spec.file) : error)
 }
 
-type Plan = Awaited<ReturnType<typeof planProduct>>
-
 /** @returns the version that is published then */
-async function carryOutPlan(context: BuildContext, product: Product, plan: Plan, step: Step): Promise<Version> {
+async function carryOutPlan(context: BuildContext, product: Product, plan: Awaited<ReturnType<typeof planProduct>>) {
   const { run, log, out, keep, delta, registries, images, useWorkspace } = context
   const { source, payload, recipe } = plan
-  const { name, spec, architecture } = product
+  const { name, architecture } = product
+  const { keys } = product.spec
   const earlier = context.published(product)
   const work = join(out, WORK, `${name}.${architecture}`)
-  const limit = spec.keys.max_size ?? context.maxSize
+  const limit = keys.max_size ?? context.maxSize
   const { config, bytes } = await registries.image(source)
   const hint = `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`
   if (bytes > limit) throw new Failure('image', `its layers take ${sizeText(bytes)}`, hint)
-  const image = { product, config, payload, limit, fetch: () => images.fetch(source, limit, bytes) }
-  const { directory, items, summary } = await build(image, { log, useWorkspace, work, step })
+  const image = { product, config, payload, limit, work, download: () => images.fetch(source, limit, bytes) }
+  const { directory, items, summary } = await build(image, log, useWorkspace)
   if (delta && keep > 1) {
     const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))
     items.push(...(await deltas(run, directory, items, bases)))
   }
-  const version = {
-    name,
-    architecture,
-    serial: nextSerial(new Date(), earlier.at(-1)?.serial),
-    release: release(spec.keys.image),
-    source: { image: spec.keys.image.text, digest: source.digest },
-    summary,
-    recipe,
-    tools: await context.packages(),
-    items,
-    ...(spec.keys.aliases && { aliases: spec.keys.aliases }),
-  }
-  if (spec.keys.profile) await write(join(directory, PROFILE), writeYaml({ config: {}, devices: {}, ...spec.keys.profile }))
-  step('publishing')
+  const serial = nextSerial(new Date(), earlier.at(-1)?.serial)
+  const from = { release: release(keys.image), source: { image: keys.image.text, digest: source.digest } }
+  const made = { summary, recipe, tools: await packageVersions(run), items, ...(keys.aliases && { aliases: keys.aliases }) }
+  const version: Version = { name, architecture, serial, ...from, ...made }
+  if (keys.profile) await write(join(directory, PROFILE), writeYaml({ config: {}, devices: {}, ...keys.profile }))
+  log.doing(title(product), 'publishing')
   await publish(run, out, directory, version)
   return version
 }

@@ -31,13 +31,10 @@ const COMMON = {
   version: { help: 'print the version' },
 }
 
-/**
- * Reads the command line, runs the entry with it, explains its failures; its result is the exit code. SIGINT and SIGTERM abort
- * `interruption`, which ends the running tools first, then the entry; the exit code is 128 + the signal's number. --help prints
- * `usage`, and the flags after its first line.
- */
+/** Runs an entry, explains its failures; its result is the exit code. --help prints `usage`, the flags after its first line. */
 export async function main<const F extends Flags>(url: string, usage: string, flags: F, entry: Entry<F>): Promise<void> {
   process.umask(0o022)
+  // Aborted, it ends the running tools first, then the entry; the exit code is 128 + the signal's number.
   const interruption = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => interruption.abort(name))
   let log = await createLog('normal')
@@ -53,21 +50,19 @@ export async function main<const F extends Flags>(url: string, usage: string, fl
   if (aborted) process.exitCode = 128 + constants.signals[reason as NodeJS.Signals]
 }
 
-/**
- * Reads the words after the entry's own path, however it was started (`npx zx build.ts web`, `node build.ts web`).
- * Strict: an unknown flag or a missing value is an error. --help and --version print and end the process.
- *
- * @returns the flags' values, `names`: the words that are none, all words as they came, the paths of the entry and its directory
- * @throws UsageFailure
- */
+/** @returns the flags' values, `names`: the words that are none, all words, the entry, its directory @throws UsageFailure */
 export function options<const F extends Flags>(url: string, usage: string, flags: F) {
   const entry = fileURLToPath(url)
   const home = dirname(entry)
+  // However it was started: `npx zx build.ts web`, `node build.ts web`.
   const args = process.argv.slice(process.argv.findIndex(word => resolve(word) === entry) + 1)
   const all: Flags = { ...flags, ...COMMON }
   const { values, positionals: names } = parse(args, all)
-  if (values.help) end(usage.replace('\n', `\n\n${Object.entries(all).map(usageLine).join('\n')}\n`))
-  if (values.version) end(JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')).version)
+  if (values.help || values.version) {
+    const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
+    console.log(values.help ? usage.replace('\n', `\n\n${Object.entries(all).map(usageLine).join('\n')}\n`) : version)
+    process.exit()
+  }
   const { quiet, verbose } = values
   if (quiet && verbose) throw new UsageFailure('command line', '--quiet and --verbose contradict each other')
   const level: Level = quiet ? 'quiet' : verbose ? 'verbose' : 'normal'
@@ -94,11 +89,6 @@ function parse(args: string[], flags: Flags) {
     const names = known.map(([name]) => `--${name}`)
     throw new UsageFailure('command line', reason, { hint: didYouMean(flag, names) ?? '--help lists the options', cause: error })
   }
-}
-
-function end(text: string): never {
-  process.stdout.write(`${text}\n`)
-  process.exit(0)
 }
 
 /** For entries that take flags alone. @throws UsageFailure */

@@ -22,21 +22,18 @@ import { choosePid1 } from './pid1.ts'
 import { rootfs } from './rootfs.ts'
 import type { UseWorkspace } from './workspace.ts'
 
-/** `fetch` downloads it, once it is known to be one that can run; `limit` is what it may take unpacked, in bytes. */
-type Image = { product: Product; config: ImageConfig; payload: Payload; limit: number; fetch: () => Promise<Layout> }
-
-/** `work` is a directory of this build's own, on the file system of the published tree. */
-type Workshop = { log: Log; useWorkspace: UseWorkspace; work: string; step: (doing: string) => void }
+/** `download` is called once it can run; `limit`: most bytes unpacked; `work`: its own directory on the tree's file system. */
+type Image = { product: Product; config: ImageConfig; payload: Payload; limit: number; work: string; download(): Promise<Layout> }
 
 /** @returns the directory that holds the items' files alone @throws Failure when the image cannot be fetched, unpacked or run */
-export async function build(image: Image, { log, useWorkspace, work, step }: Workshop) {
-  const { product, config, payload } = image
+export async function build({ product, config, payload, limit, work, download }: Image, log: Log, useWorkspace: UseWorkspace) {
   const { keys } = product.spec
+  const step = (doing: string) => log.doing(title(product), doing)
   const runtime = runtimeConfig(config, keys)
   const time = config.created
   step('fetching')
-  const layout = await image.fetch()
-  const made = await useWorkspace(work, { download: layout.bytes, limit: image.limit }, async ({ directory, run }) => {
+  const layout = await download()
+  const made = await useWorkspace(work, { download: layout.bytes, limit }, async ({ directory, run }) => {
     const root = join(directory, 'rootfs')
     step('unpacking')
     const start = Date.now() / 1000
@@ -62,7 +59,6 @@ export async function build(image: Image, { log, useWorkspace, work, step }: Wor
   return { directory: join(work, 'version'), ...made }
 }
 
-/** What people want to know of an image before they launch it. */
 function summary({ created, config }: ImageConfig, keys: Keys): Omit<ImageSummary, keyof Pid1> {
   return {
     description: printable((keys.description ?? config.Labels['org.opencontainers.image.description'] ?? '').trim()),

@@ -53,7 +53,7 @@ async function matches(root: string, key: string, pattern: string): Promise<stri
     const all = new Set((await Promise.all(found.map(path => children(root, path)))).flat())
     const hint = didYouMean(posix.join(String(found[0]), name), [...all].map(printable))
     found = [...all].filter(path => expression.test(posix.basename(path)))
-    if (found.length === 0) throw new Failure(`${key}: ${pattern}`, 'is not in the image', { hint })
+    if (found.length === 0) throw new Failure(`${key}: ${pattern}`, 'is not in the image', hint)
   }
   return found
 }

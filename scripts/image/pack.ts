@@ -66,10 +66,8 @@ async function item(ftype: Item['ftype'], file: string, metadata?: Uint8Array): 
   return { ftype, file: basename(file), size, sha256, ...(fingerprint ? { fingerprint } : {}) }
 }
 
-type Base = Pick<Version, 'serial' | 'items'> & { directory: string }
-
 /** Makes what turns older versions of a product into that of `directory`: a delta for each one that has a squashfs. */
-export async function deltas(run: Run, directory: string, items: readonly Item[], bases: Base[]): Promise<Item[]> {
+export async function deltas(run: Run, directory: string, items: readonly Item[], bases: (Version & { directory: string })[]) {
   const squashfs = (all: readonly Item[]) => all.find(({ ftype }) => ftype === 'squashfs')
   const whole = squashfs(items)
   const found: Item[] = []

@@ -8,8 +8,6 @@ import { remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
 
-type File = { path: string; content: string | Uint8Array; mode?: number }
-
 export type Rootfs = ReturnType<typeof rootfs>
 
 /** @param time of the files and links that are written, in seconds since 1970; directories that are made have that of the change */
@@ -31,7 +29,7 @@ export function rootfs(run: Run, root: string, time: number) {
     })
   return {
     /** Puts a file of root's into the image, instead of whatever has its name there. @returns where it is on the builder's disk */
-    place: ({ path, content, mode = 0o644 }: File) =>
+    place: ({ path, content, mode = 0o644 }: { path: string; content: string | Uint8Array; mode?: number }) =>
       replace(path, async target => {
         await writeFile(target, content, { flag: 'wx' })
         await chmod(target, mode)

@@ -75,7 +75,7 @@ export function workspaces(run: Run, log: Log) {
 
 function tooLarge(limit: number): Failure {
   const hint = '--max-size, or max_size in the spec, raises the limit'
-  return new Failure('image', `it takes more than ${sizeText(limit)} unpacked, or too many files`, { hint })
+  return new Failure('image', `it takes more than ${sizeText(limit)} unpacked, or too many files`, hint)
 }
 
 /** Waits until a directory has grown beyond a limit. */

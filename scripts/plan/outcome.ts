@@ -31,8 +31,7 @@ export function outcome({ name, spec, architecture }: Product, { action, why }: 
 
 /** One line; failures go to people whatever the level. */
 export function printOutcome(log: Log, { action, why, serial, pid1, ...product }: Outcome): void {
-  const words = [WORDS[action].padEnd(9), title(product)]
-  if (action !== 'fail' && serial) words.push(serial)
+  const words = [WORDS[action].padEnd(9), title(product), ...(action !== 'fail' && serial ? [serial] : [])]
   const line = `${words.join(' ')}${action === 'keep' ? '' : `: ${why}`}${pid1 ? `; PID 1 is ${pid1}` : ''}`
   if (action !== 'fail') log.info(line)
   else log.warn(`${line}\n  ${serial ? `version ${serial} stays published` : 'nothing of it is published'}`)

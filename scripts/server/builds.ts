@@ -57,7 +57,5 @@ async function build(run: Run, log: Log, argv: Argv): Promise<BuildState['last']
 }
 
 /** The status and text of /healthz. */
-export function health(state: BuildState | undefined): [status: number, text: string] {
-  if (!state) return [200, 'ok']
-  return [Date.now() < Date.parse(state.overdue) ? 200 : 503, JSON.stringify(state)]
-}
+export const health = (state: BuildState | undefined): [status: number, text: string] =>
+  state ? [Date.now() < Date.parse(state.overdue) ? 200 : 503, JSON.stringify(state)] : [200, 'ok']

@@ -24,9 +24,7 @@ const REFUSALS: Record<string, [string, string]> = {
   EACCES: ['is not allowed', 'ports below 1024 are for root'],
 }
 
-export type ListenAddress = z.output<typeof listenAddress>
-
-/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`; \`host\` is empty for every address of the machine. */
+/** Parses `HOST:PORT`, `:PORT` or `[IPV6]:PORT`; `host` is empty for every address of the machine. */
 export const listenAddress = z.string().transform((text, context) => {
   const [, ipv6, host = ipv6, port] = /^(?:\[(.+)\]|([\w.-]*)):(\d{1,5})$/.exec(text) ?? []
   if (host !== undefined && (ipv6 === undefined || isIPv6(ipv6)) && Number(port) < 65536)
@@ -35,14 +33,9 @@ export const listenAddress = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-type ListenOptions = { handler: Handler; certificate?: Pair; address: ListenAddress }
+type ListenOptions = { handler: Handler; certificate?: Pair; address: z.output<typeof listenAddress> }
 
-/**
- * Starts a server that logs one line per request; without a certificate it is plain HTTP. A TLS port gets plain HTTP too: LXD and
- * Incus try http:// before https://. Node closes such a connection at once.
- *
- * @throws Failure when it cannot listen
- */
+/** Starts a server that logs a line per request; without a certificate it is plain HTTP. @throws Failure when it cannot listen */
 export async function listen(log: Log, { handler, certificate, address }: ListenOptions, timeoutSeconds = TIMEOUT_SECONDS) {
   const connections = new Set<Socket>()
   const responses = new Set<ServerResponse>()
@@ -59,13 +52,13 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
     response.once('close', () => {
       responses.delete(response)
       const words = [host, client.user, method, url].flatMap(word => word?.replace(/[^\x21-\x7e]/g, '?') ?? [])
-      const bytes = socket.bytesWritten - sentBefore
       const milliseconds = Math.round(performance.now() - start)
       const end = response.writableFinished ? '' : ' cut off'
-      log.info(`${words.join(' ')} ${response.statusCode} ${bytes} B ${milliseconds} ms${end}`)
+      log.info(`${words.join(' ')} ${response.statusCode} ${socket.bytesWritten - sentBefore} B ${milliseconds} ms${end}`)
     })
     handler(request, response, client)
   }
+  // It gets plain HTTP too: LXD and Incus try http:// before https://. Node closes such a connection at once.
   const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serve)
   const server = secure ?? createServer(timeouts, serve)
   server.timeout = timeoutSeconds.stall * 1000

@@ -20,19 +20,14 @@ const MAX_LARGE = 128
 /** Buffers kept for later answers: a new one costs as much as the rest of a small answer. */
 const MAX_IDLE = 16
 
-const readAt = promisify(read)
-
 const CONTENT_TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.json': 'application/json',
   '.yaml': 'text/plain; charset=utf-8',
 }
 
-/**
- * The request handler of a tree: GET and HEAD with Range, ETag and Last-Modified, never a Content-Encoding.
- * Nothing is cached, so a file that is renamed into place is served at once. Only regular files are served: no directory,
- * no dot-file, nothing behind a symbolic link.
- */
+// Nothing is cached, so a file that is renamed into place is served at once. Nothing has a Content-Encoding.
+/** The request handler of a tree, for regular files alone: no directory, no dot-file, nothing behind a symbolic link. */
 export function serveTree(directory: string, health: () => [status: number, text: string] = () => [200, 'ok']): RequestListener {
   const idle: Buffer[] = []
   let answering = 0
@@ -50,7 +45,7 @@ export function serveTree(directory: string, health: () => [status: number, text
       if (/(^|\/)\./.test(path)) return sendText(response, 404)
       // The page's script reads it: no request more, and nothing to miss on another web server.
       if (path === '/' && state !== 'ok') response.setHeader('Server-Timing', `builds;desc=${JSON.stringify(state)}`)
-      await sendFile(response, { directory, path: path === '/' ? '/index.html' : path, buffer })
+      await sendFile(response, { root: directory, path: path === '/' ? '/index.html' : path, buffer })
     } catch (error) {
       if (response.headersSent) response.destroy()
       else if (error instanceof URIError) sendText(response, 400)
@@ -72,15 +67,11 @@ export function sendText(response: ServerResponse, status: number, text = STATUS
   response.end(`${text}\n`)
 }
 
-type Wanted = { directory: string; path: string; buffer: Buffer }
-
-/**
- * Metadata and bytes come from one open file, so that a rename during the answer cannot mix two versions. The synchronous
- * calls take microseconds, a tenth of what asynchronous ones cost. Only the reads may wait for the disk.
- */
-async function sendFile(response: ServerResponse, { directory, path, buffer }: Wanted): Promise<void> {
+/** Metadata and bytes come from one open file, so that a rename during the answer cannot mix two versions. */
+async function sendFile(response: ServerResponse, { root, path, buffer }: { root: string; path: string; buffer: Buffer }) {
+  // The synchronous calls take microseconds, a tenth of what asynchronous ones cost. Only the reads may wait for the disk.
   const { method, headers } = response.req
-  const file = join(realpathSync.native(directory), path)
+  const file = join(realpathSync.native(root), path)
   // Fails on a link; a FIFO without a writer does not block.
   const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
@@ -91,9 +82,8 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
     const etag = `"${stat.size.toString(16)}-${stat.mtimeMs.toString(16)}"`
     const modified = stat.mtime.toUTCString()
     const { 'if-match': match, 'if-unmodified-since': since = '' } = headers
-    const matches =
-      match === undefined ? !(Date.parse(modified) > Date.parse(since)) : match === '*' || match.split(/\s*,\s*/).includes(etag)
-    if (!matches) return sendText(response, 412)
+    const late = Date.parse(modified) > Date.parse(since)
+    if (match === undefined ? late : match !== '*' && !match.split(/\s*,\s*/).includes(etag)) return sendText(response, 412)
     const caching = path.startsWith('/images/') ? 'public, max-age=31536000, immutable' : 'no-cache'
     const validators = { ETag: etag, 'Last-Modified': modified, 'Cache-Control': caching }
     if (fresh(headers, { etag, 'last-modified': modified })) return void response.writeHead(304, validators).end()
@@ -117,7 +107,7 @@ async function sendFile(response: ServerResponse, { directory, path, buffer }: W
     // Node does not call back for a write that it still holds when the client hangs up.
     const closed = new Promise(done => response.once('close', done))
     for (let sent = 0; method === 'GET' && sent < length && !response.destroyed; ) {
-      const { bytesRead } = await readAt(fd, buffer, 0, Math.min(length - sent, buffer.length), start + sent)
+      const { bytesRead } = await promisify(read)(fd, buffer, 0, Math.min(length - sent, buffer.length), start + sent)
       if (bytesRead === 0) throw new Error('the file has become shorter')
       sent += bytesRead
       await Promise.race([closed, new Promise<void>(done => response.write(buffer.subarray(0, bytesRead), () => done()))])

@@ -40,10 +40,7 @@ export async function loadPair({ hint, ...files }: { certFile: string; keyFile: 
   }
 }
 
-/**
- * Loads the self-signed pair of a directory. Creates it, for `hosts`, where the directory is missing; the certificate anew, for
- * the same key, where it lacks one of `names`. Whatever is new comes by one rename, so that a crash leaves no half of a pair.
- */
+/** Loads a directory's self-signed pair; makes it, for `hosts`, where none is, the certificate anew where it lacks a name. */
 export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[], names: readonly string[] = []) {
   const hint = `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`
   const files = { certFile: join(directory, 'cert.pem'), keyFile: join(directory, 'key.pem'), hint }
@@ -56,6 +53,7 @@ export async function loadOrCreate(run: Run, directory: string, hosts: readonly 
     await writeFile(key, pair?.key ?? newKey(), { mode: 0o600 })
     await openssl.selfSign(run, { cert, key, names: hosts, days: 3650 })
     await Promise.all([cert, key].map(sync))
+    // By one rename: a crash leaves no half of a pair.
     if (pair) await move(cert, files.certFile)
     else await move(temporary, directory)
   } catch (error) {

@@ -10,13 +10,9 @@ import { TIMEOUT_SECONDS } from './listen.ts'
 /** Is this process one of them? */
 export const { isWorker } = cluster
 
-/**
- * Starts the workers: each runs the entry with these arguments, and sends its ports once it listens. cluster starts them instead of
- * run.ts, since they share the listening sockets. It deals out the connections in turn, its default: the kernel's choice would leave
- * a core idle. It ends them when this process is killed.
- *
- * @returns undefined when the first worker could not listen, which it has explained
- */
+// cluster starts them, not run.ts, since they share the listening sockets. It deals out the connections in turn, its default:
+// the kernel's choice would leave a core idle. It ends them when this process is killed.
+/** Starts workers: each runs the entry, sends its ports once it listens. @returns undefined if the first one could not listen */
 export async function startWorkers({ log, entry, args, count }: { log: Log; entry: string; args: string[]; count: number }) {
   cluster.setupPrimary({ exec: entry, args })
   const alive = new Set<Worker>()

@@ -63,8 +63,7 @@ function override({ os, architecture, variant }: Platform): string[] {
 /** What the registry has, byte for byte: the manifest or index, in one request, or the config of a platform's image. */
 export function inspect(run: Run, address: string, platform?: Platform): Promise<string> {
   const [before, config] = platform ? [override(platform), ['--config']] : [[], []]
-  const args = ['--debug', ...before, 'inspect', '--raw', ...config, '--retry-times', '2', address]
-  return skopeo(run, args, { timeout: 120 })
+  return skopeo(run, ['--debug', ...before, 'inspect', '--raw', ...config, '--retry-times', '2', address], { timeout: 120 })
 }
 
 /** Reads a directory's YAML as LXD and Incus do, with go-yaml: skopeo takes it for its registries.d. @throws ToolFailure */
@@ -75,13 +74,10 @@ export async function readYaml(run: Run, directory: string): Promise<void> {
   })
 }
 
-/** A layer may take `limit` bytes; all take `bytes`, 0: not known. */
-type Sizes = { limit: number; bytes?: number }
-
 /** `policy`: files of the layout's directory, a policy.json to obey instead of the machine's and a registries.d that goes with it. */
-type Copy = Sizes & { address: string; platform: Platform; layout: string; tag: string; policy?: readonly string[] }
+type Copy = { address: string; platform: Platform; layout: string; tag: string; limit: number; bytes?: number; policy?: string[] }
 
-/** Copies an image's blobs into an OCI layout, those only that are not there yet. */
+/** Copies blobs of an image that an OCI layout lacks. A layer may take `limit` bytes; all take `bytes`, 0: not known. */
 export async function copy(run: Run, { address, platform, layout, tag, limit, bytes = 0, policy = [] }: Copy): Promise<void> {
   const trust = policy.flatMap(file =>
     file === 'policy.json' ? ['--policy', join(layout, file)] : ['--registries.d', join(layout, dirname(file))],

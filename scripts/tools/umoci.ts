@@ -17,14 +17,12 @@ const UNMAPPED = /rootless\{(?!\/?dev\/).*creating empty file in place of device
 /** Unpacks layers, as docs/design.md tells, into a directory that it makes. @throws ToolFailure also where attributes are lost */
 export async function rawUnpack(run: Run, layout: string, tag: string, rootfs: string): Promise<void> {
   const refuse = new RegExp(`${LOST.source}|${UNMAPPED.source}`)
-  const unpack = (attributes: boolean) =>
-    run(['umoci', 'raw', 'unpack', '--image', `${layout}:${tag}`, rootfs], { refuse, attributes })
-  const again = async (error: unknown) => {
+  const argv = ['umoci', 'raw', 'unpack', '--image', `${layout}:${tag}`, rootfs] as const
+  const unpacked = run(argv, { refuse }).catch(async error => {
     if (!(error instanceof ToolFailure && FORBIDDEN.test(error.stderr))) throw error
     await remove(run, dirname(rootfs), basename(rootfs))
-    await unpack(true)
-  }
-  const unpacked = unpack(false).catch(again)
+    return run(argv, { refuse, attributes: true })
+  })
   await unpacked.catch(error => {
     if (!(error instanceof ToolFailure)) throw error
     const [unmapped] = UNMAPPED.exec(error.stderr) ?? []
