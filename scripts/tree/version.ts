@@ -90,5 +90,4 @@ export function groups(versions: readonly Version[], key: (version: Version) => 
   return [...found].sort(([one], [other]) => (one < other ? -1 : 1))
 }
 
-/** What clients call the product of a version. */
 export const productKey = ({ name, architecture }: Pick<Version, 'name' | 'architecture'>) => `lxdocker:${name}:${architecture}`
