@@ -23,7 +23,6 @@ export async function read(path: string): Promise<string | undefined> {
   })
 }
 
-/** What the files hold, one after the other, in pieces. */
 export async function* bytesOf(...files: string[]): AsyncGenerator<Buffer> {
   for (const file of files) yield* createReadStream(file, { highWaterMark: 256 << 10 })
 }

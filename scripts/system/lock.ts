@@ -7,8 +7,6 @@ import { Locked } from '../cli/errors.ts'
 import { makeDirectory } from './files.ts'
 import { type Run, ToolFailure } from './run.ts'
 
-const CONFLICT = 75
-
 /** Locks directories until what it returns is called or this process ends, killed or not. @throws Locked when another run has one */
 export async function lock(run: Run, ...directories: string[]): Promise<() => Promise<unknown>> {
   const handles: FileHandle[] = []
@@ -19,9 +17,9 @@ export async function lock(run: Run, ...directories: string[]): Promise<() => Pr
     const file = join(directory, '.lock')
     const handle = await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     handles.push(handle)
-    await run(['flock', '--nonblock', `--conflict-exit-code=${CONFLICT}`, '3'], { fd3: handle.fd }).catch(async error => {
+    await run(['flock', '--nonblock', '--conflict-exit-code=75', '3'], { fd3: handle.fd }).catch(async error => {
       await release()
-      if (!(error instanceof ToolFailure) || error.details.exitCode !== CONFLICT) throw error
+      if (!(error instanceof ToolFailure) || error.details.exitCode !== 75) throw error
       throw new Locked(directory, `another run is going on (${await holder(await realpath(file))})`)
     })
   }

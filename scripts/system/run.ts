@@ -11,9 +11,7 @@ import { word } from '../text/words.ts'
 
 /** A tool that ended with an error. The wrappers in `tools/` give it a better hint where they know one. */
 export class ToolFailure extends Failure {
-  get stderr(): string {
-    return this.details.stderr ?? ''
-  }
+  readonly stderr = this.details.stderr ?? ''
 
   /** The same failure in better words. */
   reworded(reason: string, hint = this.details.hint): ToolFailure {
@@ -21,11 +19,11 @@ export class ToolFailure extends Failure {
   }
 }
 
-/** Of output: more than a manifest, a config or a list of capabilities takes; a few times as much ends node itself. */
-const MAX_CHARACTERS = 8 << 20
-
-/** Starts a program in a session of its own, where it has no terminal that it could type into. */
-const start = execa({ detached: true, extendEnv: false, stripFinalNewline: false, maxBuffer: MAX_CHARACTERS, reject: false })
+/**
+ * Starts a program in a session of its own, where it has no terminal that it could type into. Its output may have 8 Mi characters:
+ * more than a manifest, a config or a list of capabilities takes; a few times as much ends node itself.
+ */
+const start = execa({ detached: true, extendEnv: false, stripFinalNewline: false, maxBuffer: 8 << 20, reject: false })
 
 export interface RunOptions {
   /** For standard input, which is empty otherwise. */
@@ -129,9 +127,6 @@ function killGroup(pid: number): void {
   }
 }
 
-/** A stalled connection moves less than this. */
-const SILENT_BYTES = 4096
-
 const LOOKS_PER_SECOND = 2
 
 /** Calls `end` with the reason once a process, with its children, has reached one of its limits. @returns what ends the watching */
@@ -144,7 +139,8 @@ export function watch(pid: number, { timeout, silence, transfer }: RunOptions, e
     const now = transferred(pid)
     if (transfer && now > transfer) end('more is coming than was announced')
     if (!silence || seconds % silence > 0) return
-    if (now - before < SILENT_BYTES) end(`nothing has come for ${silence} s`)
+    // Even a stalled connection moves a few bytes.
+    if (now - before < 4096) end(`nothing has come for ${silence} s`)
     before = now
   }, 1000 / LOOKS_PER_SECOND)
   return () => clearInterval(timer)

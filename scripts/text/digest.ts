@@ -8,13 +8,12 @@ export const digest = z.stringFormat('digest', /^sha256:[0-9a-f]{64}$/, 'is not 
 
 export type Digest = z.infer<typeof digest>
 
-/** The digest of these very bytes. */
 export const digestOf = (bytes: string | Uint8Array) => digest.parse(`sha256:${sha256(bytes)}`)
 
 /** The SHA-256 of these very bytes as 64 hexadecimal digits. */
 export const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
-/** The same of bytes that come in pieces, behind each of these beginnings. */
+/** The SHA-256 of bytes that come in pieces, behind each of these beginnings. */
 export async function sha256OfPieces(pieces: AsyncIterable<Uint8Array>, beginnings: Uint8Array[]): Promise<string[]> {
   const hashes = beginnings.map(bytes => createHash('sha256').update(bytes))
   for await (const piece of pieces) for (const hash of hashes) hash.update(piece)

@@ -49,7 +49,6 @@ const imageSummary = z.object({
   profile: z.boolean().optional(),
 })
 
-/** One image, published or about to be; this is build.json. */
 const version = z.object({
   name: imageName,
   architecture: z.enum(ARCHITECTURES),
@@ -64,7 +63,6 @@ const version = z.object({
   /** Versions of the tools' packages: another one may write the same files in other bytes. */
   tools: z.record(z.string(), z.string()).optional(),
   items: z.array(item).min(1),
-  /** More names of the product. */
   aliases: z.array(imageName).optional(),
 })
 
@@ -92,5 +90,4 @@ export function groups(versions: readonly Version[], key: (version: Version) => 
   return [...found].sort(([one], [other]) => (one < other ? -1 : 1))
 }
 
-/** What clients call the product of a version. */
 export const productKey = ({ name, architecture }: Pick<Version, 'name' | 'architecture'>) => `lxdocker:${name}:${architecture}`

@@ -41,7 +41,6 @@ async function readVersion(tree: string, directory: string, hurt: ReadonlySet<st
 
 const pretty = (value: object) => `${JSON.stringify(value, null, 2)}\n`
 
-/** Writes the build.json of a version's directory. */
 export const saveVersion = (directory: string, version: Version) => write(join(directory, BUILD), pretty(version))
 
 /** Adds a version to the tree: writes its build.json and gives its finished directory the final name. */
@@ -54,9 +53,6 @@ export async function publish(run: Run, tree: string, directory: string, version
   await remove(run, tree, path)
   await move(directory, join(tree, path))
 }
-
-/** How long a version outlives its listing: clients believe their copy of the catalog for an hour. */
-const GRACE_HOURS = 6
 
 /** Products to list, and how many versions of each. */
 type Listed = { tree: string; wanted: (version: Version) => boolean; keep: number }
@@ -88,7 +84,8 @@ export async function expire(run: Run, tree: string, { all, listed, now }: { all
     const hours = (now.getTime() - Date.parse(String(since).trim())) / 3_600_000
     if (isListed && since !== undefined) await remove(run, tree, mark)
     if (!isListed && since === undefined) await write(join(tree, mark), `${now.toISOString()}\n`)
-    if (!isListed && hours > GRACE_HOURS) await remove(run, tree, versionPath(version))
+    // Clients believe their copy of the catalog for an hour.
+    if (!isListed && hours > 6) await remove(run, tree, versionPath(version))
   }
 }
 
