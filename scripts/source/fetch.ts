@@ -21,7 +21,7 @@ export type Layout = { path: string; bytes: number }
 
 /** The cache as one run sees it: each image is fetched once, each blob checked once. */
 export function imageCache(run: Run, directory: string) {
-  const layouts = new Map<string, Promise<Layout>>()
+  const layouts: Record<string, Promise<Layout>> = {}
   const checked = new Set<Digest>()
 
   /** Is the blob what its digest says? skopeo has checked what it wrote after `since`, in milliseconds since 1970. */
@@ -65,12 +65,7 @@ export function imageCache(run: Run, directory: string) {
 
   return {
     /** Fetches what is missing, once. A layer may take `limit`; all together take `bytes`, as the manifest says, 0: not known. */
-    fetch(source: Source, limit: number, bytes = 0): Promise<Layout> {
-      const name = layoutName(source)
-      const layout = layouts.get(name) ?? fill(source, limit, bytes)
-      layouts.set(name, layout)
-      return layout
-    },
+    fetch: (source: Source, limit: number, bytes: number) => (layouts[layoutName(source)] ??= fill(source, limit, bytes)),
     /** Deletes all that these images do not need. */
     async prune(digests: ReadonlySet<Digest>): Promise<void> {
       const wanted = new Set([...digests].map(digest => layoutName({ digest })))
