@@ -21,9 +21,7 @@ const keys = (what: string) => anyKeys.refine(list => list.length <= MAX_PATHS, 
 const labels = z.record(z.string(), nullable(z.string()))
 
 /** Nanoseconds to seconds, to the millisecond, a year at the most; 0 for a time that is not said. */
-const duration = number.transform(value =>
-  value > 0 ? Math.min(Math.max(1, Math.round(value / 1e6)), 31_536_000_000) / 1000 : 0,
-)
+const duration = number.transform(ns => (ns > 0 ? Math.min(Math.max(1, Math.round(ns / 1e6)), 31_536_000_000) / 1000 : 0))
 const times = { Interval: duration, Timeout: duration, StartPeriod: duration, StartInterval: duration }
 
 /** Parses the config of an OCI or Docker image. */

@@ -21,7 +21,7 @@ export type Layout = { path: string; bytes: number }
 
 /** The cache as one run sees it: each image is fetched once, each blob checked once. */
 export function imageCache(run: Run, directory: string) {
-  const layouts = new Map<string, Promise<Layout>>()
+  const layouts: Record<string, Promise<Layout>> = {}
   const checked = new Set<Digest>()
 
   /** Is the blob what its digest says? skopeo has checked what it wrote after `since`, in milliseconds since 1970. */
@@ -65,21 +65,14 @@ export function imageCache(run: Run, directory: string) {
 
   return {
     /** Fetches what is missing, once. A layer may take `limit`; all together take `bytes`, as the manifest says, 0: not known. */
-    fetch(source: Source, limit: number, bytes = 0): Promise<Layout> {
-      const name = layoutName(source)
-      const layout = layouts.get(name) ?? fill(source, limit, bytes)
-      layouts.set(name, layout)
-      return layout
-    },
+    fetch: (source: Source, limit: number, bytes: number) => (layouts[layoutName(source)] ??= fill(source, limit, bytes)),
     /** Deletes all that these images do not need. */
     async prune(digests: ReadonlySet<Digest>): Promise<void> {
       const wanted = new Set([...digests].map(digest => layoutName({ digest })))
-      const needed = new Set<string>()
-      for (const layout of await glob('layouts/*', directory)) {
-        if (!wanted.has(layout.replace(/\.signed-\w+$/, ''))) continue
-        needed.add(layout)
+      const kept = (await glob('layouts/*', directory)).filter(layout => wanted.has(layout.replace(/\.signed-\w+$/, '')))
+      const needed = new Set(kept)
+      for (const layout of kept)
         for (const { digest } of (await layoutBlobs(join(directory, layout))).blobs) needed.add(blobPath(digest))
-      }
       for (const found of await glob('{layouts/*,blobs/*/*}', directory))
         if (!needed.has(found)) await remove(run, directory, found)
     },
@@ -98,10 +91,8 @@ const blobPath = (digest: Digest) => join('blobs', digest.replace(':', '/'))
 /** The manifests, configs, layers that a layout names; with an error what is known of it, where a file is wrong or no image tagged. */
 async function layoutBlobs(layout: string): Promise<{ blobs: Descriptor[]; error?: unknown }> {
   const blobs: Descriptor[] = []
-  const content = async <Schema extends z.ZodType>(schema: Schema, name: string) => {
-    const file = join(layout, name)
-    return parsed(schema, await read(file), file)
-  }
+  const content = async <Schema extends z.ZodType>(schema: Schema, name: string) =>
+    parsed(schema, await read(join(layout, name)), join(layout, name))
   try {
     await content(json(z.object({ imageLayoutVersion: z.literal('1.0.0') })), 'oci-layout')
     const { manifests = [] } = await content(manifestJson, 'index.json')

@@ -18,11 +18,10 @@ export type Source = { address: string; platform: skopeo.Platform; digest: Diges
 
 /** The registries as one run sees them: each is asked once about an image, for all architectures and specs. */
 export function registries(run: Run) {
-  const answers = new Map<string, Promise<string>>()
+  const answers: Record<string, Promise<string>> = {}
   const manifest = async (name: string) => {
-    const answer = answers.get(name) ?? skopeo.inspect(run, name)
-    answers.set(name, answer)
-    const text = await answer
+    answers[name] ??= skopeo.inspect(run, name)
+    const text = await answers[name]
     return { ...checkImage(parsed(manifestJson, text, 'manifest')), text }
   }
   return {
@@ -32,7 +31,7 @@ export function registries(run: Run) {
       const { manifests, text } = await manifest(address(reference))
       const digest = manifests ? pick(manifests, platform) : digestOf(text)
       const pinned = address(reference, digest)
-      if (!manifests) answers.set(pinned, Promise.resolve(text))
+      if (!manifests) answers[pinned] = Promise.resolve(text)
       return { address: pinned, platform, digest }
     },
     /** The architectures that an index offers; undefined for an image of one platform, which its config alone names. */

@@ -5,7 +5,7 @@ import { parsed } from '../cli/errors.ts'
 import { noneOf } from '../text/words.ts'
 import type { Platform } from '../tools/skopeo.ts'
 
-/** What an image index calls each. */
+/** What an image index calls each, from the left to the right of `linux/arm/v7`. */
 export const PLATFORMS = {
   amd64: { os: 'linux', architecture: 'amd64' },
   arm64: { os: 'linux', architecture: 'arm64', variant: 'v8' },
@@ -24,10 +24,7 @@ export const ARCHITECTURES = Object.keys(PLATFORMS) as Architecture[]
 /** Parses an architecture as Debian names it (`armhf`) or as OCI does (`arm/v7`, `linux/arm/v7`). */
 export const architecture = z.string().transform((text, context) => {
   const name = text.replace(/^linux\//, '')
-  const known = ARCHITECTURES.find(one => {
-    const { architecture, variant }: Platform = PLATFORMS[one]
-    return name === one || name === (variant ? `${architecture}/${variant}` : architecture)
-  })
+  const known = ARCHITECTURES.find(one => name === one || `linux/${name}` === Object.values(PLATFORMS[one]).join('/'))
   if (!known) context.addIssue(noneOf(text, ARCHITECTURES))
   return known ?? z.NEVER
 })

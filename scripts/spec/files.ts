@@ -12,10 +12,9 @@ export type Laid = { path: string; content?: Uint8Array; target?: string; mode: 
 /** They are in memory from the plan on: what was planned is what is built. */
 const MAX_BYTES = 128 << 20
 
-type Asked = NonNullable<Keys['files']>[string]
-
 /** @param directory of the spec, which `from` does not leave @throws Failure, or an error of the file system */
-export async function laid(path: string, { content, from = '', mode, owner = '0:0' }: Asked, directory: string): Promise<Laid[]> {
+export async function laid(path: string, asked: NonNullable<Keys['files']>[string], directory: string): Promise<Laid[]> {
+  const { content, from = '', mode, owner = '0:0' } = asked
   const usual = (executable: boolean) => (mode ? Number.parseInt(mode, 8) : executable ? 0o755 : 0o644)
   if (content !== undefined) return [{ path, content: Buffer.from(content), mode: usual(content.startsWith('#!')), owner }]
   const source = await realpath(resolve(directory, from))

@@ -93,8 +93,7 @@ const settings = z.record(nonEmpty, scalar)
 const profile = object({ description: scalar, config: settings, devices: z.record(nonEmpty, settings) }).partial()
 
 const tmpfs = z.string().regex(/^\/[^:\0]*(:[\w=%,.-]+)?$/, 'expected an absolute path, or PATH:OPTIONS')
-const RESTART = /^(no|always|on-failure(:[1-9]\d*)?)$/
-const restart = z.string().regex(RESTART, 'expected no, always, on-failure or on-failure:N')
+const restart = z.string().regex(/^(no|always|on-failure(:[1-9]\d*)?)$/, 'expected no, always, on-failure or on-failure:N')
 const LOG = /^\/[^,\0]+(,[1-9]\d{0,5}[KMG](i?B)?)?$/
 const log = z.string().regex(LOG, 'expected an absolute path, or PATH,SIZE, e.g. /app.log,50MB')
 const script = z.string().startsWith('#!', 'its first line has to be #! and a program, e.g. #!/bin/sh')
