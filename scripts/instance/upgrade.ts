@@ -12,6 +12,9 @@ import type { Facts } from './plan.ts'
 import * as state from './state.ts'
 import { type Goal, KEY, nameOf, type Standing, type Step } from './state.ts'
 
+/** More names help nobody; where there are more, the instance before stays in any case. */
+const MAX_NOTED = 1000
+
 /** wait: seconds that an application without a health check has to run. */
 export type Context = { client: Client; log: Log; wait: number }
 
@@ -77,10 +80,10 @@ async function prove({ client, log, wait }: Context, it: Instance, prev: Instanc
     log.warn(`${at}: ${wrong}`)
     log.warn((await client.lxc('console', at, '--show-log').catch(() => '')).trim().split('\n').slice(-20).join('\n'))
     if (!prev) throw new Failure(at, wrong, 'there is no instance before it to go back to')
-  } else if (prev && own.changed.length > 0) {
+  } else if (prev && own.changed.length > 0 && own.changed.length < MAX_NOTED) {
     // What an image writes at its start is in the new instance, too.
     const same = new Set(await changedFiles(client, it, it.created_at))
-    const changed = own.changed.filter(line => !same.has(line) && isLasting(line))
+    const changed = own.changed.filter(line => !same.has(line))
     await client.configure({ ...prev, config: { ...prev.config, [KEY.own]: JSON.stringify({ ...own, changed }) } })
   }
   await become(client, it.name, wrong ? 'failed' : '', ...(wrong ? [] : [`${KEY.since}=${new Date().toISOString()}`]))
@@ -108,7 +111,8 @@ export async function replace(context: Context, { it, failed, to, changed }: Fac
   })
   try {
     log.doing(it.name, 'prepare')
-    await client.configure(state.successor(it, title(to), changed), to.fingerprint)
+    const noted = changed.filter(isLasting).slice(0, MAX_NOTED)
+    await client.configure(state.successor(it, title(to), noted), to.fingerprint)
     return await drive(context, it.name, 'new')
   } catch (error) {
     await drive(context, it.name, 'old')

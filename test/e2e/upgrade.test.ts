@@ -311,7 +311,12 @@ ${times[2]} s back by hand`)
       }
 
       await serves(it.port)
-      await host.exec(it.name, 'sh', '-c', 'echo mine >/etc/mine; echo >/tmp/not-mine')
+      await host.exec(
+        it.name,
+        'sh',
+        '-c',
+        'echo mine >/etc/mine; mkdir -p /tmp/not-mine; for n in $(seq 1500); do echo >/tmp/not-mine/$n; done',
+      )
       const strict = await done(1, it.name, ...to('2'), '--strict')
       match(strict.why, /changed files of the root disk: .*\/etc\/mine/)
       const [one, other] = [upgrade(it.name, ...to('2')), upgrade(it.name, ...to('2'))]
