@@ -55,7 +55,7 @@ test('builds run beside the server: a spec, a new image; one that is killed cost
   process.kill(server.pid, 'SIGHUP')
   await waitFor('the first version', async () => (await published()).length === 1)
   const { built } = await state('good')
-  ok((await text('/')).includes('lxc launch lxdocker:web web -c user.lxdocker.image=web'))
+  ok((await text('/')).includes('lxc launch lxdocker:web web -c user.lxdocker.image'))
 
   // A download that has begun outlives a build that dies.
   const [first] = (await published()) as [Version]

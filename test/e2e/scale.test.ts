@@ -190,7 +190,7 @@ describe('a tree in object storage', needed, () => {
     deepEqual([catalog.status, catalog.caching], [200, 'no-cache'])
     await ask('/streams/v1/images.json')
     ok((await ask('/streams/v1/images.json')).cache !== 'HIT')
-    match((await ask('/index.html')).text, /lxc launch lxdocker:web web -c user.lxdocker.image=web/)
+    match((await ask('/index.html')).text, /lxc launch lxdocker:web web -c user.lxdocker.image/)
     equal((await ask(`/${directory()}/${version}/none`)).status, 404)
   })
 
