@@ -2,7 +2,7 @@
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { explain, Failure, Interrupted, UsageFailure } from './scripts/cli/errors.ts'
 import { count, duration, EXIT, main } from './scripts/cli/main.ts'
@@ -55,7 +55,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const release = check ? undefined : await lock(run, join(homedir(), '.cache/lxdocker'))
   const downloads = await mkdtemp(join(tmpdir(), 'lxdocker-upgrade-'))
   const server = flags.server?.replace(/\/$/, '')
-  const fetch = async (paths: readonly string[]) => (server ? curl(run, server, paths, downloads) : flags.dir)
+  const fetch = async (paths: readonly string[]) => (server ? curl(run, server, paths, downloads) : resolve(flags.dir))
   const [program, daemon] = flags.incus ? (['incus', 'Incus'] as const) : (['lxc', 'LXD'] as const)
 
   const treat = async (host: Client, name: string): Promise<Row> => {
