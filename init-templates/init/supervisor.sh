@@ -44,7 +44,6 @@ end_with_supervisor() {
 	exit "$status"
 }
 
-# end_instance STATUS
 end_instance() {
 	echo "$1" >$state/status
 	echo >$state/lines
@@ -110,7 +109,6 @@ kill_later() {
 	signal_program KILL
 }
 
-# Runs the application once.
 run_application() {
 	start_health_watcher
 	run_program program exec_command "$application" setsid

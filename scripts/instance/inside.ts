@@ -5,8 +5,8 @@ import type { Client, Instance } from '../tools/lxc.ts'
 
 /** The state of the health check; the application's process id, when it is no longer, or not yet, a script of PID 1. */
 const HEALTH = `cat /run/lxdocker/health || cat /dev/shm/lxdocker/health
-read -r program </dev/.lxdocker/program || exit 0
-case $(tr '\\0' ' ' <"/proc/$program/cmdline") in *lxd-prelaunch* | *.lxdocker/init*) ;; *) echo "$program" ;; esac`
+read -r program </dev/.lxdocker/program &&
+  case $(tr '\\0' ' ' <"/proc/$program/cmdline") in *lxd-prelaunch* | *.lxdocker/init*) ;; *) echo "$program" ;; esac`
 
 /** What is wrong with an instance that has just started; undefined when it is well, or runs for `wait` seconds without a health check. */
 export async function complaint(client: Client, name: string, wait: number): Promise<string | undefined> {
@@ -39,7 +39,7 @@ image=$2
 shift 2
 find / -xdev "$@" -type f -exec stat -c '%Z %Y %n' {} + |
   awk -v since="$since" -v image="$image" '$1 > since || $2 > image { sub(/^[^ ]+ [^ ]+ /, ""); print }' |
-  tr '\\n' '\\0' | xargs -0 -r md5sum || :`
+  tr '\\n' '\\0' | xargs -0 -r md5sum`
 
 /** What PID 1 and the daemon write by themselves. */
 const WRITTEN = /^\S+ {2}\/(etc\/(hostname|hosts|resolv\.conf)|lxd-prelaunch|lxd-volumes)$/

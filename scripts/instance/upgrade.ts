@@ -106,7 +106,7 @@ export async function replace(context: Context, { it, failed, to, changed }: Fac
   if (failed) await client.lxc('delete', client.at(failed.name))
   log.doing(it.name, 'import')
   const files = to.files.map(file => join(tree, file))
-  const imported = await client.lxc('image', 'import', ...files, ...client.remote).catch(error => {
+  const imported = await client.lxc('image', 'import', ...files, ...[client.at('')].filter(Boolean)).catch(error => {
     if (!/same fingerprint/i.test(error.stderr)) throw error
   })
   try {

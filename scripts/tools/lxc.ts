@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { parsed } from '../cli/errors.ts'
+import { Failure, parsed } from '../cli/errors.ts'
 import { type Run, type RunOptions, ToolFailure } from '../system/run.ts'
 import { json } from '../text/json.ts'
 import { word } from '../text/words.ts'
@@ -52,8 +52,6 @@ export function client(run: Run, program: 'lxc' | 'incus', remote: string, proje
   }
   return {
     program,
-    /** The words that name its daemon where nothing else does. */
-    remote: remote ? [remote] : [],
     /** How the command line calls an instance or an image. */
     at: (name: string) => remote + name,
     /** Does what a verb of the client says: `lxc('start', 'web')`. */
@@ -74,7 +72,14 @@ export function client(run: Run, program: 'lxc' | 'incus', remote: string, proje
       await call(fingerprint ? init : ['config', 'edit', remote + one.name], { input })
     },
     /** What a shell script prints inside an instance, run by the busybox that is in every image. @param timeout in seconds */
-    script: (name: string, text: string, timeout: number, ...args: string[]) =>
-      call(['exec', '--disable-stdin', remote + name, '--', '/busybox-lxd', 'sh', '-c', text, 'sh', ...args], { timeout }),
+    async script(name: string, text: string, timeout: number, ...args: string[]): Promise<string> {
+      const words = ['exec', '--disable-stdin', remote + name, '--', '/busybox-lxd', 'sh', '-c', `${text}\necho /`, 'sh', ...args]
+      for (let tries = 5; tries > 0; tries--) {
+        const said = await call(words, { timeout })
+        // Now and then a client loses what a command says.
+        if (said.endsWith('/\n')) return said.slice(0, -2)
+      }
+      throw new Failure(remote + name, 'what a command in it says does not arrive')
+    },
   }
 }
