@@ -3,8 +3,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import { type AddressInfo, isIPv6, Server, type Socket } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
+import { type AddressInfo, isIPv6, Server } from 'node:net'
 import { z } from 'zod'
 import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
@@ -37,7 +36,6 @@ type ListenOptions = { handler: Handler; certificate?: Pair; address: z.output<t
 
 /** Starts a server that logs a line per request; without a certificate it is plain HTTP. @throws Failure when it cannot listen */
 export async function listen(log: Log, { handler, certificate, address }: ListenOptions, timeoutSeconds = TIMEOUT_SECONDS) {
-  const connections = new Set<Socket>()
   const responses = new Set<ServerResponse>()
   const [limit, keepAliveTimeout] = [timeoutSeconds.request * 1000, timeoutSeconds.idle * 1000]
   const timeouts = { handshakeTimeout: limit, requestTimeout: limit, connectionsCheckingInterval: limit, keepAliveTimeout }
@@ -64,10 +62,6 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
   server.timeout = timeoutSeconds.stall * 1000
   // Of one process. Each takes some memory, whatever its client does.
   server.maxConnections = 1000
-  server.on('connection', (socket: Socket) => {
-    connections.add(socket)
-    socket.once('close', () => connections.delete(socket))
-  })
   await once(server.listen(address), 'listening').catch(({ code, message }) => {
     const [reason, hint] = REFUSALS[code] ?? []
     throw new Failure(secure ? '--listen' : '--http', reason ? `${address.host}:${address.port} ${reason}` : message, hint)
@@ -77,16 +71,15 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
     port: (server.address() as AddressInfo).port,
     /** Uses another certificate for new connections. */
     renew: (renewed: Pair) => secure?.setSecureContext(tlsOptions(renewed)),
-    /** Accepts no more connections, waits for running downloads, then closes every connection. */
+    /** Accepts no more connections, waits for running downloads, then closes the others; handshakes end with the process. */
     async stop(): Promise<void> {
       // Not https.Server's own close: it also closes connections whose last bytes are still being sent.
-      const closed = new Promise(done => Server.prototype.close.call(server, done))
+      Server.prototype.close.call(server)
       if (responses.size > 0) log.info(`waiting up to ${timeoutSeconds.shutdown} s for running downloads: ${responses.size}`)
-      const overdue = setTimeout(timeoutSeconds.shutdown * 1000, undefined, { ref: false })
+      setTimeout(() => server.closeAllConnections(), timeoutSeconds.shutdown * 1000).unref()
       // Others may start meanwhile.
-      for (const response of responses) await Promise.race([overdue, new Promise(done => response.once('close', done))])
-      for (const socket of connections) socket.destroy()
-      await closed
+      for (const response of responses) await new Promise(done => response.once('close', done))
+      server.closeAllConnections()
     },
   }
 }

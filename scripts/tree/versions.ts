@@ -80,10 +80,11 @@ export async function writeCatalog(tree: string, versions: readonly Version[]): 
 export async function expire(run: Run, tree: string, { all, listed, now }: { all: Version[]; listed: Set<Version>; now: Date }) {
   for (const version of all) {
     const mark = join(versionPath(version), UNLISTED)
-    const [isListed, since] = [listed.has(version), await read(join(tree, mark))]
+    // One that is no file, or from a clock that was wrong, is made anew.
+    const [isListed, since] = [listed.has(version), await read(join(tree, mark)).catch(() => '')]
     const hours = (now.getTime() - Date.parse(String(since).trim())) / 3_600_000
     if (isListed && since !== undefined) await remove(run, tree, mark)
-    if (!isListed && since === undefined) await write(join(tree, mark), `${now.toISOString()}\n`)
+    if (!isListed && !(hours >= 0)) await write(join(tree, mark), `${now.toISOString()}\n`)
     // Clients believe their copy of the catalog for an hour.
     if (!isListed && hours > 6) await remove(run, tree, versionPath(version))
   }

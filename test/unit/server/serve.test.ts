@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { get } from 'node:https'
+import { connect as connectPlain } from 'node:net'
 import { dirname, join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { freePort } from '../../world/registry.ts'
@@ -63,7 +64,19 @@ test('--quiet prints nothing; SIGINT ends it with 130', { timeout: 60_000 }, asy
   const server = start(t, dirname(root), '--quiet', '--workers', '1', '--listen', `127.0.0.1:${port}`)
   const ca = join(dirname(root), '.tls/cert.pem')
   await eventually(async () => ask(port, '/', { ca: await readFile(ca, 'utf8') }))
+  // Connections that say nothing, or half of what a handshake takes, do not keep it.
+  const [silent, half] = [connectPlain(port, '127.0.0.1'), connectPlain(port, '127.0.0.1')]
+  const connected = [silent, half].map(socket => once(socket, 'connect'))
+  const closed = [silent, half].map(socket =>
+    once(
+      socket.on('error', () => {}),
+      'close',
+    ),
+  )
+  half.write(Buffer.from([22]))
+  await Promise.all(connected)
   server.child.kill('SIGINT')
+  await Promise.all(closed)
   assert.deepEqual(await server.ended, { code: 130, out: '', err: '' })
 })
 

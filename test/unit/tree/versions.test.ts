@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -48,5 +49,32 @@ test('what leaves the catalog leaves the disk six hours later; what comes back s
     assert.deepEqual(there(), [false, false, true, true])
   } finally {
     rmSync(directory, { recursive: true })
+  }
+})
+
+test('a mark that is none is made anew, or taken away: it neither ends a run nor keeps a version for ever', async t => {
+  const directory = await mkdtemp(join(tmpdir(), 'tree-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const mark = join(directory, versionPath(db), 'unlisted')
+  await mkdir(join(mark, '..'), { recursive: true })
+  const expireAt = (hour: number, ...listed: Version[]) =>
+    expire(run, directory, { all: [db], listed: new Set(listed), now: new Date(Date.UTC(2026, 1, 1, hour)) })
+  const junk = [
+    () => writeFile(mark, ''),
+    () => writeFile(mark, 'junk'),
+    // From a machine whose clock was wrong.
+    () => writeFile(mark, '2999-01-01T00:00:00.000Z'),
+    () => mkdir(mark),
+    () => execFileSync('mkfifo', [mark]),
+    () => symlinkSync(mark, mark),
+  ]
+  for (const make of junk) {
+    await make()
+    await expireAt(1)
+    assert.equal(await readFile(mark, 'utf8'), '2026-02-01T01:00:00.000Z\n', String(make))
+    rmSync(mark)
+    await make()
+    await expireAt(1, db)
+    assert.equal(existsSync(mark), false, String(make))
   }
 })
