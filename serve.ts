@@ -49,10 +49,8 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, en
   if (isWorker) {
     // Whoever closes a terminal sends it to every process; it is for the primary one.
     process.on('SIGHUP', () => {})
-    let builds: BuildState | undefined
-    process.on('message', (state: BuildState) => {
-      builds = state
-    })
+    const builds: Partial<BuildState> = {}
+    process.on('message', state => Object.assign(builds, state))
     // Downloads go on after the interruption, and so do checks of passwords.
     const run = runner({ log, interruption: new AbortController().signal })
     const tree = serveTree(dir, () => health(builds))

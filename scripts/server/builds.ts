@@ -56,6 +56,6 @@ async function build(run: Run, log: Log, argv: Argv): Promise<BuildState['last']
   return 'good'
 }
 
-/** The status and text of /healthz. */
-export const health = (state: BuildState | undefined): [status: number, text: string] =>
-  state ? [Date.now() < Date.parse(state.overdue) ? 200 : 503, JSON.stringify(state)] : [200, 'ok']
+/** The status and text of /healthz; the state of a server that does not build is empty. */
+export const health = (state: Partial<BuildState>): [status: number, text: string] =>
+  state.overdue ? [Date.now() < Date.parse(state.overdue) ? 200 : 503, JSON.stringify(state)] : [200, 'ok']

@@ -17,9 +17,6 @@ const LARGE_BYTES = 1 << 19
 const SMALL_BYTES = 1 << 14
 const MAX_LARGE = 128
 
-/** Buffers kept for later answers: a new one costs as much as the rest of a small answer. */
-const MAX_IDLE = 16
-
 const CONTENT_TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.json': 'application/json',
@@ -29,15 +26,13 @@ const CONTENT_TYPES: Record<string, string> = {
 // Nothing is cached, so a file that is renamed into place is served at once. Nothing has a Content-Encoding.
 /** The request handler of a tree, for regular files alone: no directory, no dot-file, nothing behind a symbolic link. */
 export function serveTree(directory: string, health: () => [status: number, text: string] = () => [200, 'ok']): RequestListener {
-  const idle: Buffer[] = []
   let answering = 0
   return async (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff')
     if (!['GET', 'HEAD'].includes(String(request.method))) return sendText(response.setHeader('Allow', 'GET, HEAD'), 405)
     const [status, state] = health()
     if (requestPath(request) === '/healthz') return sendText(response, status, state)
-    const large = answering++ < MAX_LARGE
-    const buffer = (large && idle.pop()) || Buffer.allocUnsafeSlow(large ? LARGE_BYTES : SMALL_BYTES)
+    const stepBytes = answering++ < MAX_LARGE ? LARGE_BYTES : SMALL_BYTES
     try {
       const path = decodeURIComponent(requestPath(request))
       if (path.includes('\0')) return sendText(response, 400)
@@ -45,15 +40,13 @@ export function serveTree(directory: string, health: () => [status: number, text
       if (/(^|\/)\./.test(path)) return sendText(response, 404)
       // The page's script reads it: no request more, and nothing to miss on another web server.
       if (path === '/' && state !== 'ok') response.setHeader('Server-Timing', `builds;desc=${JSON.stringify(state)}`)
-      await sendFile(response, { root: directory, path: path === '/' ? '/index.html' : path, buffer })
+      await sendFile(response, { root: directory, path: path === '/' ? '/index.html' : path, stepBytes })
     } catch (error) {
       if (response.headersSent) response.destroy()
       else if (error instanceof URIError) sendText(response, 400)
       else sendText(response, ABSENT.includes(String((error as NodeJS.ErrnoException).code)) ? 404 : 500)
     } finally {
       answering--
-      // What was cut off may still be read by somebody else.
-      if (large && !response.destroyed && idle.length < MAX_IDLE) idle.push(buffer)
     }
   }
 }
@@ -68,7 +61,7 @@ export function sendText(response: ServerResponse, status: number, text = STATUS
 }
 
 /** Metadata and bytes come from one open file, so that a rename during the answer cannot mix two versions. */
-async function sendFile(response: ServerResponse, { root, path, buffer }: { root: string; path: string; buffer: Buffer }) {
+async function sendFile(response: ServerResponse, { root, path, stepBytes }: { root: string; path: string; stepBytes: number }) {
   // The synchronous calls take microseconds, a tenth of what asynchronous ones cost. Only the reads may wait for the disk.
   const { method, headers } = response.req
   const file = join(realpathSync.native(root), path)
@@ -104,6 +97,7 @@ async function sendFile(response: ServerResponse, { root, path, buffer }: { root
       'Accept-Ranges': 'bytes',
       ...(part && { 'Content-Range': `bytes ${start}-${end}/${stat.size}` }),
     })
+    const buffer = Buffer.allocUnsafeSlow(Math.min(length, stepBytes))
     // Node does not call back for a write that it still holds when the client hangs up.
     const closed = new Promise(done => response.once('close', done))
     for (let sent = 0; method === 'GET' && sent < length && !response.destroyed; ) {

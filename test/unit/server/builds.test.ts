@@ -115,15 +115,16 @@ test('SIGHUP during a build builds once more after it; the interval builds by it
 
 test('a server that builds is healthy until its builds are overdue, one that does not always is', () => {
   const state = { building: false, last: 'good', built: '2026-01-01T00:00:00.000Z' } as const
-  assert.deepEqual(health(undefined), [200, 'ok'])
-  const [fresh, old] = ['2999-01-01T00:00:00.000Z', '2026-01-01T00:00:01.000Z'].map(overdue => ({ ...state, overdue }))
+  assert.deepEqual(health({}), [200, 'ok'])
+  const fresh = { ...state, overdue: '2999-01-01T00:00:00.000Z' }
+  const old = { ...state, overdue: '2026-01-01T00:00:01.000Z' }
   assert.deepEqual(health(fresh), [200, JSON.stringify(fresh)])
   assert.deepEqual(health(old), [503, JSON.stringify(old)])
 })
 
 test('serve.ts --build-every serves an empty tree, tells how its builds go', { timeout: 120_000 }, async t => {
   const cwd = await temporary(t)
-  const server = start(t, cwd, '--dir', 'a/tree', '--listen', '127.0.0.1:0', '--workers', '2', '--build-every', '6h')
+  const server = start(t, cwd, '--dir', 'a/tree', '--listen', '127.0.0.1:0', '--workers', '2', '--verbose', '--build-every', '6h')
   const port = await server.port()
   const ca = await readFile(join(cwd, '.tls/cert.pem'), 'utf8')
   const state = async () => JSON.parse(String((await ask(port, '/healthz', { ca })).body)) as BuildState
@@ -153,6 +154,10 @@ test('serve.ts --build-every serves an empty tree, tells how its builds go', { t
   process.kill(-Number(server.child.pid), 'SIGHUP')
   await eventually(() => assert.equal(server.output.err.match(/unknown key/g)?.length, 2))
   assert.equal(server.output.err.includes('starting another one'), false)
+  // A worker that starts later knows it, too.
+  process.kill(Number(server.workers()[0]), 'SIGKILL')
+  await eventually(() => assert.equal(server.output.err.match(/^worker \d+: ready$/gm)?.length, 3))
+  await last('failed')
   server.child.kill('SIGTERM')
   assert.equal((await server.ended).code, 143)
 })
