@@ -11,7 +11,7 @@ import * as htpasswd from '../tools/htpasswd.ts'
 import type { Handler } from './listen.ts'
 import { requestPath, sendText } from './static.ts'
 
-/** Passwords that are checked, or wait for that, in one process: of one address, so that it shuts no other out; of all. */
+/** Passwords that are checked, or wait for that, in one process: of one network, so that it shuts no other out; of all. */
 const MAX_CHECKS = { own: 6, all: 200 }
 
 /** Checks that htpasswd can read the file. @throws Failure */
@@ -29,7 +29,7 @@ export function requirePassword({ run, log }: { run: Run; log: Log }, file: stri
     if (requestPath(request) === '/healthz') return handler(request, response, client)
     const login = parseBasicAuth(request.headers.authorization)
     try {
-      const right = login && (await check(login, String(request.socket.remoteAddress)))
+      const right = login && (await check(login, network(request.socket.remoteAddress)))
       if (right === 'busy') return sendText(response.setHeader('Retry-After', '1'), 503)
       if (!right) return sendText(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
       client.user = login?.user
@@ -40,6 +40,9 @@ export function requirePassword({ run, log }: { run: Run; log: Log }, file: stri
     handler(request, response, client)
   }
 }
+
+/** Of an IPv6 address the first 64 bits: whoever has one has all that begin so. */
+export const network = (address = '') => /^(?:::ffff:)?([^:]*(?::[^:]+){0,3})/.exec(address)?.[1] ?? ''
 
 /** Refuses what htpasswd would misread: control characters end a line of its file or input, a leading "-" is an option. */
 function parseBasicAuth(header = ''): htpasswd.Login | undefined {
@@ -52,12 +55,12 @@ function passwordCheck(run: Run, file: string) {
   /** Of right passwords, others are forgotten once they are checked; by keyed hashes: a core dump does not show them. */
   const checks = new Map<string, Promise<boolean>>()
   const secret = randomBytes(32)
-  /** The addresses that wait. */
+  /** The networks that wait. */
   const waiting: string[] = []
   let last: Promise<unknown> = Promise.resolve()
   let current = ''
 
-  return async (login: htpasswd.Login, address: string): Promise<boolean | 'busy'> => {
+  return async (login: htpasswd.Login, from: string): Promise<boolean | 'busy'> => {
     const { ino, size, ctimeNs } = await stat(file, { bigint: true }).catch(error => {
       throw new Failure(file, error.message, { cause: error })
     })
@@ -67,9 +70,9 @@ function passwordCheck(run: Run, file: string) {
     const hash = createHmac('sha256', secret).update(`${login.user}:${login.password}`).digest('base64')
     const known = checks.get(hash)
     if (known) return known
-    if (waiting.filter(one => one === address).length >= MAX_CHECKS.own || waiting.length >= MAX_CHECKS.all) return 'busy'
-    waiting.push(address)
-    const check = last.then(() => verify(run, file, login)).finally(() => waiting.splice(waiting.indexOf(address), 1))
+    if (waiting.filter(one => one === from).length >= MAX_CHECKS.own || waiting.length >= MAX_CHECKS.all) return 'busy'
+    waiting.push(from)
+    const check = last.then(() => verify(run, file, login)).finally(() => waiting.splice(waiting.indexOf(from), 1))
     checks.set(hash, check)
     const forget = () => checks.delete(hash)
     last = check.then(right => right || forget(), forget)

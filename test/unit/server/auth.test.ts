@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Failure } from '../../../scripts/cli/errors.ts'
-import { checkAuthFile, requirePassword } from '../../../scripts/server/auth.ts'
+import { checkAuthFile, network, requirePassword } from '../../../scripts/server/auth.ts'
 import { run, silentLog } from '../../world/run.ts'
 import { needs } from '../../world/tools.ts'
 import { eventually } from './entry.ts'
@@ -202,4 +202,17 @@ test('an unknown name costs the same check as a known one', needed, async t => {
   const unknown = await checked()
   assert.equal((await login('bob', 'wrong')).status, 401)
   assert.equal(unknown, await checked())
+})
+
+test('addresses of one network count as one', () => {
+  const networks: [string, ...string[]][] = [
+    ['192.0.2.7', '192.0.2.7', '::ffff:192.0.2.7'],
+    ['192.0.2.8', '::ffff:192.0.2.8'],
+    ['2001:db8:1:2', '2001:db8:1:2::7', '2001:db8:1:2:3:4:5:6', '2001:db8:1:2:3::'],
+    ['2001:db8', '2001:db8::7', '2001:db8::3:4:5:6'],
+    ['2001:db8:0:1', '2001:db8:0:1::7'],
+    ['fe80', 'fe80::1%eth0'],
+    ['', '::1'],
+  ]
+  for (const [expected, ...all] of networks) for (const one of all) assert.equal(network(one), expected, one)
 })
