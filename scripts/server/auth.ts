@@ -1,7 +1,6 @@
 // Requires a password that an htpasswd file holds.
 
 import { createHmac, randomBytes } from 'node:crypto'
-import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
@@ -61,12 +60,10 @@ function passwordCheck(run: Run, file: string) {
   let current = ''
 
   return async (login: htpasswd.Login, from: string): Promise<boolean | 'busy'> => {
-    const { ino, size, ctimeNs } = await stat(file, { bigint: true }).catch(error => {
-      throw new Failure(file, error.message, { cause: error })
-    })
-    const version = `${ino} ${size} ${ctimeNs}`
-    if (version !== current) checks.clear()
-    current = version
+    const text = await read(file)
+    if (text === undefined) throw new Failure(file, 'no such file')
+    if (text !== current) checks.clear()
+    current = text
     const hash = createHmac('sha256', secret).update(`${login.user}:${login.password}`).digest('base64')
     const known = checks.get(hash)
     if (known) return known
