@@ -54,7 +54,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, en
     // Downloads go on after the interruption, and so do checks of passwords.
     const run = runner({ log, interruption: new AbortController().signal })
     const tree = serveTree(dir, () => health(builds))
-    const handler = authFile === undefined ? tree : requirePassword({ run, log }, authFile, tree)
+    const handler = authFile === undefined ? tree : requirePassword(run, authFile, tree)
     const secure = await listen(log, { handler, certificate: await loadPair(files), address: https })
     const plain = http && (await listen(log, { handler, address: http }))
     const reload = () => loadPair(files).then(secure.renew, log.failure)

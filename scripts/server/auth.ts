@@ -3,7 +3,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
 import { Failure } from '../cli/errors.ts'
-import type { Log } from '../cli/log.ts'
 import { read } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import * as htpasswd from '../tools/htpasswd.ts'
@@ -21,22 +20,17 @@ export async function checkAuthFile(run: Run, file: string): Promise<void> {
 }
 
 /** Requires a user and password (HTTP Basic) of an htpasswd file, which is read again when it changes; not for /healthz. */
-export function requirePassword({ run, log }: { run: Run; log: Log }, file: string, handler: Handler): Handler {
+export function requirePassword(run: Run, file: string, handler: Handler): Handler {
   const check = passwordCheck(run, resolve(file))
   return async (request, response, client) => {
     client.user = '-'
     if (requestPath(request) === '/healthz') return handler(request, response, client)
     const login = parseBasicAuth(request.headers.authorization)
-    try {
-      const right = login && (await check(login, network(request.socket.remoteAddress)))
-      if (right === 'busy') return sendText(response.setHeader('Retry-After', '1'), 503)
-      if (!right) return sendText(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
-      client.user = login?.user
-    } catch (error) {
-      log.failure(error)
-      return sendText(response, 500)
-    }
-    handler(request, response, client)
+    const right = login && (await check(login, network(request.socket.remoteAddress)))
+    if (right === 'busy') return sendText(response.setHeader('Retry-After', '1'), 503)
+    if (!right) return sendText(response.setHeader('WWW-Authenticate', 'Basic realm="lxdocker", charset="UTF-8"'), 401)
+    client.user = login?.user
+    return handler(request, response, client)
   }
 }
 

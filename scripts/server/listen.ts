@@ -7,12 +7,13 @@ import { type AddressInfo, isIPv6, Server } from 'node:net'
 import { z } from 'zod'
 import { Failure } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
+import { sendText } from './static.ts'
 import type { Pair } from './tls.ts'
 
 /** Who sent a request: `-` until a password was right; undefined where no password is required. */
 export type Client = { user?: string }
 
-export type Handler = (request: IncomingMessage, response: ServerResponse, client: Client) => void
+export type Handler = (request: IncomingMessage, response: ServerResponse, client: Client) => unknown
 
 /** For a handshake or a request; between two requests; for a client that takes nothing; for downloads once told to stop. */
 export const TIMEOUT_SECONDS = { request: 10, idle: 60, stall: 120, shutdown: 30 }
@@ -34,12 +35,12 @@ export const listenAddress = z.string().transform((text, context) => {
 
 type ListenOptions = { handler: Handler; certificate?: Pair; address: z.output<typeof listenAddress> }
 
-/** Starts a server that logs a line per request; without a certificate it is plain HTTP. @throws Failure when it cannot listen */
+/** Starts a server that logs requests and failures; without a certificate it is plain HTTP. @throws Failure when it cannot listen */
 export async function listen(log: Log, { handler, certificate, address }: ListenOptions, timeoutSeconds = TIMEOUT_SECONDS) {
   const responses = new Set<ServerResponse>()
   const [limit, keepAliveTimeout] = [timeoutSeconds.request * 1000, timeoutSeconds.idle * 1000]
   const timeouts = { handshakeTimeout: limit, requestTimeout: limit, connectionsCheckingInterval: limit, keepAliveTimeout }
-  const serve: RequestListener = (request, response) => {
+  const serve: RequestListener = async (request, response) => {
     // Pipelined requests wait for their turn: answers side by side would each hold a file and a buffer.
     if (!response.socket) return void response.once('socket', () => serve(request, response))
     responses.add(response)
@@ -54,7 +55,13 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
       const end = response.writableFinished ? '' : ' cut off'
       log.info(`${words.join(' ')} ${response.statusCode} ${socket.bytesWritten - sentBefore} B ${milliseconds} ms${end}`)
     })
-    handler(request, response, client)
+    try {
+      await handler(request, response, client)
+    } catch (error) {
+      log.failure(error)
+      if (response.headersSent) response.destroy()
+      else sendText(response, 500)
+    }
   }
   // It gets plain HTTP too: LXD and Incus try http:// before https://. Node closes such a connection at once.
   const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serve)

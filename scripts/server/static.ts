@@ -6,6 +6,7 @@ import { extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import fresh from 'fresh'
 import parseRange from 'range-parser'
+import { Failure } from '../cli/errors.ts'
 
 /** Errors that mean that there is no such file: ELOOP is a link, ENXIO a socket. */
 const ABSENT = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ENXIO']
@@ -42,9 +43,9 @@ export function serveTree(directory: string, health: () => [status: number, text
       if (path === '/' && state !== 'ok') response.setHeader('Server-Timing', `builds;desc=${JSON.stringify(state)}`)
       await sendFile(response, { root: directory, path: path === '/' ? '/index.html' : path, stepBytes })
     } catch (error) {
-      if (response.headersSent) response.destroy()
-      else if (error instanceof URIError) sendText(response, 400)
-      else sendText(response, ABSENT.includes(String((error as NodeJS.ErrnoException).code)) ? 404 : 500)
+      if (error instanceof URIError) sendText(response, 400)
+      else if (ABSENT.includes(String((error as NodeJS.ErrnoException).code))) sendText(response, 404)
+      else throw error
     } finally {
       answering--
     }
@@ -102,7 +103,7 @@ async function sendFile(response: ServerResponse, { root, path, stepBytes }: { r
     const closed = new Promise(done => response.once('close', done))
     for (let sent = 0; method === 'GET' && sent < length && !response.destroyed; ) {
       const { bytesRead } = await promisify(read)(fd, buffer, 0, Math.min(length - sent, buffer.length), start + sent)
-      if (bytesRead === 0) throw new Error('the file has become shorter')
+      if (bytesRead === 0) throw new Failure(file, 'has become shorter')
       sent += bytesRead
       await Promise.race([closed, new Promise<void>(done => response.write(buffer.subarray(0, bytesRead), () => done()))])
     }

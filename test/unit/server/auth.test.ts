@@ -2,14 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Failure } from '../../../scripts/cli/errors.ts'
 import { checkAuthFile, network, requirePassword } from '../../../scripts/server/auth.ts'
+import { listen } from '../../../scripts/server/listen.ts'
 import { run, silentLog } from '../../world/run.ts'
 import { needs } from '../../world/tools.ts'
 import { eventually } from './entry.ts'
@@ -28,14 +26,9 @@ async function startServer(t: TestContext) {
   const directory = await temporary(t)
   const file = join(directory, 'users')
   await writeFile(file, '')
-  const handler = requirePassword({ run, log }, file, (_, response, { user }) => response.end(user))
-  const server = createServer((request, response) => handler(request, response, {}))
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  t.after(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const { port } = server.address() as AddressInfo
+  const handler = requirePassword(run, file, (_, response, { user }) => response.end(user))
+  const { port, stop } = await listen(log, { handler, address: { host: '127.0.0.1', port: 0 } })
+  t.after(stop)
   const send = (Authorization?: string, path = '/', localAddress = '127.0.0.1') =>
     ask(port, path, { localAddress, ...(Authorization && { headers: { Authorization } }) })
   const login = (user: string, password: string) => send(basic(`${user}:${password}`))

@@ -79,6 +79,17 @@ test('pipelined requests are answered one after the other', async t => {
   assert.deepEqual([text.match(/<.*?>/g), most], [[...paths, '/last'].map(path => `<${path}>`), 1])
 })
 
+test('what a handler throws is logged; the client gets 500, or a connection that ends', async t => {
+  const { port, ca } = await startServer(t, async ({ url }, response) => {
+    if (url === '/late') response.write('x')
+    throw new Failure('disk', 'is broken')
+  })
+  const { status, body } = await ask(port, '/', { ca })
+  assert.deepEqual([status, body.toString()], [500, 'Internal Server Error\n'])
+  await assert.rejects(ask(port, '/late', { ca }), { code: 'ECONNRESET' })
+  assert.equal(log.lines.filter(line => line === 'Failure: disk: is broken').length, 2)
+})
+
 test('pipelined requests whose client hangs up do not delay the stop', { timeout: 60_000 }, async t => {
   const arrived = new EventEmitter()
   const { port, ca, stop } = await startServer(t, () => arrived.emit('request'))
