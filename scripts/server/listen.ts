@@ -35,7 +35,7 @@ export const listenAddress = z.string().transform((text, context) => {
 
 type ListenOptions = { handler: Handler; certificate?: Pair; address: z.output<typeof listenAddress> }
 
-/** Starts a server that logs requests and failures; without a certificate it is plain HTTP. @throws Failure when it cannot listen */
+/** Starts a server that logs requests and failures; plain HTTP without a certificate. @throws Failure when it cannot listen */
 export async function listen(log: Log, { handler, certificate, address }: ListenOptions, timeoutSeconds = TIMEOUT_SECONDS) {
   const responses = new Set<ServerResponse>()
   const [limit, keepAliveTimeout] = [timeoutSeconds.request * 1000, timeoutSeconds.idle * 1000]
