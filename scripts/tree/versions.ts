@@ -1,6 +1,6 @@
 // Keeps the versions of a published tree, from their publication to their end.
 
-import { lstat } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { explain, Failure, parsed } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
@@ -26,7 +26,10 @@ export async function versions(tree: string, log: Log, hurt: ReadonlySet<string>
 
 /** @param directory of the version, as a path inside the tree */
 async function readVersion(tree: string, directory: string, hurt: ReadonlySet<string>): Promise<Version> {
-  const entry = parsed(buildJson, await read(join(tree, directory, BUILD)), BUILD)
+  const file = join(tree, directory, BUILD)
+  // Many are read at a time. Of an image's config, which has 8 Mi characters at most, it holds a part.
+  if (((await stat(file).catch(() => undefined))?.size ?? 0) > 64 << 20) throw new Failure(BUILD, 'is larger than 64 MiB')
+  const entry = parsed(buildJson, await read(file), BUILD)
   if (versionPath(entry) !== directory) throw new Failure(BUILD, `is that of ${versionPath(entry)}`)
   const whole: Item[] = []
   for (const item of entry.items) {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CATALOG, versionPath } from '../../../scripts/tree/layout.ts'
 import type { Version } from '../../../scripts/tree/version.ts'
-import { expire, refreshCatalog } from '../../../scripts/tree/versions.ts'
+import { expire, refreshCatalog, versions } from '../../../scripts/tree/versions.ts'
 import { run, silentLog } from '../../world/run.ts'
 import { tree, version } from '../../world/tree.ts'
 
@@ -25,6 +25,14 @@ test('the newest versions of what is wanted are listed, per architecture', async
   const text = readFileSync(join(directory, CATALOG))
   assert.deepEqual(await refresh(false), [])
   assert.deepEqual(readFileSync(join(directory, CATALOG)), text)
+})
+
+test('a build.json that would fill the memory costs its version alone', async t => {
+  const directory = await tree(t, db, version('web'))
+  truncateSync(join(directory, versionPath(db), 'build.json'), 2 ** 36)
+  const log = silentLog()
+  assert.deepEqual((await versions(directory, log)).map(versionPath), [versionPath(version('web'))])
+  assert.match(String(log.lines), /db\/amd64\/\d{8}_\d{4}: left out, broken: build\.json: is larger than 64 MiB/)
 })
 
 test('what leaves the catalog leaves the disk six hours later; what comes back stays', async () => {
