@@ -35,16 +35,13 @@ const HINTS: Record<string, RegExp> = {
   'is the path right? A relative one starts at the directory of the spec': /does not exist|no such file or directory/i,
 }
 
-async function skopeo(run: Run, args: readonly string[], limits: RunOptions): Promise<string> {
-  try {
-    return await run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true, temporaryFlag: '--tmpdir' })
-  } catch (error) {
+const skopeo = (run: Run, args: readonly string[], limits: RunOptions): Promise<string> =>
+  run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true, temporaryFlag: '--tmpdir' }).catch(error => {
     if (!(error instanceof ToolFailure) || error.details.hint) throw error
     const said = error.stderr + error.reason
     const [hint] = Object.entries(HINTS).find(([, pattern]) => pattern.test(said)) ?? []
     throw error.reworded(message(error), hint)
-  }
-}
+  })
 
 /** The text of skopeo's last log record, without time stamp and quotes. */
 function message({ reason, stderr }: ToolFailure): string {
