@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  after,
   type Goal,
   KEY,
   nextStep,
@@ -13,7 +14,8 @@ import {
 } from '../../../scripts/instance/state.ts'
 import type { Instance } from '../../../scripts/tools/lxc.ts'
 
-const NIC = { type: 'nic', network: 'br0', name: 'eth0' }
+const CARD = { type: 'nic', network: 'br0', name: 'eth0' }
+const NIC = { ...CARD, 'ipv4.address': '10.0.0.2', hwaddr: '00:16:3e:00:00:02', 'ipv4.routes.external': '192.0.2.0/24' }
 
 const WEB: Instance = {
   name: 'web',
@@ -80,6 +82,10 @@ class World {
       equal(it.config[KEY.own], undefined, 'a parked one is started')
       put({ status: 'Running' })
     }
+    // What is known without a look is what a look would show.
+    const known = after(found, step, 'web')
+    equal(known !== undefined, ['rename', 'park', 'restore'].includes(step.verb))
+    if (known) deepEqual(known, standing(this.all, 'web'))
   }
 
   /** @param steps at most so many: then it is killed */
@@ -110,7 +116,7 @@ class World {
     equal(web?.config['security.protection.delete'], 'true')
     deepEqual(web?.devices, WEB.devices)
     for (const one of this.all.filter(one => one !== web)) {
-      equal(one.devices.eth0?.type, 'none', one.name)
+      deepEqual(one.devices.eth0, CARD, one.name)
       equal(one.config['boot.autostart'], 'false')
       equal(one.config['security.protection.delete'], 'false')
     }
@@ -199,6 +205,6 @@ test('what takes the place has the settings, the address, the range of ids; noth
     config: { 'boot.autostart': 'true', 'security.protection.delete': 'true', 'volatile.eth0.hwaddr': '00:16:3e:00:00:01' },
     changed: [],
   })
-  deepEqual(next.devices, { ...WEB.devices, eth0: { type: 'none' } })
+  deepEqual(next.devices, { ...WEB.devices, eth0: CARD })
   equal(next.name, 'web-next')
 })
