@@ -66,7 +66,7 @@ export function nextStep({ name, next, prev, failed }: Standing, goal: Goal): St
   return running ? { verb: 'delete', place: 'next' } : { verb: 'start', place: 'name' }
 }
 
-/** What stands once a step is done, where that is known without a look at the daemon. */
+/** What stands once a step is done, where that is known: to ask the daemon takes time without service. */
 export function after(found: Standing, step: Step, name: string): Standing | undefined {
   const { [step.place]: it = {} as Instance, ...others } = found
   if (step.verb === 'rename') return { ...others, [step.to]: { ...it, name: nameOf(name, step.to) } }
@@ -88,24 +88,24 @@ export function unfinished(instance: Instance): string[] {
 /** What a parked instance has otherwise, beside its cards; a profile may say it, too. */
 const PARKED = { 'boot.autostart': 'false', 'security.protection.delete': 'false' }
 
-/** An instance that has nobody's address, and does not start with the machine. */
+/** An instance that takes nobody's address, and does not start with the machine. */
 export function parked(instance: Instance, state: State, changed: string[] = []): Instance {
   const { name, config, devices, expanded_devices } = instance
-  const nics = Object.entries(expanded_devices).filter(([, { type }]) => type === 'nic')
-  const ofNic = (key: string) => nics.some(([nic]) => key.startsWith(`volatile.${nic}.`))
+  const nics = Object.entries(expanded_devices).flatMap(([device, { type }]) => (type === 'nic' ? device : []))
+  const ofNic = (key: string) => nics.some(nic => key.startsWith(`volatile.${nic}.`))
   const back = pick(config, key => key in PARKED || (ofNic(key) && key.endsWith('.hwaddr')))
   const noted = { ...PARKED, [KEY.own]: JSON.stringify({ name, devices, config: back, changed }), [KEY.state]: state }
-  // One that came back as of another type would get another MAC.
-  const bare = (card: Record<string, string>) => pick(card, key => /^(type|nictype|network|parent|name)$/.test(key))
-  const cards = Object.fromEntries(nics.map(([nic, card]) => [nic, bare(card)]))
-  return { ...instance, config: { ...pick(config, key => !ofNic(key)), ...noted }, devices: { ...devices, ...cards } }
+  const none = Object.fromEntries(nics.map(nic => [nic, { type: 'none' }]))
+  return { ...instance, config: { ...pick(config, key => !ofNic(key)), ...noted }, devices: { ...devices, ...none } }
 }
 
-/** A parked instance as it was before. */
-export function restored(instance: Instance, state: State): Instance {
+/** A parked instance as it was before, or without the addresses of its cards. */
+export function restored(instance: Instance, state: State, addresses = true): Instance {
   const own = ownOf(instance)
   const config = pick(instance.config, key => key !== KEY.own && !(key in PARKED))
-  return { ...instance, config: { ...config, ...own.config, [KEY.state]: state }, devices: own.devices }
+  const bare = (device: Record<string, string>) => pick(device, key => addresses || !/^ipv[46]\.address$/.test(key))
+  const devices = Object.fromEntries(Object.entries(own.devices).map(([name, device]) => [name, bare(device)]))
+  return { ...instance, config: { ...config, ...own.config, [KEY.state]: state }, devices }
 }
 
 /** What is to take an instance's place, parked. @param changed files that the one before gets when it is parked */

@@ -34,7 +34,6 @@ export async function drive(context: Context, name: string, goal: Goal) {
     if (!step) return { found, wrong, seconds }
     log.doing(name, `${step.verb} ${nameOf(name, step.place)}`)
     if (step.verb === 'stop') stopped ||= performance.now()
-    // A look takes time without service.
     let then = state.after(found, step, name)
     try {
       if (step.verb === 'prove') wrong = await prove(context, found.name as Instance, found.prev, up)
@@ -62,6 +61,8 @@ async function carryOut(client: Client, name: string, found: Standing, step: Ste
   if (step.verb === 'delete') await client.lxc('delete', '--force', at)
   if (step.verb === 'start') await client.lxc('start', at)
   if (step.verb === 'settle' || step.verb === 'fail') await become(client, name, step.verb === 'fail' ? 'failed' : '')
+  // A card that comes back gets another MAC, and one that is there gets its own only with another change: so the addresses come last.
+  if (step.verb === 'restore') await client.configure({ ...it, devices: state.restored(it, step.state, false).devices })
   if (step.verb === 'park' || step.verb === 'restore') await client.configure(then as Instance)
   // An application has more time than PID 1 gives it.
   if (step.verb === 'stop' && it.config[KEY.state] !== 'failed') await client.lxc('stop', at, '--timeout', '570')
