@@ -20,6 +20,8 @@ const USAGE = `npx zx upgrade.ts [REMOTE:]INSTANCE…    moves instances to the 
 exit code: 0 all good · 1 something failed or was refused · 2 usage
            75 another run is going on · 130, 143 interrupted`
 
+const hours = z.string().regex(/^([01]\d|2[0-4]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$/, 'is not a time such as 03:00-05:00')
+
 const FLAGS = {
   all: { help: 'every running instance whose image is of the tree, one after the other' },
   dir: { value: 'DIR', help: 'the published tree', default: 'public' },
@@ -31,11 +33,7 @@ const FLAGS = {
   wait: { value: 'SECONDS', help: 'how long an application without a health check has to run', default: '10', schema: count },
   'move-volumes': { help: 'first move what a VOLUME has on the root disk to new volumes' },
   strict: { help: 'refuse where files of the root disk have changed' },
-  window: {
-    value: 'HH:MM-HH:MM',
-    help: 'begin nothing at other times of the day',
-    schema: z.string().regex(/^([01]\d|2[0-4]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$/, 'is not a time such as 03:00-05:00'),
-  },
+  window: { value: 'HH:MM-HH:MM', help: 'begin nothing at other times of the day', schema: hours },
   incus: { help: 'Incus instead of LXD' },
   project: { value: 'P', help: 'the project of the instances', default: 'default' },
   json: { help: 'one JSON object per instance on standard output' },
@@ -61,14 +59,15 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, log, interrupti
   const treat = async (host: Client, name: string): Promise<Row> => {
     const context = { client: host, log, wait }
     const at = host.at(name)
-    const before = standing(await host.list(), name)
+    const look = async () => standing(await host.list(), name)
     if (rollback || repair) {
+      const before = await look()
       if (rollback && !before.prev) throw new Failure(at, `there is no ${nameOf(name, 'prev')}`)
       const { seconds, wrong } = await drive(context, name, rollback ? 'old' : 'settled')
       const said = Object.values(before).map(one => `${one.name} was ${one.status}`)
       return { action: wrong ? 'rolled back' : rollback ? 'went back' : 'repaired', why: wrong || said.join(', '), seconds }
     }
-    const { name: it, prev, failed } = check ? before : (await drive(context, name, 'settled')).found
+    const { name: it, prev, failed } = check ? await look() : (await drive(context, name, 'settled')).found
     if (!it) throw new Failure(at, 'there is no such instance')
     const previous = keptPrevious({ name: it, prev }, flags['keep-previous'])
     if (prev && !previous && !check) await host.lxc('delete', host.at(prev.name))

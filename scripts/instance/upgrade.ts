@@ -20,48 +20,50 @@ export type Context = { client: Client; log: Log; wait: number }
 
 /** Goes on until the goal is reached. @returns what was wrong with a new version, seconds without service, what stands at the end */
 export async function drive(context: Context, name: string, goal: Goal) {
-  const look = async () => state.standing(await context.client.list(), name)
-  let [wrong, stopped, seconds, tries] = ['', 0, 0, 0]
+  const { client, log } = context
+  const look = async () => state.standing(await client.list(), name)
+  let [wrong, stopped, seconds, tries, found] = ['', 0, 0, 0, await look()]
   const up = () => {
     seconds += stopped && (performance.now() - stopped) / 1000
     stopped = 0
   }
   for (;;) {
-    const found = await look()
     const step = state.nextStep(found, goal)
+    // Mostly there is none. What stays now, the next run deletes.
+    if (!step) await client.lxc('image', 'delete', client.at(aliasOf(name))).catch(() => undefined)
     if (!step) return { found, wrong, seconds }
-    context.log.doing(name, `${step.verb} ${nameOf(name, step.place)}`)
+    log.doing(name, `${step.verb} ${nameOf(name, step.place)}`)
     if (step.verb === 'stop') stopped ||= performance.now()
+    let then = state.after(found, step, name)
     try {
       if (step.verb === 'prove') wrong = await prove(context, found.name as Instance, found.prev, up)
-      else await carryOut(context.client, name, found, step)
+      else await carryOut(client, name, found, step, then?.name)
       if (wrong) stopped ||= performance.now()
       if (step.verb === 'start') up()
     } catch (error) {
       if (!(error instanceof ToolFailure)) throw error
-      // Its end was missed, or something else has done it.
-      if (JSON.stringify(state.nextStep(await look(), goal)) !== JSON.stringify(step)) continue
-      // Whatever keeps the old instance from its start may pass.
-      if (step.verb !== 'start' || tries++ > 60) throw error
-      await sleep(500)
+      then = await look()
+      // Its end may have been missed, or something else has done it; whatever keeps the old instance from its start may pass.
+      if (JSON.stringify(state.nextStep(then, goal)) === JSON.stringify(step)) {
+        if (step.verb !== 'start' || tries++ > 60) throw error
+        await sleep(500)
+      }
     }
+    found = then ?? (await look())
   }
 }
 
 /** Any step but `prove`. */
-async function carryOut(client: Client, name: string, found: Standing, step: Step) {
+async function carryOut(client: Client, name: string, found: Standing, step: Step, then: Instance | undefined) {
   const it = found[step.place] as Instance
   const at = client.at(it.name)
   if (step.verb === 'rename') await client.lxc('rename', at, nameOf(name, step.to))
   if (step.verb === 'delete') await client.lxc('delete', '--force', at)
   if (step.verb === 'start') await client.lxc('start', at)
   if (step.verb === 'settle' || step.verb === 'fail') await become(client, name, step.verb === 'fail' ? 'failed' : '')
-  if (step.verb === 'park') await client.configure(state.parked(it, step.state, state.ownOf(found.next).changed))
-  if (step.verb === 'restore') {
-    // A card that comes back gets another MAC, and one that is there gets its own only with another change: so the addresses come last.
-    await client.configure({ ...it, devices: state.restored(it, step.state, false).devices })
-    await client.configure(state.restored(it, step.state))
-  }
+  // A card that comes back gets another MAC, and one that is there gets its own only with another change: so the addresses come last.
+  if (step.verb === 'restore') await client.configure({ ...it, devices: state.restored(it, step.state, false).devices })
+  if (step.verb === 'park' || step.verb === 'restore') await client.configure(then as Instance)
   // An application has more time than PID 1 gives it.
   if (step.verb === 'stop' && it.config[KEY.state] !== 'failed') await client.lxc('stop', at, '--timeout', '570')
   else if (step.verb === 'stop') await client.lxc('stop', at, '--timeout', '30').catch(() => client.lxc('stop', at, '--force'))
@@ -100,13 +102,16 @@ export async function move(context: Context, name: string, commands: readonly st
   }
 }
 
+/** Where one is found that a killed run has imported. An image that was there before has no such alias. */
+const aliasOf = (name: string) => `lxdocker-upgrade-${name}`
+
 /** Replaces an instance. @param tree the directory of the published tree @throws Failure when the old one runs again, or never stopped */
 export async function replace(context: Context, { it, failed, to, changed }: Facts, tree: string) {
   const { client, log } = context
   if (failed) await client.lxc('delete', client.at(failed.name))
   log.doing(it.name, 'import')
-  const files = to.files.map(file => join(tree, file))
-  const imported = await client.lxc('image', 'import', ...files, ...[client.at('')].filter(Boolean)).catch(error => {
+  const words = [...to.files.map(file => join(tree, file)), client.at(''), '--alias', aliasOf(it.name)].filter(Boolean)
+  await client.lxc('image', 'import', ...words).catch(error => {
     if (!/same fingerprint/i.test(error.stderr)) throw error
   })
   try {
@@ -117,7 +122,5 @@ export async function replace(context: Context, { it, failed, to, changed }: Fac
   } catch (error) {
     await drive(context, it.name, 'old')
     throw error
-  } finally {
-    if (imported !== undefined) await client.lxc('image', 'delete', client.at(to.fingerprint))
   }
 }

@@ -66,19 +66,15 @@ function find(manifests: Descriptor[], wanted: skopeo.Platform): Descriptor | un
 function pick(manifests: Descriptor[], wanted: skopeo.Platform): Digest {
   const found = find(manifests, wanted)
   if (found) return found.digest
-  const offers = manifests.map(({ platform }) => name(platform ?? {}))
-  const known = [...new Set(offers)].filter(offer => offer && !offer.includes('unknown')).join(', ')
+  const offers = manifests.map(({ platform }) => name(platform ?? {})).filter(offer => offer && !offer.includes('unknown'))
+  const known = [...new Set(offers)].slice(0, 30).join(', ')
   throw new Failure('image', `there is none for ${name(wanted)}`, `it exists for ${known || 'no platform'}`)
 }
 
 const name = ({ os, architecture, variant }: Partial<Record<keyof skopeo.Platform, string>>) =>
   printable([os, architecture, variant].filter(Boolean).join('/').slice(0, 100))
 
-/**
- * It lets in one repository, signed by this key, nothing else: see containers-policy.json(5).
- *
- * @param key of cosign in PEM, or a keyring of GPG, in base64
- */
+/** Lets in one repository, if signed: containers-policy.json(5). @param key in base64: PEM of cosign, or keyring of GPG */
 export function policy(image: Extract<Reference, { transport: 'docker' }>, key: string): Policy {
   const cosign = Buffer.from(key, 'base64').toString().includes('BEGIN PUBLIC KEY')
   // A signature of GPG names the tag: an older image that the tag is moved back to is none of it.

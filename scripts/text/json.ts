@@ -39,10 +39,9 @@ const fold = (key: string) => key.toUpperCase().toLowerCase()
 export function goStruct<Shape extends z.ZodRawShape>(shape: Shape, exact = false) {
   const names = new Map(Object.keys(shape).map(name => [fold(name), name]))
   return z.preprocess((value, context) => {
-    if (value === null || value === undefined) return {}
-    if (typeof value !== 'object' || Array.isArray(value)) return value
+    if (typeof value !== 'object' || Array.isArray(value)) return value ?? {}
     const said = new Map<string, unknown>()
-    for (const [key, one] of Object.entries(value)) {
+    for (const [key, one] of Object.entries(value ?? {})) {
       const name = names.get(fold(key))
       if (name === undefined) continue
       if (exact && name !== key) context.addIssue(`the key ${JSON.stringify(key)} passes for "${name}"`)

@@ -28,7 +28,8 @@ export function noneOf(word: unknown, names: readonly string[]): string {
 
 /** `did you mean NAME?` of the name that is most like a word: at most two letters are wrong, missing or too much, and fewer than half. */
 export function didYouMean(word: string, names: readonly string[]): string | undefined {
-  const wrong = (name: string) => distance(name.toLowerCase(), word.toLowerCase())
-  const [nearest = ''] = names.toSorted((one, other) => wrong(one) - wrong(other))
-  return wrong(nearest) <= Math.min(2, (word.length - 1) / 2) ? `did you mean ${nearest}?` : undefined
+  // Once for each: a directory of an image may have hundreds of thousands.
+  const wrong = names.map(name => distance(name.toLowerCase(), word.toLowerCase()))
+  const fewest = wrong.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY)
+  return fewest <= Math.min(2, (word.length - 1) / 2) ? `did you mean ${names[wrong.indexOf(fewest)]}?` : undefined
 }

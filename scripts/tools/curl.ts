@@ -9,7 +9,6 @@ const FLAGS = '--fail --fail-early --silent --show-error --create-dirs --speed-t
 export async function curl(run: Run, server: string, paths: readonly string[], directory: string): Promise<string> {
   const line = (key: string, value: string) => `${key} = ${JSON.stringify(value)}\n`
   const input = paths.map(path => line('url', `${server}/${path}`) + line('output', join(directory, path))).join('')
-  const variables = /^(SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy)$/i
-  await run(['curl', ...FLAGS], { input, variables, network: true })
+  await run(['curl', ...FLAGS], { input, variables: /^(SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy)$/i, network: true })
   return directory
 }

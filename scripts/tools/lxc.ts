@@ -10,13 +10,12 @@ import { word } from '../text/words.ts'
 const strings = z.record(z.string(), z.string())
 const devices = z.record(z.string(), strings)
 
-const instance = z.object({
+/** What nobody here asks about goes back to the daemon as it came. */
+const instance = z.looseObject({
   name: z.string().regex(/^[A-Za-z0-9-]+$/),
   status: z.string(),
   type: z.string(),
   ephemeral: z.boolean(),
-  architecture: z.string(),
-  description: z.string(),
   profiles: z.array(z.string()).nullable(),
   created_at: z.coerce.date(),
   last_used_at: z.coerce.date(),

@@ -35,16 +35,13 @@ const HINTS: Record<string, RegExp> = {
   'is the path right? A relative one starts at the directory of the spec': /does not exist|no such file or directory/i,
 }
 
-async function skopeo(run: Run, args: readonly string[], limits: RunOptions): Promise<string> {
-  try {
-    return await run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true, temporaryFlag: '--tmpdir' })
-  } catch (error) {
+const skopeo = (run: Run, args: readonly string[], limits: RunOptions): Promise<string> =>
+  run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true, temporaryFlag: '--tmpdir' }).catch(error => {
     if (!(error instanceof ToolFailure) || error.details.hint) throw error
     const said = error.stderr + error.reason
     const [hint] = Object.entries(HINTS).find(([, pattern]) => pattern.test(said)) ?? []
     throw error.reworded(message(error), hint)
-  }
-}
+  })
 
 /** The text of skopeo's last log record, without time stamp and quotes. */
 function message({ reason, stderr }: ToolFailure): string {
@@ -68,8 +65,7 @@ export function inspect(run: Run, address: string, platform?: Platform): Promise
 
 /** Reads a directory's YAML as LXD and Incus do, with go-yaml: skopeo takes it for its registries.d. @throws ToolFailure */
 export async function readYaml(run: Run, directory: string): Promise<void> {
-  const argv = ['skopeo', '--registries.d', directory, 'inspect', 'docker://127.0.0.1:1/none'] as const
-  await run(argv).catch(error => {
+  await run(['skopeo', '--registries.d', directory, 'inspect', 'docker://127.0.0.1:1/none']).catch(error => {
     if (!(error instanceof ToolFailure) || /yaml/i.test(message(error))) throw error
   })
 }

@@ -171,7 +171,7 @@ describe('upgrade.ts', { ...needed, concurrency: 2 }, () => {
     }
 
     /** An instance with all that one can have. @returns its name, what is kept of it */
-    async function full(version: string, options: { config?: Record<string, string>; volume?: false } = {}) {
+    async function full(version: string, options: { config?: Record<string, string>; volume?: false; address?: false } = {}) {
       const [it, port, share] = [`v${randomBytes(4).toString('hex')}`, await freePort(), mkdtempSync(join(tmpdir(), 'share-'))]
       const files = ['meta.tar.xz', 'rootfs']
       const directory = join(String(trees[version]), versionPath(listed[version] as Version))
@@ -187,7 +187,7 @@ describe('upgrade.ts', { ...needed, concurrency: 2 }, () => {
       const config = { 'limits.memory': '200MiB', 'environment.A': 'ü b', 'user.lxdocker.image': 'web', 'boot.autostart': 'true' }
       const nic = { type: 'nic', name: 'eth0', network: `${bridge}${own}` }
       const devices = {
-        eth0: { ...nic, 'ipv4.address': `10.${net}.${own}.${20 + (++launched % 70)}` },
+        eth0: options.address === false ? nic : { ...nic, 'ipv4.address': `10.${net}.${own}.${20 + (++launched % 70)}` },
         ...(options.volume === false ? {} : { data: { type: 'disk', pool: 'default', source: it, path: '/data' } }),
         share: { type: 'disk', source: share, path: '/share' },
         web: { type: 'proxy', listen: `tcp:127.0.0.1:${port}`, connect: 'tcp:127.0.0.1:80' },
@@ -328,8 +328,9 @@ ${times[2]} s back by hand`)
     })
 
     test('what a VOLUME has on the root disk moves to a volume; all of a server’s tree, at their time', async () => {
-      const it = await full('1', { volume: false })
+      const it = await full('1', { volume: false, address: false })
       await serves(it.port)
+      const mac = await host.lxc('config', 'get', it.name, 'volatile.eth0.hwaddr')
       await add(it.port, 'mine')
       const data = await host.exec(it.name, 'sh', '-c', 'cd /data && sha256sum first words')
       const held = await full('1', { config: { 'user.lxdocker.upgrade': 'hold' } })
@@ -354,6 +355,7 @@ ${times[2]} s back by hand`)
         await server.stop()
       }
       equal(await release(it.name), '2')
+      equal(await host.lxc('config', 'get', it.name, 'volatile.eth0.hwaddr'), mac)
       equal(await release(held.name), '1')
       await serves(it.port)
       match(await host.exec(it.name, 'cat', '/data/words'), /^mine$/m)
@@ -399,6 +401,7 @@ exit $code`
             const after = await release(it.name)
             ok([now, way === 'good' ? target : now].includes(after), after)
             if (killed) t.diagnostic(`${way}: killed ${when} ${n} (${said}): ${after === now ? 'old' : 'new'} runs`)
+            equal(await host.lxc('image', 'list', '--format', 'csv'), '')
             for (const name of Object.keys(await statuses())) if (name !== it.name) await host.lxc('delete', name)
           }
         }

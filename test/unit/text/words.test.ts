@@ -46,3 +46,10 @@ test('what is no word is none of the names either', () => {
   ] as const)
     assert.match(noneOf(word, ['tar', 'zip']), new RegExp(`^"${text}" is none of tar, zip`))
 })
+
+test('many names are looked at once each', () => {
+  const names = Array.from({ length: 100_000 }, (_, n) => `/usr/lib/${'x'.repeat(200)}${(n * 7919) % 100_000}`)
+  const { user } = process.cpuUsage()
+  assert.equal(didYouMean('/usr/lib/x', names), undefined)
+  assert.ok(process.cpuUsage().user - user < 3e6)
+})
