@@ -15,8 +15,8 @@ import { mountTmpfs, umount } from '../tools/mount.ts'
 /** A limit of bytes is one of files, too: each costs some memory, or an inode of the disk. */
 const BYTES_PER_FILE = 4096
 
-/** Nobody else can look into `directory`: it holds set-uid programs. Tools of `run` end when it has grown beyond its limit. */
-type Use<T> = (workspace: { directory: string; run: Run }) => Promise<T>
+/** Nobody else can look into `directory`: it holds set-uid programs. Tools of `run` end beyond its limit. `free` removes it early. */
+type Use<T> = (workspace: { directory: string; run: Run; free: () => Promise<void> }) => Promise<T>
 
 export type UseWorkspace = ReturnType<typeof workspaces>
 
@@ -37,13 +37,15 @@ export function workspaces(run: Run, log: Log) {
     const [excess, over] = [new AbortController(), new AbortController()]
     const growth = outgrown(run, directory, limit, over.signal)
     growth.then(() => excess.abort(failure)).catch(() => {})
+    const limited: Run = (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options })
+    const free = () => remove(run, work, 'staged')
     try {
-      return await use({ directory, run: (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options }) })
+      return await use({ directory, run: limited, free })
     } catch (error) {
       throw error instanceof ToolFailure && /file too large/i.test(error.stderr) ? failure : error
     } finally {
       over.abort()
-      await remove(run, work, 'staged')
+      await free()
     }
   }
 
@@ -53,20 +55,21 @@ export function workspaces(run: Run, log: Log) {
     const need = Math.min(Math.max(download * 5, 16 << 20), limit)
     const directory = join(work, 'memory')
     await makeDirectory(work)
-    const free = await freeMemory()
+    const available = await freeMemory()
     // All workspaces together get half of it.
-    if (reserved + need >= free / 2) return onDisk(work, limit, use)
+    if (reserved + need >= available / 2) return onDisk(work, limit, use)
     reserved += need
+    const free = () => umount(last, directory)
     try {
       await makeDirectory(directory)
       await mountTmpfs(run, directory, { bytes: need, inodes: Math.ceil(need / BYTES_PER_FILE) })
-      return await use({ directory, run })
+      return await use({ directory, run, free })
     } catch (error) {
       if (!isUnfit(error)) throw error
       if (need === limit) throw tooLarge(limit)
       log.debug(`not in memory: ${(error as Error).message}`)
     } finally {
-      await umount(last, directory)
+      await free()
       reserved -= need
     }
     return onDisk(work, limit, use)
