@@ -40,7 +40,6 @@ export type BuildContext = ReturnType<typeof buildContext>
 
 export function buildContext(run: Run, log: Log, options: Flags & Places, published: readonly Version[]) {
   const found = new Map(groups(published, productKey))
-  let packages: ReturnType<typeof packageVersions> | undefined
   return {
     ...options,
     run,
@@ -51,8 +50,6 @@ export function buildContext(run: Run, log: Log, options: Flags & Places, publis
     images: imageCache(run, options.cache),
     payloads: payloads(options.home, options.udhcpcScript),
     useWorkspace: workspaces(run, log),
-    /** Asked once, when the first image is built. */
-    packages: () => (packages ??= packageVersions(run)),
   }
 }
 
@@ -127,7 +124,7 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Await
   const earlier = context.published(product)
   const work = join(out, WORK, `${name}.${architecture}`)
   const limit = keys.max_size ?? context.maxSize
-  const packages = context.packages()
+  const tools = packageVersions(run)
   const { config, bytes } = await registries.image(source)
   const hint = `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`
   if (bytes > limit) throw new Failure('image', `its layers take ${sizeText(bytes)}`, hint)
@@ -139,7 +136,7 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Await
   }
   const serial = nextSerial(new Date(), earlier.at(-1)?.serial)
   const from = { release: release(keys.image), source: { image: keys.image.text, digest: source.digest } }
-  const made = { summary, recipe, tools: await packages, items, ...(keys.aliases && { aliases: keys.aliases }) }
+  const made = { summary, recipe, tools: await tools, items, ...(keys.aliases && { aliases: keys.aliases }) }
   const version: Version = { name, architecture, serial, ...from, ...made }
   if (keys.profile) await write(join(directory, PROFILE), writeYaml({ config: {}, devices: {}, ...keys.profile }))
   log.doing(title(product), 'publishing')

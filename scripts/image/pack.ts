@@ -51,16 +51,13 @@ export async function pack(run: Run, { format, staged, work, time, free, capabil
   await settle(Object.values(files))
   const metadata = await files['lxd.tar.xz']
   const bytes = metadata ? await readFile(metadata) : Buffer.alloc(0)
-  const items = Object.entries(files).map(async ([ftype, file]) =>
-    item(ftype as Item['ftype'], await file, ftype === 'lxd.tar.xz' ? undefined : bytes),
-  )
-  const [made] = await settle([settle(items), free(), metadata && tar.list(run, metadata)])
-  return made
+  const items = Object.entries(files).map(async ([ftype, file]) => item(ftype as Item['ftype'], await file, bytes))
+  return (await settle([settle(items), free(), metadata && tar.list(run, metadata)]))[0]
 }
 
 /** @param metadata the bytes before those of a root file system: together they have the image's fingerprint */
 async function item(ftype: Item['ftype'], file: string, metadata?: Uint8Array): Promise<Item> {
-  const hashes = sha256OfPieces(bytesOf(file), [Buffer.alloc(0), ...(metadata ? [metadata] : [])])
+  const hashes = sha256OfPieces(bytesOf(file), [Buffer.alloc(0), ...(metadata && ftype !== 'lxd.tar.xz' ? [metadata] : [])])
   // The disk works beside the processor: publishing waits less for it.
   const [[sha256 = '', fingerprint], { size }] = await settle([hashes, stat(file), sync(file)])
   return { ftype, file: basename(file), size, sha256, ...(fingerprint ? { fingerprint } : {}) }

@@ -34,18 +34,16 @@ export function workspaces(run: Run, log: Log) {
     const failure = limit < most ? new Failure('image', full, 'free some disk space, then run again') : tooLarge(limit)
     const directory = join(work, 'staged')
     await makeDirectory(directory, 0o700)
-    const [excess, over] = [new AbortController(), new AbortController()]
-    const growth = outgrown(run, directory, limit, over.signal)
+    const excess = new AbortController()
+    const growth = outgrown(run, directory, limit)
     growth.then(() => excess.abort(failure)).catch(() => {})
     const limited: Run = (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options })
-    const free = () => remove(run, work, 'staged')
     try {
-      return await use({ directory, run: limited, free })
+      return await use({ directory, run: limited, free: () => remove(run, work, 'staged') })
     } catch (error) {
       throw error instanceof ToolFailure && /file too large/i.test(error.stderr) ? failure : error
     } finally {
-      over.abort()
-      await free()
+      await remove(run, work, 'staged')
     }
   }
 
@@ -54,22 +52,20 @@ export function workspaces(run: Run, log: Log) {
     // Two to four times the download is usual.
     const need = Math.min(Math.max(download * 5, 16 << 20), limit)
     const directory = join(work, 'memory')
-    await makeDirectory(work)
-    const available = await freeMemory()
+    await makeDirectory(directory)
+    const free = await freeMemory()
     // All workspaces together get half of it.
-    if (reserved + need >= available / 2) return onDisk(work, limit, use)
+    if (reserved + need >= free / 2) return onDisk(work, limit, use)
     reserved += need
-    const free = () => umount(last, directory)
     try {
-      await makeDirectory(directory)
       await mountTmpfs(run, directory, { bytes: need, inodes: Math.ceil(need / BYTES_PER_FILE) })
-      return await use({ directory, run, free })
+      return await use({ directory, run, free: () => umount(last, directory) })
     } catch (error) {
       if (!isUnfit(error)) throw error
       if (need === limit) throw tooLarge(limit)
       log.debug(`not in memory: ${(error as Error).message}`)
     } finally {
-      await free()
+      await umount(last, directory)
       reserved -= need
     }
     return onDisk(work, limit, use)
@@ -81,12 +77,12 @@ function tooLarge(limit: number): Failure {
   return new Failure('image', `it takes more than ${sizeText(limit)} unpacked, or too many files`, hint)
 }
 
-/** Waits until a directory has grown beyond a limit. */
-async function outgrown(run: Run, directory: string, limit: number, over: AbortSignal): Promise<void> {
+/** Waits until a directory has grown beyond a limit. @throws Error when it has been removed before */
+async function outgrown(run: Run, directory: string, limit: number): Promise<void> {
   const files = Math.ceil(limit / BYTES_PER_FILE)
   let { bavail, bsize, ffree } = await statfs(directory)
   for (;;) {
-    await sleep(200, undefined, { signal: over })
+    await sleep(200, undefined, { ref: false })
     // The file system's own count, which others change, too, only tells when it is time to measure.
     const now = await statfs(directory)
     if ((bavail - now.bavail) * bsize <= limit && ffree - now.ffree <= files) continue

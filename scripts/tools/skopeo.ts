@@ -68,8 +68,7 @@ export function inspect(run: Run, address: string, platform?: Platform): Promise
 
 /** Reads a directory's YAML as LXD and Incus do, with go-yaml: skopeo takes it for its registries.d. @throws ToolFailure */
 export async function readYaml(run: Run, directory: string): Promise<void> {
-  const argv = ['skopeo', '--registries.d', directory, 'inspect', 'docker://127.0.0.1:1/none'] as const
-  await run(argv).catch(error => {
+  await run(['skopeo', '--registries.d', directory, 'inspect', 'docker://127.0.0.1:1/none']).catch(error => {
     if (!(error instanceof ToolFailure) || /yaml/i.test(message(error))) throw error
   })
 }
