@@ -20,9 +20,9 @@ import { release } from './spec/reference.ts'
 import { glob, remove, UNFINISHED, write } from './system/files.ts'
 import { pool } from './system/pool.ts'
 import type { Run } from './system/run.ts'
+import { packageVersions } from './system/versions.ts'
 import { sizeText } from './text/size.ts'
 import { writeYaml } from './text/yaml.ts'
-import { packageVersions } from './tools/dpkg-query.ts'
 import { umount } from './tools/mount.ts'
 import { nextSerial, PROFILE, versionPath, WORK } from './tree/layout.ts'
 import { groups, productKey, type Version } from './tree/version.ts'
@@ -124,6 +124,7 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Await
   const earlier = context.published(product)
   const work = join(out, WORK, `${name}.${architecture}`)
   const limit = keys.max_size ?? context.maxSize
+  const tools = packageVersions(run)
   const { config, bytes } = await registries.image(source)
   const hint = `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`
   if (bytes > limit) throw new Failure('image', `its layers take ${sizeText(bytes)}`, hint)
@@ -135,7 +136,7 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Await
   }
   const serial = nextSerial(new Date(), earlier.at(-1)?.serial)
   const from = { release: release(keys.image), source: { image: keys.image.text, digest: source.digest } }
-  const made = { summary, recipe, tools: await packageVersions(run), items, ...(keys.aliases && { aliases: keys.aliases }) }
+  const made = { summary, recipe, tools: await tools, items, ...(keys.aliases && { aliases: keys.aliases }) }
   const version: Version = { name, architecture, serial, ...from, ...made }
   if (keys.profile) await write(join(directory, PROFILE), writeYaml({ config: {}, devices: {}, ...keys.profile }))
   log.doing(title(product), 'publishing')
@@ -146,7 +147,6 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Await
 /** Removes what this run or an earlier one has left half done. */
 export async function sweep({ run, out, cache }: Pick<BuildContext, 'run' | 'out' | 'cache'>): Promise<void> {
   await umount(run, join(out, WORK))
-  await remove(run, out, WORK)
-  for (const file of await glob(UNFINISHED, out)) await remove(run, out, file)
+  for (const path of [WORK, ...(await glob(UNFINISHED, out))]) await remove(run, out, path)
   await remove(run, cache, TEMPORARY)
 }

@@ -9,8 +9,10 @@ import type { ImageConfig } from '../source/config.ts'
 import { type Layout, TAG } from '../source/fetch.ts'
 import { type Product, title } from '../spec/product.ts'
 import type { Keys } from '../spec/schema.ts'
+import { settle } from '../system/pool.ts'
 import { printable } from '../text/printable.ts'
 import { ownedAbove, touchDirectories } from '../tools/find.ts'
+import { attributes } from '../tools/getfattr.ts'
 import { readYaml } from '../tools/skopeo.ts'
 import * as umoci from '../tools/umoci.ts'
 import type { ImageSummary, Pid1 } from '../tree/version.ts'
@@ -33,15 +35,11 @@ export async function build({ product, config, payload, limit, work, download }:
   const time = config.created
   step('fetching')
   const layout = await download()
-  const made = await useWorkspace(work, { download: layout.bytes, limit }, async ({ directory, run }) => {
+  const made = await useWorkspace(work, { download: layout.bytes, limit }, async ({ directory, run, free }) => {
     const root = join(directory, 'rootfs')
     step('unpacking')
     const start = Date.now() / 1000
     await umoci.rawUnpack(run, layout.path, TAG, root)
-    const high = await ownedAbove(run, root, MAX_ID)
-    if (high)
-      log.info(`${title(product)}: warning: ${printable(high)}, and an unprivileged instance has 65536 ids by default
-  hint: root:1000000:1000000000 in /etc/subuid and /etc/subgid of the LXD host, then restart LXD`)
     await change(run, root, product.spec, time)
     const chosen = await choosePid1(root, runtime, keys.disable_supervisor)
     await overlay(run, root, { runtime: chosen.runtime, supervised: chosen.pid1.supervised, payload, time })
@@ -49,11 +47,19 @@ export async function build({ product, config, payload, limit, work, download }:
     const staged = rootfs(run, directory, time)
     await staged.place({ path: 'metadata.yaml', content: metadata(product, config, linked) })
     for (const name of TEMPLATE_NAMES) await staged.place({ path: `templates/${name}`, content: payload.templates[name] })
-    await readYaml(run, directory)
-    // Those that no layer has an entry of, or that something was laid into. The kernel's clock for files is a coarse one.
-    await touchDirectories(run, directory, [start, Date.now() / 1000 + 1], time)
+    // All at once: they change nothing but times.
+    const [high, found] = await settle([
+      ownedAbove(run, root, MAX_ID),
+      attributes(run, root, join(work, 'attributes')),
+      readYaml(run, directory),
+      // Those that no layer has an entry of, or that something was laid into. The kernel's clock for files is a coarse one.
+      touchDirectories(run, directory, [start, Date.now() / 1000 + 1], time),
+    ])
+    if (high)
+      log.info(`${title(product)}: warning: ${printable(high)}, and an unprivileged instance has 65536 ids by default
+  hint: root:1000000:1000000000 in /etc/subuid and /etc/subgid of the LXD host, then restart LXD`)
     step('packing')
-    const items = await pack(run, { format: product.format, staged: directory, work, time })
+    const items = await pack(run, { format: product.format, staged: directory, work, time, free, ...found })
     return { items, summary: { ...summary(config, keys), ...chosen.pid1 } }
   })
   return { directory: join(work, 'version'), ...made }

@@ -4,11 +4,12 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Format } from '../spec/schema.ts'
-import { bytesOf, makeDirectory, remove } from '../system/files.ts'
+import { bytesOf, makeDirectory, remove, sync } from '../system/files.ts'
 import { freeMemory } from '../system/memory.ts'
+import { settle } from '../system/pool.ts'
 import type { Run } from '../system/run.ts'
 import { sha256OfPieces } from '../text/digest.ts'
-import { attributes } from '../tools/getfattr.ts'
+import type { Attributes } from '../tools/getfattr.ts'
 import { mksquashfs } from '../tools/mksquashfs.ts'
 import * as tar from '../tools/tar.ts'
 import { xdelta3 } from '../tools/xdelta3.ts'
@@ -18,16 +19,15 @@ import type { Item, Version } from '../tree/version.ts'
 const METADATA = ['metadata.yaml', 'templates']
 
 /** `staged` holds metadata.yaml, templates/ and rootfs/, `work` is this build's own, `time` is that of a squashfs image. */
-type Packing = { format: Format; staged: string; work: string; time: number }
+type Packing = Attributes & { format: Format; staged: string; work: string; time: number; free: () => Promise<void> }
 
-/** Packs what is staged into `version/` of `work`, which gets the files and nothing else. */
-export async function pack(run: Run, { format, staged, work, time }: Packing): Promise<Item[]> {
+/** Packs what is staged into `version/` of `work`, which gets the files and nothing else; calls `free` once they are written. */
+export async function pack(run: Run, { format, staged, work, time, free, capability, several }: Packing): Promise<Item[]> {
   const path = (file: string) => join(work, 'version', file)
   // A first attempt may have left something.
   await remove(run, work, 'version')
   await makeDirectory(join(work, 'version'))
   const rootfs = join(staged, 'rootfs')
-  const { capability, several } = await attributes(run, rootfs, join(work, 'attributes'))
   // A thread of xz takes somewhat less than 256 MiB.
   const threads = Math.max(2, Math.min(availableParallelism(), Math.floor((await freeMemory()) / (256 << 20))))
   // Each writes the same bytes whatever the number of processors; xz does so for every number of threads but one.
@@ -37,32 +37,29 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
     'tar.gz': ['gzip', '-6', '--no-name'],
     tar: undefined,
   } as const
-  const archive = async (name: string, kind: keyof typeof compressors, directory: string, names: readonly string[]) => {
-    const file = path(`${name}.${kind}`)
-    await tar.create(run, { file, directory, names, compressor: compressors[kind], several })
-    return file
+  const archive = (name: string, kind: keyof typeof compressors, directory: string, names: readonly string[]) =>
+    tar.create(run, { file: path(`${name}.${kind}`), directory, names, compressor: compressors[kind], several })
+  const files: Partial<Record<Item['ftype'], Promise<string>>> = {}
+  if (format === 'unified') files['lxd_combined.tar.gz'] = archive('image', 'tar.zst', staged, [...METADATA, 'rootfs'])
+  else {
+    files['lxd.tar.xz'] = archive('metadata', 'tar.xz', staged, METADATA)
+    if (format === 'squashfs') files.squashfs = mksquashfs(run, rootfs, path('rootfs.squashfs'), time)
+    // Incus unpacks squashfs without file capabilities.
+    const kind = format !== 'squashfs' ? format : capability && ('tar.zst' as const)
+    if (kind) files['root.tar.xz'] = archive('rootfs', kind, rootfs, ['.'])
   }
-  if (format === 'unified') {
-    const file = await archive('image', 'tar.zst', staged, [...METADATA, 'rootfs'])
-    return [await item('lxd_combined.tar.gz', file, Buffer.alloc(0))]
-  }
-  const file = await archive('metadata', 'tar.xz', staged, METADATA)
-  await tar.list(run, file)
-  const metadata = await item('lxd.tar.xz', file)
-  const bytes = await readFile(file)
-  const rootfsTar = async (kind: keyof typeof compressors) =>
-    item('root.tar.xz', await archive('rootfs', kind, rootfs, ['.']), bytes)
-  if (format !== 'squashfs') return [metadata, await rootfsTar(format)]
-  await mksquashfs(run, rootfs, path('rootfs.squashfs'), time)
-  const squashed = [metadata, await item('squashfs', path('rootfs.squashfs'), bytes)]
-  // Incus unpacks squashfs without file capabilities.
-  return capability ? [...squashed, await rootfsTar('tar.zst')] : squashed
+  await settle(Object.values(files))
+  const metadata = await files['lxd.tar.xz']
+  const bytes = metadata ? await readFile(metadata) : Buffer.alloc(0)
+  const items = Object.entries(files).map(async ([ftype, file]) => item(ftype as Item['ftype'], await file, bytes))
+  return (await settle([settle(items), free(), metadata && tar.list(run, metadata)]))[0]
 }
 
 /** @param metadata the bytes before those of a root file system: together they have the image's fingerprint */
 async function item(ftype: Item['ftype'], file: string, metadata?: Uint8Array): Promise<Item> {
-  const [sha256 = '', fingerprint] = await sha256OfPieces(bytesOf(file), [Buffer.alloc(0), ...(metadata ? [metadata] : [])])
-  const { size } = await stat(file)
+  const hashes = sha256OfPieces(bytesOf(file), [Buffer.alloc(0), ...(metadata && ftype !== 'lxd.tar.xz' ? [metadata] : [])])
+  // The disk works beside the processor: publishing waits less for it.
+  const [[sha256 = '', fingerprint], { size }] = await settle([hashes, stat(file), sync(file)])
   return { ftype, file: basename(file), size, sha256, ...(fingerprint ? { fingerprint } : {}) }
 }
 

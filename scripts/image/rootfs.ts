@@ -15,9 +15,7 @@ export function rootfs(run: Run, root: string, time: number) {
   const replace = async (path: string, make: (target: string) => Promise<void>) => {
     const target = await inside(root, path)
     await keepTimes(dirname(target), async () => {
-      const stat = await lstat(target).catch(() => undefined)
-      if (stat?.isDirectory()) await remove(run, root, relative(root, target))
-      else if (stat) await unlink(target)
+      await remove(run, root, relative(root, target))
       await make(target)
     })
     return target

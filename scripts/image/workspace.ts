@@ -15,8 +15,8 @@ import { mountTmpfs, umount } from '../tools/mount.ts'
 /** A limit of bytes is one of files, too: each costs some memory, or an inode of the disk. */
 const BYTES_PER_FILE = 4096
 
-/** Nobody else can look into `directory`: it holds set-uid programs. Tools of `run` end when it has grown beyond its limit. */
-type Use<T> = (workspace: { directory: string; run: Run }) => Promise<T>
+/** Nobody else can look into `directory`: it holds set-uid programs. Tools of `run` end beyond its limit. `free` removes it early. */
+type Use<T> = (workspace: { directory: string; run: Run; free: () => Promise<void> }) => Promise<T>
 
 export type UseWorkspace = ReturnType<typeof workspaces>
 
@@ -34,15 +34,15 @@ export function workspaces(run: Run, log: Log) {
     const failure = limit < most ? new Failure('image', full, 'free some disk space, then run again') : tooLarge(limit)
     const directory = join(work, 'staged')
     await makeDirectory(directory, 0o700)
-    const [excess, over] = [new AbortController(), new AbortController()]
-    const growth = outgrown(run, directory, limit, over.signal)
+    const excess = new AbortController()
+    const growth = outgrown(run, directory, limit)
     growth.then(() => excess.abort(failure)).catch(() => {})
+    const limited: Run = (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options })
     try {
-      return await use({ directory, run: (argv, options) => run(argv, { limit: excess.signal, fileBytes: limit, ...options }) })
+      return await use({ directory, run: limited, free: () => remove(run, work, 'staged') })
     } catch (error) {
       throw error instanceof ToolFailure && /file too large/i.test(error.stderr) ? failure : error
     } finally {
-      over.abort()
       await remove(run, work, 'staged')
     }
   }
@@ -52,15 +52,14 @@ export function workspaces(run: Run, log: Log) {
     // Two to four times the download is usual.
     const need = Math.min(Math.max(download * 5, 16 << 20), limit)
     const directory = join(work, 'memory')
-    await makeDirectory(work)
+    await makeDirectory(directory)
     const free = await freeMemory()
     // All workspaces together get half of it.
     if (reserved + need >= free / 2) return onDisk(work, limit, use)
     reserved += need
     try {
-      await makeDirectory(directory)
       await mountTmpfs(run, directory, { bytes: need, inodes: Math.ceil(need / BYTES_PER_FILE) })
-      return await use({ directory, run })
+      return await use({ directory, run, free: () => umount(last, directory) })
     } catch (error) {
       if (!isUnfit(error)) throw error
       if (need === limit) throw tooLarge(limit)
@@ -78,12 +77,12 @@ function tooLarge(limit: number): Failure {
   return new Failure('image', `it takes more than ${sizeText(limit)} unpacked, or too many files`, hint)
 }
 
-/** Waits until a directory has grown beyond a limit. */
-async function outgrown(run: Run, directory: string, limit: number, over: AbortSignal): Promise<void> {
+/** Waits until a directory has grown beyond a limit. @throws Error when it has been removed before */
+async function outgrown(run: Run, directory: string, limit: number): Promise<void> {
   const files = Math.ceil(limit / BYTES_PER_FILE)
   let { bavail, bsize, ffree } = await statfs(directory)
   for (;;) {
-    await sleep(200, undefined, { signal: over })
+    await sleep(200, undefined, { ref: false })
     // The file system's own count, which others change, too, only tells when it is time to measure.
     const now = await statfs(directory)
     if ((bavail - now.bavail) * bsize <= limit && ffree - now.ffree <= files) continue

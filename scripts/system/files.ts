@@ -1,7 +1,7 @@
 // Writes files whole or not at all.
 
 import { constants, createReadStream } from 'node:fs'
-import { lstat, mkdir, open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, open, readFile, realpath, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import fastGlob from 'fast-glob'
 import { Failure } from '../cli/errors.ts'
@@ -91,10 +91,10 @@ export function below(root: string, path: string): string {
 /** Deletes a tree below a directory. @throws Failure when a link on the way leads out of the directory */
 export async function remove(run: Run, root: string, path: string): Promise<void> {
   const found = below(root, path)
-  const parent = await realpath(dirname(found)).catch(() => undefined)
-  // Without a directory that holds it there is nothing to delete.
-  if (parent === undefined) return
-  below(await realpath(root), join(parent, basename(found)))
-  // Names of files may be no UTF-8, which is too much for node:fs.
-  await run(['rm', '--recursive', '--force', '--one-file-system', '--', found])
+  const there = await lstat(found).catch(() => undefined)
+  if (!there) return
+  below(await realpath(root), join(await realpath(dirname(found)), basename(found)))
+  const argv = ['rm', '--recursive', '--force', '--one-file-system', '--', found] as const
+  // What a directory holds may have names that are no UTF-8, which is too much for node:fs.
+  await (there.isDirectory() ? rmdir(found) : unlink(found)).catch(() => run(argv))
 }

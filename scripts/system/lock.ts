@@ -14,13 +14,12 @@ export async function lock(run: Run, ...directories: string[]): Promise<() => Pr
   for (const directory of directories) {
     await makeDirectory(directory)
     // It stays, empty. Only who may write to it may lock it: others could keep every run out for ever.
-    const file = join(directory, '.lock')
-    const handle = await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+    const handle = await open(join(directory, '.lock'), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     handles.push(handle)
     await run(['flock', '--nonblock', '--conflict-exit-code=75', '3'], { fd3: handle.fd }).catch(async error => {
       await release()
       if (!(error instanceof ToolFailure) || error.details.exitCode !== 75) throw error
-      throw new Locked(directory, `another run is going on (${await holder(await realpath(file))})`)
+      throw new Locked(directory, `another run is going on (${await holder(join(await realpath(directory), '.lock'))})`)
     })
   }
   return release

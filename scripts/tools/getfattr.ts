@@ -3,6 +3,8 @@
 import { open } from 'node:fs/promises'
 import type { Run } from '../system/run.ts'
 
+export type Attributes = Awaited<ReturnType<typeof attributes>>
+
 /** Says whether any file below a directory has a capability, whether any has several attributes, which have no order. */
 export async function attributes(run: Run, directory: string, list: string) {
   // Of those that an image keeps.

@@ -12,24 +12,22 @@ export function list(run: Run, file: string): Promise<string> {
   return run(['tar', '--list', `--file=${file}`])
 }
 
-/** Archives files with their numeric owners, extended attributes and times. */
-export async function create(run: Run, archive: Archive): Promise<void> {
-  const { file, directory, names, compressor, several } = archive
-  if (several && compressor) {
-    const plain = `${file}.tar`
-    await create(run, { ...archive, file: plain, compressor: undefined })
-    // As a pipe: zstd writes other bytes where it knows the size.
-    await run(compressor, { input: createReadStream(plain), output: file })
-    return rm(plain)
-  }
-  const compress = compressor ? [`--use-compress-program=${compressor.join(' ')}`] : []
+/** Archives files with their numeric owners, extended attributes and times. @returns the archive's file */
+export async function create(run: Run, { file, directory, names, compressor, several }: Archive): Promise<string> {
+  const plain = several && compressor ? `${file}.tar` : file
+  const compress = compressor && !several ? [`--use-compress-program=${compressor.join(' ')}`] : []
   const pax = ['--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime']
   // Those that an image keeps.
   const attributes = ['security.capability', 'system.posix_acl_*', 'user.*'].map(name => `--xattrs-include=${name}`)
   const flags = [...compress, '--sort=name', '--numeric-owner', ...pax, '--xattrs', ...attributes, `--directory=${directory}`]
-  await run(['tar', '--create', `--file=${file}`, ...flags, '--', ...names])
+  await run(['tar', '--create', `--file=${plain}`, ...flags, '--', ...names])
   // tar takes them in the order of the disk.
-  if (several) sortRecords(file)
+  if (several) sortRecords(plain)
+  if (plain === file || !compressor) return file
+  // As a pipe: zstd writes other bytes where it knows the size.
+  await run(compressor, { input: createReadStream(plain), output: file })
+  await rm(plain)
+  return file
 }
 
 const BLOCK_BYTES = 512

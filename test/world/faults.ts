@@ -27,6 +27,7 @@ const CHANGES = [
   'mkdtemp',
   'rename',
   'rm',
+  'rmdir',
   'symlink',
   'truncate',
   'unlink',
