@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
-import { sizeText } from '../text/size.ts'
+import { sizeText } from '../text/units.ts'
 import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
 import { BUILD, PROFILE, versionPath } from './layout.ts'
 import { DAEMONS, type Daemon, groups, rootfsItem, type Version } from './version.ts'
