@@ -12,12 +12,16 @@ export type Rootfs = ReturnType<typeof rootfs>
 
 /** @param time of the files and links that are written, in seconds since 1970; directories that are made have that of the change */
 export function rootfs(run: Run, root: string, time: number) {
+  /** A process for each file would be slow where a pattern stands for thousands. */
+  const clear = async (target: string) => {
+    const stat = await lstat(target).catch(() => undefined)
+    if (stat?.isDirectory()) await remove(run, root, relative(root, target))
+    else if (stat) await unlink(target)
+  }
   const replace = async (path: string, make: (target: string) => Promise<void>) => {
     const target = await inside(root, path)
     await keepTimes(dirname(target), async () => {
-      const stat = await lstat(target).catch(() => undefined)
-      if (stat?.isDirectory()) await remove(run, root, relative(root, target))
-      else if (stat) await unlink(target)
+      await clear(target)
       await make(target)
     })
     return target
@@ -40,7 +44,7 @@ export function rootfs(run: Run, root: string, time: number) {
     /** Makes a directory where the image has none, and says where it is on the builder's disk. */
     makeDirectory: async (path: string) => join(root, (await follow(root, path, true)).path),
     /** Deletes what has the name; no directory of the path is a link. */
-    remove: (path: string) => keepTimes(join(root, posix.dirname(path)), () => remove(run, root, posix.relative('/', path))),
+    remove: (path: string) => keepTimes(join(root, posix.dirname(path)), () => clear(join(root, path))),
     /** Renames whatever has the name, if anything has; a relative link leads where it led before. */
     async setAside(from: string, to: string): Promise<void> {
       const source = await inside(root, from)
