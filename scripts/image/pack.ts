@@ -60,7 +60,7 @@ export async function pack(run: Run, { format, staged, work, time }: Packing): P
 }
 
 /** @param metadata the bytes before those of a root file system: together they have the image's fingerprint */
-async function item(ftype: Item['ftype'], file: string, metadata?: Uint8Array): Promise<Item> {
+export async function item(ftype: Item['ftype'], file: string, metadata?: Uint8Array): Promise<Item> {
   const [sha256 = '', fingerprint] = await sha256OfPieces(bytesOf(file), [Buffer.alloc(0), ...(metadata ? [metadata] : [])])
   const { size } = await stat(file)
   return { ftype, file: basename(file), size, sha256, ...(fingerprint ? { fingerprint } : {}) }
