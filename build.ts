@@ -1,22 +1,20 @@
 // npx zx build.ts: turns the specs into a published tree of LXD images.
 
 import { availableParallelism, userInfo } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
 import { count, EXIT, main } from './scripts/cli/main.ts'
-import { buildContext, carryOut, sweep, TEMPORARY } from './scripts/pipeline.ts'
+import { begin, buildContext, carryOut, sweep } from './scripts/pipeline.ts'
 import { type Outcome, printSum } from './scripts/plan/outcome.ts'
 import { ARCHITECTURES, architecture, hostArchitecture } from './scripts/spec/architecture.ts'
 import { loadSpecs } from './scripts/spec/load.ts'
 import { readPins, writePins } from './scripts/spec/pins.ts'
 import { products } from './scripts/spec/product.ts'
 import { DEFAULT_FORMAT, FORMATS, formatName } from './scripts/spec/schema.ts'
-import { makeDirectory } from './scripts/system/files.ts'
-import { lock } from './scripts/system/lock.ts'
-import { runner, sandboxedRunner } from './scripts/system/run.ts'
+import { runner } from './scripts/system/run.ts'
 import { toolVersions } from './scripts/system/versions.ts'
-import { size } from './scripts/text/size.ts'
+import { size } from './scripts/text/units.ts'
 import { didYouMean } from './scripts/text/words.ts'
 import type { Version } from './scripts/tree/version.ts'
 import { refreshCatalog, versions } from './scripts/tree/versions.ts'
@@ -88,12 +86,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
     return report(await carryOut(context, { products: chosen, jobs }))
   }
 
-  const release = await lock(plain, out, cache)
-  const temporary = join(cache, TEMPORARY)
-  const run = await sandboxedRunner({ log, interruption, writable: [out, cache], temporary })
-  // What a killed run has left may take the memory that this one needs.
-  await sweep({ run, out, cache })
-  await makeDirectory(temporary)
+  const { run, release } = await begin({ log, interruption, out, cache })
   const wanted = ({ name, architecture }: Version) => flags.index || asked.get(name)?.includes(architecture) === true
   const list = () => refreshCatalog(run, log, { tree: out, wanted, keep })
   if (flags.index) {

@@ -10,26 +10,28 @@ import { deltas } from './image/pack.ts'
 import { workspaces } from './image/workspace.ts'
 import { type Outcome, outcome, printOutcome } from './plan/outcome.ts'
 import { payloads } from './plan/payload.ts'
-import { decide } from './plan/recipe.ts'
+import { changes, decide } from './plan/recipe.ts'
 import { imageCache } from './source/fetch.ts'
 import { policy, registries } from './source/resolve.ts'
 import { PLATFORMS } from './spec/architecture.ts'
+import type { Spec } from './spec/load.ts'
 import { type Pins, pinned } from './spec/pins.ts'
 import { type Product, title } from './spec/product.ts'
 import { release } from './spec/reference.ts'
-import { glob, remove, UNFINISHED, write } from './system/files.ts'
+import { DEFAULT_FORMAT, FORMATS } from './spec/schema.ts'
+import { glob, makeDirectory, remove, UNFINISHED } from './system/files.ts'
+import { lock } from './system/lock.ts'
 import { pool } from './system/pool.ts'
-import type { Run } from './system/run.ts'
+import { type Run, type Runner, runner, sandboxedRunner } from './system/run.ts'
 import { packageVersions } from './system/versions.ts'
-import { sizeText } from './text/size.ts'
-import { writeYaml } from './text/yaml.ts'
+import { sizeText } from './text/units.ts'
 import { umount } from './tools/mount.ts'
-import { nextSerial, PROFILE, versionPath, WORK } from './tree/layout.ts'
+import { nextSerial, versionPath, WORK } from './tree/layout.ts'
 import { groups, productKey, type Version } from './tree/version.ts'
 import { publish } from './tree/versions.ts'
 
 /** Where, in the cache, tools lay down what they need for a moment. */
-export const TEMPORARY = 'tmp'
+const TEMPORARY = 'tmp'
 
 /** Flags of build.ts; `maxSize` is what an image may take unpacked, in bytes, where its spec does not say. */
 type Flags = { keep: number; maxSize: number; delta: boolean; pins: Pins; force: boolean; udhcpcScript: string | undefined }
@@ -115,21 +117,28 @@ function failure({ log }: BuildContext, product: Product, error: unknown): strin
   return explain(error instanceof Failure ? error.within(product.spec.file) : error)
 }
 
-/** @returns the version that is published then */
-async function carryOutPlan(context: BuildContext, product: Product, plan: Awaited<ReturnType<typeof planProduct>>) {
-  const { run, log, out, keep, delta, registries, images, useWorkspace } = context
-  const { source, payload, recipe } = plan
-  const { name, architecture } = product
-  const { keys } = product.spec
-  const earlier = context.published(product)
-  const work = join(out, WORK, `${name}.${architecture}`)
-  const limit = keys.max_size ?? context.maxSize
-  const tools = packageVersions(run)
+type Plan = Awaited<ReturnType<typeof planProduct>>
+
+/** Fetches an image, makes the files of a version of it. */
+async function make(context: BuildContext, product: Product, { source, payload }: Plan) {
+  const { log, out, registries, images, useWorkspace } = context
+  const limit = product.spec.keys.max_size ?? context.maxSize
   const { config, bytes } = await registries.image(source)
   const hint = `the limit is ${sizeText(limit)}: --max-size, or max_size in the spec, raises it`
   if (bytes > limit) throw new Failure('image', `its layers take ${sizeText(bytes)}`, hint)
-  const image = { product, config, payload, limit, work, download: () => images.fetch(source, limit, bytes) }
-  const { directory, items, summary } = await build(image, log, useWorkspace)
+  const work = join(out, WORK, `${product.name}.${product.architecture}`)
+  return build({ product, config, payload, limit, work, download: () => images.fetch(source, limit, bytes) }, log, useWorkspace)
+}
+
+/** @returns the version that is published then */
+async function carryOutPlan(context: BuildContext, product: Product, plan: Plan) {
+  const { run, log, out, keep, delta } = context
+  const { source, recipe } = plan
+  const { name, architecture } = product
+  const { keys } = product.spec
+  const earlier = context.published(product)
+  const tools = packageVersions(run)
+  const { directory, items, summary } = await make(context, product, plan)
   if (delta && keep > 1) {
     const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))
     items.push(...(await deltas(run, directory, items, bases)))
@@ -138,10 +147,39 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Await
   const from = { release: release(keys.image), source: { image: keys.image.text, digest: source.digest } }
   const made = { summary, recipe, tools: await tools, items, ...(keys.aliases && { aliases: keys.aliases }) }
   const version: Version = { name, architecture, serial, ...from, ...made }
-  if (keys.profile) await write(join(directory, PROFILE), writeYaml({ config: {}, devices: {}, ...keys.profile }))
   log.doing(title(product), 'publishing')
   await publish(run, out, directory, version)
   return version
+}
+
+/** Makes a published version again, by its spec as it is now, and publishes nothing. @throws Failure for other bytes, or none */
+export async function rebuild(all: BuildContext, version: Version, spec: Spec | undefined): Promise<void> {
+  if (!spec) throw new Failure('cannot be made again', 'there is no spec for it')
+  const { image, format = FORMATS.find(one => JSON.stringify(one) === version.recipe.format) ?? DEFAULT_FORMAT } = spec.keys
+  // As if it were pinned to this source. A registry has older images, too; a path is what is there now.
+  const product = { ...version, spec: { ...spec, keys: { ...spec.keys, pin: image.path === undefined } }, format }
+  const context = { ...all, pins: { [title(product)]: `${image.text}@${version.source.digest}` }, published: () => [version] }
+  const plan = await planProduct(context, product)
+  if (plan.action !== 'keep') throw new Failure('cannot be made again', plan.why)
+  const { items } = await make(context, product, plan)
+  const tools = changes(version.tools ?? {}, await packageVersions(context.run)).join(', ')
+  for (const { file, fingerprint } of version.items) {
+    const found = items.find(item => item.file === file)?.fingerprint
+    if (found !== fingerprint)
+      throw new Failure(file, `made again it is ${found}, not ${fingerprint}`, tools && `other tools: ${tools}`)
+  }
+  context.log.info(`${versionPath(version)}: made again, the same bytes${tools && `, by other tools: ${tools}`}`)
+}
+
+/** Makes tree and cache this run's own until `release`; its tools may write to nothing else. @throws Locked */
+export async function begin({ log, interruption, out, cache }: Pick<Runner, 'log' | 'interruption'> & Omit<Places, 'home'>) {
+  const release = await lock(runner({ log, interruption }), out, cache)
+  const temporary = join(cache, TEMPORARY)
+  const run = await sandboxedRunner({ log, interruption, writable: [out, cache], temporary })
+  // What a killed run has left may take the memory that this one needs.
+  await sweep({ run, out, cache })
+  await makeDirectory(temporary)
+  return { run, release }
 }
 
 /** Removes what this run or an earlier one has left half done. */

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { time } from '../text/units.ts'
 import { didYouMean } from '../text/words.ts'
 import { Interrupted, Locked, parsed, UsageFailure } from './errors.ts'
 import { createLog, type Level, type Log } from './log.ts'
@@ -102,13 +103,5 @@ export const count = z
   .regex(/^(?!0+$)\d{1,15}$/, { error: ({ input }) => `"${input}" is not a whole number of at least 1` })
   .transform(Number)
 
-const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 }
-
 /** Parses a time such as `6h` into seconds; at most two weeks, longer than which no timer runs. */
-export const duration = z.string().transform((text, context) => {
-  const [, digits, unit] = /^(\d{1,7})([smhd])$/.exec(text) ?? []
-  const seconds = Number(digits) * UNIT_SECONDS[unit as keyof typeof UNIT_SECONDS]
-  if (seconds >= 1 && seconds <= 14 * UNIT_SECONDS.d) return seconds
-  context.addIssue(`"${text}" is not a time such as 30m, 6h or 1d, at most 14d`)
-  return z.NEVER
-})
+export const duration = time.refine(seconds => seconds >= 1 && seconds <= 14 * 86_400, 'at least 1s, at most 14d')

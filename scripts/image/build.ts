@@ -9,8 +9,10 @@ import type { ImageConfig } from '../source/config.ts'
 import { type Layout, TAG } from '../source/fetch.ts'
 import { type Product, title } from '../spec/product.ts'
 import type { Keys } from '../spec/schema.ts'
+import { write } from '../system/files.ts'
 import { settle } from '../system/pool.ts'
 import { printable } from '../text/printable.ts'
+import { writeYaml } from '../text/yaml.ts'
 import { ownedAbove, touchDirectories } from '../tools/find.ts'
 import { attributes } from '../tools/getfattr.ts'
 import { readYaml } from '../tools/skopeo.ts'
@@ -19,7 +21,7 @@ import type { ImageSummary, Pid1 } from '../tree/version.ts'
 import { change, MAX_ID } from './changes.ts'
 import { metadata, TEMPLATE_NAMES } from './metadata.ts'
 import { overlay } from './overlay.ts'
-import { pack } from './pack.ts'
+import { item, pack } from './pack.ts'
 import { choosePid1 } from './pid1.ts'
 import { rootfs } from './rootfs.ts'
 import type { UseWorkspace } from './workspace.ts'
@@ -60,18 +62,24 @@ export async function build({ product, config, payload, limit, work, download }:
   hint: root:1000000:1000000000 in /etc/subuid and /etc/subgid of the LXD host, then restart LXD`)
     step('packing')
     const items = await pack(run, { format: product.format, staged: directory, work, time, free, ...found })
+    if (keys.profile) {
+      const file = join(work, 'version/profile.yaml')
+      await write(file, writeYaml({ config: {}, devices: {}, ...keys.profile }))
+      items.push(await item('profile', file))
+    }
     return { items, summary: { ...summary(config, keys), ...chosen.pid1 } }
   })
   return { directory: join(work, 'version'), ...made }
 }
 
 function summary({ created, config }: ImageConfig, keys: Keys): Omit<ImageSummary, keyof Pid1> {
+  const { 'security.nesting': nesting, 'security.privileged': privileged } = keys.profile?.config ?? {}
   return {
     description: printable((keys.description ?? config.Labels['org.opencontainers.image.description'] ?? '').trim()),
     created,
     ports: config.ExposedPorts.map(printable),
     volumes: config.Volumes.map(printable),
     stopSignal: keys.stop_signal ?? (config.StopSignal || 'SIGTERM'),
-    ...(keys.profile && { profile: true }),
+    ...((nesting ?? privileged) && { requirements: { nesting, privileged } }),
   }
 }

@@ -1,6 +1,6 @@
 // Changes an unpacked image as its spec says.
 
-import { appendFile, chmod, lchown, readdir, readFile, utimes } from 'node:fs/promises'
+import { appendFile, chmod, lchown, lstat, readdir, readFile, utimes } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import type { Spec } from '../spec/load.ts'
@@ -43,14 +43,19 @@ export async function change(run: Run, root: string, { keys, files }: Pick<Spec,
   }
 }
 
-/** The paths that a pattern stands for: in names `*`, `?`, which stand for no dot in the beginning. */
+/** The paths that a pattern stands for: in names `*`, `?`, for names `**`; none of them stands for a dot in the beginning. */
 async function matches(root: string, key: string, pattern: string): Promise<string[]> {
   let found = ['/']
-  for (const name of pattern.split('/').filter(Boolean)) {
+  for (const [, deep, name = ''] of pattern.matchAll(/((?:\*\*\/+)*)([^/]+)/g)) {
+    const places = [...found]
+    // It grows meanwhile, by the directories at any depth; a link is none.
+    for (const place of deep ? places : [])
+      for (const child of await children(root, place))
+        if (!posix.basename(child).startsWith('.') && (await lstat(join(root, child))).isDirectory()) places.push(child)
     const letters = name.replace(/[\\^$.+|()[\]{}]/g, '\\$&')
     const source = `${/^[*?]/.test(name) ? '(?!\\.)' : ''}${letters.replace(/\*+/g, '.*').replaceAll('?', '.')}`
     const expression = new RegExp(`^${source}$`, 's')
-    const all = new Set((await Promise.all(found.map(path => children(root, path)))).flat())
+    const all = new Set((await Promise.all(places.map(path => children(root, path)))).flat())
     const hint = didYouMean(posix.join(String(found[0]), name), [...all].map(printable))
     found = [...all].filter(path => expression.test(posix.basename(path)))
     if (found.length === 0) throw new Failure(`${key}: ${pattern}`, 'is not in the image', hint)

@@ -4,7 +4,7 @@ import { Failure } from '../cli/errors.ts'
 import type { ImageConfig } from '../source/config.ts'
 import type { Product } from '../spec/product.ts'
 import { yamlText } from '../text/printable.ts'
-import { sizeText } from '../text/size.ts'
+import { sizeText } from '../text/units.ts'
 import { writeYaml } from '../text/yaml.ts'
 
 /** The files that LXD writes into an instance, the template that each is made from, and when. */

@@ -56,7 +56,7 @@ export async function pack(run: Run, { format, staged, work, time, free, capabil
 }
 
 /** @param metadata the bytes before those of a root file system: together they have the image's fingerprint */
-async function item(ftype: Item['ftype'], file: string, metadata?: Uint8Array): Promise<Item> {
+export async function item(ftype: Item['ftype'], file: string, metadata?: Uint8Array): Promise<Item> {
   const hashes = sha256OfPieces(bytesOf(file), [Buffer.alloc(0), ...(metadata && ftype !== 'lxd.tar.xz' ? [metadata] : [])])
   // The disk works beside the processor: publishing waits less for it.
   const [[sha256 = '', fingerprint], { size }] = await settle([hashes, stat(file), sync(file)])

@@ -8,7 +8,7 @@ import type { Log } from '../cli/log.ts'
 import { makeDirectory, remove } from '../system/files.ts'
 import { freeMemory } from '../system/memory.ts'
 import { type Run, runner, ToolFailure } from '../system/run.ts'
-import { sizeText } from '../text/size.ts'
+import { sizeText } from '../text/units.ts'
 import { diskUsage } from '../tools/du.ts'
 import { mountTmpfs, umount } from '../tools/mount.ts'
 

@@ -4,7 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { UsageFailure } from '../cli/errors.ts'
-import { sizeText } from '../text/size.ts'
+import { sizeText } from '../text/units.ts'
 import { didYouMean } from '../text/words.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
 import { type Laid, laid } from './files.ts'
@@ -24,30 +24,26 @@ export async function loadSpecs(directory: string): Promise<Spec[]> {
     throw new UsageFailure(directory, 'no specs here', 'one YAML file per image, e.g. nginx.yaml with the line "image: nginx"')
   const complaints: string[] = []
   const specs: Spec[] = []
-  for (const file of names.map(name => join(directory, name))) {
-    const name = basename(file, extname(file))
-    const first = specs.find(spec => spec.name.toLowerCase() === name.toLowerCase())
-    if (first) complaints.push(`${file}:1:1: ${first.file} is an image "${first.name}" already`)
+  const named = names.map(file => ({ name: basename(file, extname(file)), file: join(directory, file) }))
+  /** Files by the names that they take, whatever the case; of equal ones the first has it. */
+  const owners = new Map(named.toReversed().map(({ name, file }) => [name.toLowerCase(), file]))
+  for (const { name, file } of named) {
+    const owner = owners.get(name.toLowerCase())
+    if (owner !== file) complaints.push(`${file}:1:1: "${name}" is taken by ${owner}`)
     else if (!imageName.safeParse(name).success) complaints.push(`${file}:1:1: "${name}" cannot be an image's name`)
     else {
-      const { wrong, keys, files = [] } = await loadKeys(file)
+      const { wrong, keys, files = [] } = await loadKeys(file, owners)
       const byLine = wrong.sort((one, other) => Number.parseInt(one, 10) - Number.parseInt(other, 10))
       complaints.push(...byLine.map(complaint => `${file}:${complaint}`))
       if (keys) specs.push({ name, file, keys, files })
     }
-  }
-  const called = specs.flatMap(spec => [spec.name, ...(spec.keys.aliases ?? [])].map(name => ({ name, spec })))
-  for (const { name, spec } of called) {
-    const other = called.find(one => one.spec !== spec && one.name.toLowerCase() === name.toLowerCase())
-    if (other && name !== spec.name)
-      complaints.push(`${spec.file}:1:1: aliases: ${other.spec.file} is an image "${name}" already`)
   }
   if (complaints.length > 0) throw new UsageFailure('specs', `nothing was built\n${complaints.join('\n')}`)
   return specs
 }
 
 /** The keys of one file, or what is wrong with it. Silently no spec would mean that its image leaves the catalog. */
-async function loadKeys(file: string): Promise<{ wrong: string[] } & Partial<Spec>> {
+async function loadKeys(file: string, owners: Map<string, string>): Promise<{ wrong: string[] } & Partial<Spec>> {
   const read = async () => {
     const found = await stat(file)
     if (!found.isFile()) return 'is not a regular file'
@@ -65,6 +61,11 @@ async function loadKeys(file: string): Promise<{ wrong: string[] } & Partial<Spe
   const image = anchored(data.image, path => resolve(dirname(file), path))
   const key = data.verify && (await readFile(resolve(dirname(file), data.verify)).catch(() => undefined))
   if (data.verify && !key) wrong.push(`${yaml.at(['verify'])}: verify: there is no file ${data.verify} beside the spec`)
+  for (const [nth, alias] of (data.aliases ?? []).entries()) {
+    const owner = owners.get(alias.toLowerCase()) ?? file
+    owners.set(alias.toLowerCase(), owner)
+    if (owner !== file) wrong.push(`${yaml.at(['aliases', nth])}: aliases: "${alias}" is taken by ${owner}`)
+  }
   const files: Laid[] = []
   for (const [path, asked] of Object.entries(data.files ?? {})) {
     const refuse = (error: Error) =>

@@ -12,10 +12,9 @@ export const title = ({ name, architecture }: { name: string | undefined; archit
 /** What a spec that says nothing is built as. `only`: for no other architectures; where a spec names none, for all of these. */
 export type Defaults = { architecture: Architecture; format: Format; only?: readonly Architecture[] | undefined }
 
-export function products(specs: readonly Spec[], { architecture, format, only }: Defaults) {
-  return specs.flatMap(spec =>
+export const products = (specs: readonly Spec[], { architecture, format, only }: Defaults) =>
+  specs.flatMap(spec =>
     (spec.keys.architectures ?? only ?? [architecture])
       .filter(architecture => !only || only.includes(architecture))
       .map(architecture => ({ name: spec.name, spec, architecture, format: spec.keys.format ?? format })),
   )
-}

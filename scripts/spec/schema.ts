@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os'
 import { z } from 'zod'
-import { size } from '../text/size.ts'
+import { size, time } from '../text/units.ts'
 import { noneOf, words } from '../text/words.ts'
 import { ARCHITECTURES, architecture } from './architecture.ts'
 import { reference } from './reference.ts'
@@ -73,19 +73,8 @@ const lines = z.union([list, z.string()], 'expected a line, or a list of lines')
 /** As in Docker: net.*, fs.mqueue.* and what System V's shared memory has are each container's own. */
 const sysctl = z.string().regex(/^(net\.|fs\.mqueue\.|kernel\.(msg|sem|shm))[\w./-]*$/, 'is not for a container to set')
 
-const UNIT_SECONDS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 }
-
-/** In seconds. */
-const time = z.string().transform((text, context) => {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/gy)]
-  if (parts.map(([part]) => part).join('') !== text) context.addIssue('expected a time such as 90s or 1m30s')
-  return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * Number(UNIT_SECONDS[unit]), 0)
-})
-
-const shell = z.string().transform(line => ['CMD-SHELL', line])
 const check = list.refine(([kind]) => /^(CMD|CMD-SHELL|NONE)$/.test(String(kind)), 'begins with CMD, CMD-SHELL or NONE')
-
-const test = z.union([check, shell], 'expected a line of shell, or a list of words')
+const test = z.union([check, z.string().transform(line => ['CMD-SHELL', line])], 'expected a line of shell, or a list of words')
 const times = { interval: time, timeout: time, start_period: time, start_interval: time }
 const healthcheck = object({ test, ...times, retries: z.int().min(1), disable: z.boolean() }).partial()
 
@@ -105,9 +94,7 @@ export const schema = object({
   architectures: architectures.describe(`What to build for: ${ARCHITECTURES.join(', ')}; this machine's architecture by default`),
   format: formatName.describe('How the image is packed; tar.zst by default'),
   max_size: size.describe('What the image may take unpacked, e.g. 8GiB; --max-size by default'),
-  disable_supervisor: z
-    .boolean()
-    .describe('true: the entrypoint itself is PID 1, the default for inits that insist on it such as s6-overlay'),
+  disable_supervisor: z.boolean().describe('true: the entrypoint itself is PID 1; the default for inits that insist on it'),
   entrypoint: commandLine.describe("Replaces the image's entrypoint, drops its command"),
   command: commandLine.describe("Replaces the image's command"),
   user: scalar.describe('name, uid, name:group or uid:gid'),
@@ -123,10 +110,8 @@ export const schema = object({
   verify: nonEmpty.describe('A public key of cosign, or a keyring of GPG, beside the spec: what it has not signed is refused'),
   tty: z.boolean().describe("true: the application's standard streams are the console, as with docker run -t"),
   healthcheck: healthcheck.describe("As in compose; what it leaves out is the image's, disable: true switches the image's off"),
-  remove: z.array(path).describe('What of the image goes: paths in which * and ? stand for parts of a name'),
-  files: files.describe(
-    'Path → its text, or { content: TEXT, from: a file or directory beside the spec, mode: "0644", owner: root:root }',
-  ),
+  remove: z.array(path).describe('What of the image goes: paths; * and ? stand for parts of a name, ** for any depth'),
+  files: files.describe('Path → its text, or { content: TEXT, from: PATH beside the spec, mode: "0644", owner: root:root }'),
   symlinks: z.record(path, nonEmpty).describe('Path → where the link leads'),
   append: z.record(path, lines).describe('Path of a file that the image has → a line, or a list of lines'),
   prelaunch: script.describe('A script that root runs at each start before the application'),

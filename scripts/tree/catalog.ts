@@ -14,16 +14,18 @@ export function catalog(versions: readonly Version[]): { index: string; images: 
 
 /** LXD shows `os release_title` as the description, and a version's own label in brackets behind it. */
 function product(versions: readonly Version[]): object {
-  const { name, architecture, release, aliases = [] } = versions.at(-1) as Version
+  const { name, architecture, release, summary, aliases = [] } = versions.at(-1) as Version
   const serials = new Set(versions.map(({ serial }) => serial))
   const listed = versions.map(version => {
     const label = version.release === release ? {} : { label: version.release }
-    // A delta is of use only while the version it starts from is listed.
-    const items = version.items.filter(({ base }) => base === undefined || serials.has(base))
+    // A delta is of use only while the version it starts from is listed, a profile to people.
+    const items = version.items.filter(({ ftype, base = version.serial }) => ftype !== 'profile' && serials.has(base))
     return [version.serial, { ...label, items: Object.fromEntries(items.flatMap(item => entries(version, item))) }]
   })
   const shown = { arch: architecture, os: name, release, release_title: release, version: release }
-  return { aliases: [...new Set([name, ...aliases])].join(','), ...shown, versions: Object.fromEntries(listed) }
+  // LXD 5.0 knows the first of the two alone, Incus the second.
+  const needed = { lxd_requirements: summary.requirements, requirements: summary.requirements }
+  return { aliases: [...new Set([name, ...aliases])].join(','), ...shown, ...needed, versions: Object.fromEntries(listed) }
 }
 
 /** The same file for LXD and for Incus, which has names of its own for what holds metadata. */

@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { posix } from 'node:path'
 import { signalNumber } from '../spec/schema.ts'
 import { word } from '../text/words.ts'
-import type { Daemon, Version } from './version.ts'
+import { type Daemon, profileItem, type Version } from './version.ts'
 
 /** Quotes what needs it: an image's words come from strangers. */
 const command = (daemon: Daemon, ...words: string[]) => [daemon === 'LXD' ? 'lxc' : 'incus', ...words.map(word)].join(' ')
@@ -14,8 +14,9 @@ export function startCommand(daemon: Daemon, verb: 'init' | 'launch', { name, su
   const number = (summary.stoppable ?? summary.supervised) ? undefined : signalNumber(summary.stopSignal)
   const halt = Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? number
   // An instance does not know its remote: upgrade.ts finds the image by this.
-  const config = ['-c', `user.lxdocker.image=${name}`, ...(halt ? ['-c', `raw.lxc=lxc.signal.halt=${halt}`] : [])]
-  return command(daemon, verb, `lxdocker:${name}`, instance(name), ...config, ...more)
+  const required = Object.entries(summary.requirements ?? {}).map(([key, value]) => `security.${key}=${value}`)
+  const config = [`user.lxdocker.image=${name}`, ...required, ...(halt ? [`raw.lxc=lxc.signal.halt=${halt}`] : [])]
+  return command(daemon, verb, `lxdocker:${name}`, instance(name), ...config.flatMap(pair => ['-c', pair]), ...more)
 }
 
 /** What LXD and Incus accept as a name: letters, digits, hyphens between them. */
@@ -32,7 +33,7 @@ export function deviceCommands(daemon: Daemon, version: Version): string[] {
   const own = instance(version.name)
   // One of that name which the host has already is not written over.
   const profile = `${command(daemon, 'profile', 'create', own)} && ${command(daemon, 'profile', 'edit', own)} <profile.yaml`
-  if (version.summary.profile) return [profile, startCommand(daemon, 'launch', version, '--profile', 'default', '--profile', own)]
+  if (profileItem(version)) return [profile, startCommand(daemon, 'launch', version, '--profile', 'default', '--profile', own)]
   const ports = new Map(version.summary.ports.slice(0, MAX_DEVICES).flatMap(proxy))
   const disks = mounts(version.summary.volumes.slice(0, MAX_DEVICES), ['root', 'eth0', ...ports.keys()])
   if (ports.size + disks.size === 0) return []

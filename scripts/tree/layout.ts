@@ -12,9 +12,7 @@ export const SCHEMA = 'schema.json'
 export const WORK = '.work'
 /** Says, inside a version, since when it is not listed any more. */
 export const UNLISTED = 'unlisted'
-/** What is in a version's directory beside the files to download. */
 export const BUILD = 'build.json'
-export const PROFILE = 'profile.yaml'
 export const VERSIONS = 'images/*/*/*'
 
 /** The directory of one version, inside the tree. */

@@ -3,10 +3,10 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
-import { sizeText } from '../text/size.ts'
+import { sizeText } from '../text/units.ts'
 import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
-import { BUILD, PROFILE, versionPath } from './layout.ts'
-import { DAEMONS, type Daemon, groups, rootfsItem, type Version } from './version.ts'
+import { BUILD, versionPath } from './layout.ts'
+import { DAEMONS, type Daemon, groups, profileItem, rootfsItem, type Version } from './version.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
 const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })
@@ -43,7 +43,7 @@ function image(versions: readonly Version[], detailed: boolean): object {
     Volumes: shortened(summary.volumes),
   }
   const more = detailed ? '' : `${versionPath(latest)}/${BUILD}`
-  const profile = summary.profile && `${versionPath(latest)}/${PROFILE}`
+  const profile = profileItem(latest) && `${versionPath(latest)}/profile.yaml`
   return { ...summary, name, source, clients, facts, rows, older: rows.length > newest.length, more, profile }
 }
 

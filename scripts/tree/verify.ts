@@ -29,27 +29,27 @@ export function listedPaths(text: unknown): string[] {
   return Object.entries(products).flatMap(([key, { versions }]) => Object.keys(versions).map(serial => directory(key, serial)))
 }
 
-/** @returns how many files the listed versions have, and what is wrong with them or with the catalog itself: paths are the places */
-export async function verify(run: Run, log: Log, tree: string): Promise<{ files: number; complaints: Failure[] }> {
+/** @returns the listed versions, and what is wrong with them or with the catalog itself: paths are the places */
+export async function verify(run: Run, log: Log, tree: string): Promise<{ listed: Version[]; complaints: Failure[] }> {
   let text: string | undefined
-  let listed = new Set<string>()
+  let paths = new Set<string>()
   try {
     // The two files change one after the other: clients take what stands in the second.
     parsed(index, await read(join(tree, INDEX)), INDEX)
     text = await read(join(tree, CATALOG))
-    listed = new Set(listedPaths(text))
+    paths = new Set(listedPaths(text))
   } catch (error) {
-    if (error instanceof Failure) return { files: 0, complaints: [error] }
+    if (error instanceof Failure) return { listed: [], complaints: [error] }
     throw error
   }
   // A build may go on: what it adds from now on is not listed.
-  const whole = (await versions(tree, log)).filter(version => listed.delete(versionPath(version)))
-  const complaints = [...listed].map(path => new Failure(path, 'is listed, but broken'))
-  if (complaints.length === 0 && catalog(whole).images !== text)
+  const listed = (await versions(tree, log)).filter(version => paths.delete(versionPath(version)))
+  const complaints = [...paths].map(path => new Failure(path, 'is listed, but broken'))
+  if (complaints.length === 0 && catalog(listed).images !== text)
     complaints.push(new Failure(CATALOG, 'says other things than the versions'))
-  const wrong = await pool(whole, availableParallelism(), version => mismatches(run, log, tree, version))
+  const wrong = await pool(listed, availableParallelism(), version => mismatches(run, log, tree, version))
   log.done('verifying')
-  return { files: whole.flatMap(({ items }) => items).length, complaints: [...complaints, ...wrong.flat()] }
+  return { listed, complaints: [...complaints, ...wrong.flat()] }
 }
 
 /** LXD and Incus refuse a file with another sum, and an image whose two files together have another one. */

@@ -20,8 +20,8 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256')
 
 /** A file of a version as LXD and Incus download it. */
 const item = z.object({
-  /** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. */
-  ftype: z.enum(['lxd.tar.xz', 'lxd_combined.tar.gz', 'squashfs', 'root.tar.xz', 'squashfs.vcdiff']),
+  /** What LXD calls the kinds of files; Incus has names of its own for the two with metadata. A profile is for people to fetch. */
+  ftype: z.enum(['lxd.tar.xz', 'lxd_combined.tar.gz', 'squashfs', 'root.tar.xz', 'squashfs.vcdiff', 'profile']),
   file: z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'is not a file name'),
   size: z.int().nonnegative(),
   sha256,
@@ -45,8 +45,8 @@ const imageSummary = z.object({
   /** LXD's own stop signal ends PID 1; where there was something to choose: which it is, and why. */
   stoppable: z.boolean().optional(),
   pid1: line.optional(),
-  /** There is a profile.yaml beside its files. */
-  profile: z.boolean().optional(),
+  /** What of its profile the daemons want of every instance, e.g. `nesting: true`. */
+  requirements: z.object({ nesting: line, privileged: line }).partial().optional(),
 })
 
 const version = z.object({
@@ -82,6 +82,8 @@ export function rootfsItem({ items }: Version, daemon: Daemon): Item | undefined
   const roots = items.filter(({ fingerprint }) => fingerprint)
   return roots.find(({ ftype }) => (ftype === 'root.tar.xz') === (daemon === 'Incus')) ?? roots[0]
 }
+
+export const profileItem = ({ items }: Version) => items.find(({ ftype }) => ftype === 'profile')
 
 /** Versions by what a key says of each, sorted by it; those of one key in their order. */
 export function groups(versions: readonly Version[], key: (version: Version) => string): [key: string, versions: Version[]][] {

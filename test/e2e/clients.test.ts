@@ -130,7 +130,7 @@ function clientsOf(daemon: string, { need, start, patches }: (typeof hosts)['LXD
     test("the spec's aliases, properties and profile, created from the served file", async () => {
       await publish('wiki', '1', [])
       const profile =
-        'profile: { description: "A \\"wiki\\"", config: { limits.processes: 321 }, devices: { eth0: { type: none } } }'
+        'profile: { description: "A \\"wiki\\"", config: { limits.processes: 321, security.nesting: true }, devices: { eth0: { type: none } } }'
       house.spec('wiki', `image: wiki:1\naliases: [docs]\nproperties: { team: "web: 1" }\n${profile}\n`)
       await build('wiki')
       const wiki = await newest('wiki')
@@ -140,6 +140,13 @@ function clientsOf(daemon: string, { need, start, patches }: (typeof hosts)['LXD
         server.cert,
         `${server.url}/${versionPath(wiki)}/profile.yaml`,
       ])
+      const listed = (await images('ours:')).find(({ names }) => names?.includes('docs'))
+      equal(listed?.properties['requirements.nesting'], 'true')
+      // LXD 5.0 only shows it.
+      const without = host.lxc('launch', 'ours:docs', 'without', '--ephemeral')
+      if (daemon === 'Incus') await rejects(without, /requires nesting/)
+      await without.catch(() => {})
+      await host.lxc('delete', '--force', 'without')
       await host.lxc('profile', 'create', 'wiki')
       await execa(host.argv[0], [...host.argv.slice(1), 'profile', 'edit', 'wiki'], { env: host.env, input: text })
       await host.lxc('launch', 'ours:docs', 'wiki', '--profile', 'default', '--profile', 'wiki')

@@ -213,6 +213,7 @@ describe('the documentation', needed, () => {
     await lxc.read('docs/build.md', 'What a run does')
     await lxc.read('docs/build.md', 'Checking specs')
     await lxc.read('docs/build.md', 'Checking a tree')
+    await lxc.read('docs/build.md', 'Building again')
     const before = serials()
     ok(before.length > 1)
     await lxc.read('docs/build.md', 'Going back to an older version')

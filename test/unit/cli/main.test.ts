@@ -68,13 +68,13 @@ test('numbers are whole, plain, not too small', () => {
 
 test('a time has a unit, is longer than nothing, no longer than a timer runs', () => {
   deepEqual(
-    ['1s', '30m', '6h', '14d'].map(text => duration.parse(text)),
-    [1, 1800, 21_600, 1_209_600],
+    ['1s', '30m', '6h', '1h30m', '14d'].map(text => duration.parse(text)),
+    [1, 1800, 21_600, 5400, 1_209_600],
   )
-  for (const text of ['', '6', 'h', '0s', '6 h', '-1h', '1.5h', '15d', '99999999h', '6hours'])
+  for (const text of ['', '6', 'h', '0s', '6 h', '-1h', '0.5s', '15d', '99999999h', '6hours'])
     throws(() => parsed(duration, text, '--build-every', UsageFailure), {
       place: '--build-every',
-      reason: /^".*" is not a time such as 30m/,
+      reason: /^(".+" is not a time such as 90s|at least 1s, at most 14d$)/,
     })
 })
 

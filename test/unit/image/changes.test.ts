@@ -76,6 +76,10 @@ for (const [pattern, left] of Object.entries({
   '/etc//?.conf': ['/etc/.hidden.conf', '/etc/deep/c.conf'],
   '/etc/deep/': ['/etc/.hidden.conf', '/etc/a.conf', '/etc/b.conf'],
   '/self/self/et?/*': ['/etc/.hidden.conf'],
+  '/**/*.conf': ['/etc/.hidden.conf'],
+  '/**/**//etc/**/c.conf': ['/etc/.hidden.conf', '/etc/a.conf', '/etc/b.conf'],
+  '/self/**/deep': ['/etc/.hidden.conf', '/etc/a.conf', '/etc/b.conf'],
+  '/etc/**': ['/etc/.hidden.conf'],
   '/etc': [],
 }))
   test(`remove ${pattern}`, () =>
@@ -93,6 +97,8 @@ for (const [pattern, gone] of Object.entries({
   '/l*/*.so': ['/usr/lib/x.so'],
   '/usr/bin/[': ['/usr/bin/['],
   '/loop': ['/loop'],
+  '/lib/**/x.so': ['/usr/lib/x.so'],
+  '/**/lib': ['/lib', '/usr/lib/x.so', '/usr/lib/x.so.1'],
 }))
   test(`remove ${pattern}: a link leads where it leads in the image`, () =>
     changed(TREE, {}, async before => {
@@ -114,7 +120,7 @@ test('nothing leads out of the image', async () => {
     'etc/precious': 'image',
     'outside/etc/precious': 'image',
   }
-  for (const pattern of ['/up/etc/*', '/deep/*/etc/precious', '/u?/e*/precious', '/deep/up/etc/*'])
+  for (const pattern of ['/up/etc/*', '/deep/*/etc/precious', '/u?/e*/precious', '/deep/up/etc/*', '/up/**/precious'])
     await changed(out, { keys: { remove: [pattern] } }, async root =>
       deepEqual(await readdir(join(root, 'outside/etc')), [], pattern),
     )
@@ -185,6 +191,12 @@ for (const [what, tree, changes, complaint] of [
     { 'etc/nginx/x': '' },
     { keys: { remove: ['/etc/ngnix/*'] } },
     /^remove: \/etc\/ngnix\/\*: is not in the image\n {2}hint: did you mean \/etc\/nginx\?$/,
+  ],
+  [
+    'remove at any depth',
+    { 'a/b/x.py': '', 'a/.d/x.pyc': '', 'a/up': ['/'] },
+    { keys: { remove: ['/a/**/*.pyc'] } },
+    /^remove: \/a\/\*\*\/\*\.pyc: is not in the image$/,
   ],
   ['remove, a glob', { 'etc/a': '' }, { keys: { remove: ['/etc/*.conf'] } }, /^remove: \/etc\/\*\.conf: is not in the image$/],
   [

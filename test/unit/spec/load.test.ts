@@ -72,7 +72,7 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
   ['a list', { 'web.yaml': '- nginx\n' }, /web\.yaml:1:1: not a spec/],
   ['a bad reference', { 'web.yaml': '\nimage: NGINX!\n' }, /web\.yaml:2:8: image: "NGINX!" is not a repository name/],
   ['a key twice', { 'web.yaml': 'image: a\nimage: b\n' }, /web\.yaml:2:1: .*unique/],
-  ['a name twice', { 'web.yaml': 'image: a\n', 'web.yml': 'image: a\n' }, /web\.yml:1:1: .*web\.yaml is an image "web" already/],
+  ['a name twice', { 'web.yaml': 'image: a\n', 'web.yml': 'image: a\n' }, /web\.yml:1:1: "web" is taken by .*web\.yaml/],
   ['a name that LXD cannot use', { 'a b.yaml': 'image: a\n' }, /a b\.yaml:1:1: "a b" cannot be an image's name/],
   [
     'a tmpfs that is no absolute path, with options or without',
@@ -150,7 +150,7 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
   [
     'names that differ by case',
     { 'Web.yaml': 'image: a\n', 'web.yaml': 'image: a\n' },
-    /web\.yaml:1:1: \S+Web\.yaml is an image "Web" already/,
+    /web\.yaml:1:1: "web" is taken by \S+Web\.yaml/,
   ],
   [
     'a list that is none',
@@ -239,7 +239,7 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
   [
     'a time without a unit',
     { 'web.yaml': 'image: a\nhealthcheck:\n  interval: "10"\n' },
-    /web\.yaml:3:13: healthcheck\.interval: expected a time such as 90s or 1m30s/,
+    /web\.yaml:3:13: healthcheck\.interval: "10" is not a time such as 90s, 1m30s or 6h/,
   ],
   [
     'a key of a health check that is none',
@@ -283,13 +283,12 @@ test('an alias that another spec has, as name or alias, whatever its case, is a 
     },
     async directory => {
       const error = await loadSpecs(directory).catch(error => error)
-      const found = [...error.message.matchAll(/(\w)\.yaml:1:1: aliases: \S*\/(\w)\.yaml is an image "(\w+)" already/g)]
+      const found = [...error.message.matchAll(/(\w)\.yaml:2:(\d+): aliases: "(\w+)" is taken by \S*\/(\w)\.yaml/g)]
       assert.deepEqual(
-        found.map(([, file, other, name]) => [file, other, name]),
+        found.map(([, file, column, name, other]) => [file, column, name, other]),
         [
-          ['a', 'b', 'one'],
-          ['a', 'b', 'B'],
-          ['b', 'a', 'ONE'],
+          ['a', '19', 'B', 'b'],
+          ['b', '16', 'ONE', 'a'],
         ],
       )
       assert.doesNotMatch(error.message, /c\.yaml/)

@@ -58,6 +58,17 @@ test('more names of a product are those of its newest version, each once', () =>
   assert.equal(JSON.parse(images).products['lxdocker:web:amd64'].aliases, 'web,www,site')
 })
 
+test('what an image requires is said to LXD and to Incus; its profile is for people', () => {
+  const one = version('web', '20260101_0000')
+  const profile: Item = { ftype: 'profile', file: 'profile.yaml', size: 1, sha256: 'cc' }
+  const requirements = { nesting: 'true' }
+  const changed = { ...one, summary: { ...one.summary, requirements }, items: [...one.items, profile] }
+  const web = JSON.parse(catalog([changed]).images).products['lxdocker:web:amd64']
+  assert.deepEqual([web.lxd_requirements, web.requirements], [requirements, requirements])
+  assert.deepEqual(listed(changed), listed(one))
+  assert.ok(!('requirements' in JSON.parse(catalog([one]).images).products['lxdocker:web:amd64']))
+})
+
 function listed(...all: Version[]) {
   const { products } = JSON.parse(catalog(all).images)
   return products['lxdocker:web:amd64'].versions[all.at(-1)?.serial as string].items

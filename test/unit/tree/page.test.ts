@@ -150,12 +150,14 @@ test('commands start an image with its ports, its volumes', () => {
 })
 
 test('commands start an image with its profile, which the page links', () => {
-  const about = { ports: ['80/tcp'], profile: true }
-  assert.deepEqual(blocks('Incus', version(about))[1], [
-    'incus profile create web && incus profile edit web <profile.yaml',
-    'incus launch lxdocker:web web -c user.lxdocker.image=web --profile default --profile web',
+  const it = version({ ports: ['80/tcp'], requirements: { nesting: 'true' } })
+  it.items.push({ ftype: 'profile', file: 'profile.yaml', size: 1, sha256: 'a'.repeat(64) })
+  const launch = 'incus launch lxdocker:web web -c user.lxdocker.image=web -c security.nesting=true'
+  assert.deepEqual(blocks('Incus', it), [
+    [launch],
+    ['incus profile create web && incus profile edit web <profile.yaml', `${launch} --profile default --profile web`],
   ])
-  assert.match(page([version(about)]), /href="images\/web\/amd64\/20260102_0304\/profile\.yaml"/)
+  assert.match(page([it]), /href="images\/web\/amd64\/20260102_0304\/profile\.yaml"/)
 })
 
 test('which is PID 1 is said where there was something to choose; an init needs no stop signal of its own', () => {

@@ -1,4 +1,4 @@
-// Knows how people write sizes.
+// Knows how people write sizes, times.
 
 import { z } from 'zod'
 
@@ -19,3 +19,12 @@ export function sizeText(bytes: number): string {
   const value = bytes / 1024 ** power
   return `${value.toFixed(value >= 0.1 && value < 10 && !Number.isInteger(value) ? 1 : 0)} ${POWERS[power]}iB`
 }
+
+const UNIT_SECONDS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** Parses `90s` or `1m30s` into seconds. */
+export const time = z.string('expected a time such as 90s, 1m30s or 6h').transform((text, context) => {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/gy)]
+  if (parts.map(([part]) => part).join('') !== text) context.addIssue(`"${text}" is not a time such as 90s, 1m30s or 6h`)
+  return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * Number(UNIT_SECONDS[unit]), 0)
+})

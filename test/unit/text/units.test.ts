@@ -1,6 +1,6 @@
 import { equal, match } from 'node:assert/strict'
 import { test } from 'node:test'
-import { size, sizeText } from '../../../scripts/text/size.ts'
+import { size, sizeText } from '../../../scripts/text/units.ts'
 
 for (const [text, bytes] of [
   ['500 MB', 500e6],
