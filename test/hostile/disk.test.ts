@@ -8,7 +8,7 @@ import { execa } from 'execa'
 import { ERRORS } from '../world/faults.ts'
 import { registry } from '../world/registry.ts'
 import { needs } from '../world/tools.ts'
-import { beforeRun, chosen, deserted, explained, heals, house, mounts, SIDE_BY_SIDE, undisturbed } from './disturbed.ts'
+import { beforeRun, chosen, deserted, explained, heals, house, kindOf, mounts, SIDE_BY_SIDE, undisturbed } from './disturbed.ts'
 
 const needed = needs('root', 'docker-registry', 'skopeo', 'umoci', 'zstd', 'mksquashfs', 'xdelta3')
 
@@ -20,8 +20,10 @@ for (const [nthError, error] of Object.keys(ERRORS).entries()) {
     const run = await undisturbed(hub, template)
     let survived = 0
     const rows = chosen(
-      run.steps.map((step, nth) => ({ step, name: `${error} ${nth + 1}: ${step}`, fault: `${error}:${nth + 1}` })),
-      5 * nthError,
+      run.steps.map((step, nth) => {
+        return { step, name: `${error} ${nth + 1}: ${step}`, kind: kindOf(step), fault: `${error}:${nth + 1}` }
+      }),
+      [nthError, Object.keys(ERRORS).length],
     )
     const results = rows.map(({ step, name, fault }) =>
       t.test(name, async () => {
@@ -58,10 +60,7 @@ for (const [place, sizes] of Object.entries(FREE)) {
     const template = await beforeRun(hub)
     const run = await undisturbed(hub, template)
     let failed = 0
-    const rows = chosen(
-      sizes.map(size => ({ name: `${size} KiB are free`, size })),
-      3,
-    )
+    const rows = chosen(sizes.map((size, nth) => ({ name: `${size} KiB are free`, kind: `${nth % 3}`, size })))
     const results = rows.map(({ name, size }) =>
       t.test(name, async () => {
         const one = house(hub, template)

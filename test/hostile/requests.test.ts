@@ -236,7 +236,7 @@ test('malformed requests', async t => {
     for (const socket of open) socket.destroy()
   })
 
-  const rows = chosen(ROWS)
+  const rows = chosen(ROWS.map(row => ({ ...row, kind: row.name.replace(/:.*/s, '') })))
   for (const { name, pieces, line = 'plain', end = 'wait', servername } of rows) {
     await t.test(name, async () => {
       const port = line === 'plain' ? plain : secure
