@@ -1,18 +1,26 @@
 // Measures builds next to the bare tools, up to the running instance: npm run bench. Ratios of one run count, seconds do not.
 
-import { equal } from 'node:assert/strict'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { equal, ok } from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { FORMATS } from '../../scripts/spec/schema.ts'
 import { freeMemory } from '../../scripts/system/memory.ts'
+import { versionPath } from '../../scripts/tree/layout.ts'
+import { rootfsItem, type Version } from '../../scripts/tree/version.ts'
+import { versions } from '../../scripts/tree/versions.ts'
+import type { Host } from '../world/host.ts'
 import { incus } from '../world/incus.ts'
 import { lxd } from '../world/lxd.ts'
 import { lxdocker, PROJECT } from '../world/lxdocker.ts'
 import { freePort, type Registry, registry } from '../world/registry.ts'
+import { silentLog } from '../world/run.ts'
+import { waitFor } from '../world/wait.ts'
+import { PEAK } from './peak.ts'
 
 const MB = 1_000_000
 const LAYERS = 5
@@ -52,7 +60,7 @@ async function make(dir: string, megabytes: number, skip = 0): Promise<string> {
 
 /** Adds a layer of 1 MB to an image of an OCI layout. */
 async function addLayer(dir: string, image: string): Promise<void> {
-  writeFileSync(join(dir, 'changed'), Buffer.alloc(MB, String(performance.now())))
+  writeFileSync(join(dir, 'changed'), randomBytes(MB))
   await execa('tar', ['-cf', join(dir, 'layer.tar'), '-C', dir, 'changed'])
   await execa('umoci', ['raw', 'add-layer', '--image', image, join(dir, 'layer.tar')])
 }
@@ -114,17 +122,28 @@ function houseOf(names: readonly string[], format: string, copies = 1): House {
 }
 
 /** As people type it, node's start under npx and zx included. */
-function build({ dir }: House): Promise<Cost> {
+function build({ dir }: House, more: readonly string[] = [], env: Record<string, string> = {}): Promise<Cost> {
   const places = ['--specs', join(dir, 'specs'), '--out', join(dir, 'public'), '--cache', join(dir, '.cache')]
-  return cost(['npx', 'zx', 'build.ts', '--quiet', ...places], { ...hub.env, NODE_OPTIONS: undefined }, PROJECT)
+  const argv = ['npx', 'zx', 'build.ts', '--quiet', ...places, ...more]
+  return cost(argv, { ...hub.env, ...env, NODE_OPTIONS: undefined }, PROJECT)
+}
+
+/** The peak memory of the node that builds, in MB. */
+async function peak(house: House): Promise<number> {
+  const file = join(house.dir, 'peak')
+  const preload = `--import=tsx --import=${new URL('peak.ts', import.meta.url)}`
+  await build(house, [], { npm_config_node_options: preload, [PEAK]: file })
+  return (Math.max(...readFileSync(file, 'utf8').trim().split('\n').map(Number)) * 1024) / MB
 }
 
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 const line = (...cells: (string | number)[]) =>
   console.log(`| ${cells.map(cell => (typeof cell === 'number' ? cell.toFixed(2) : cell)).join(' | ')} |`)
 
-/** LXDT_BENCH='launch' measures one part alone; LXDT_ROUNDS=5 more rounds. */
+/** LXDT_BENCH='launch' measures one part alone, LXDT_IMAGES='^200' with some images, LXDT_HOSTS=LXD with one daemon; LXDT_ROUNDS=5 more rounds. */
 const wanted = new RegExp(process.env.LXDT_BENCH ?? '')
+const wantedImages = new RegExp(process.env.LXDT_IMAGES ?? '')
+const DAEMONS = Object.entries({ LXD: lxd, Incus: incus }).filter(([name]) => new RegExp(process.env.LXDT_HOSTS ?? '').test(name))
 const ROUNDS = Number(process.env.LXDT_ROUNDS ?? 3)
 
 let hub: Registry
@@ -169,6 +188,7 @@ async function compare(title: string, ways: Record<string, () => Promise<Cost>>)
 test('builds next to the bare tools', { skip: !wanted.test('tools') }, async () => {
   line('images', 'way', 'wall s', 'processor s', '÷ script in memory')
   for (const [title, [count, megabytes]] of Object.entries(ROWS)) {
+    if (!wantedImages.test(title)) continue
     const names = await images(count, megabytes)
     const [disk, memory] = [join(dir, 'script'), '/dev/shm/lxdocker-bench']
     const fits = (await freeMemory()) > 5 * megabytes * MB
@@ -211,46 +231,117 @@ test('a run with nothing to do', { skip: !wanted.test('idle') }, async () => {
       'build.ts --version': () => cost(['npx', 'zx', 'build.ts', '--version'], { ...hub.env, NODE_OPTIONS: undefined }, PROJECT),
       'build.ts': () => build(idle),
     })
+    line(`${20 * copies}`, 'build.ts: peak memory of node, MB', await peak(idle))
     rmSync(idle.dir, { recursive: true })
   }
 })
 
+/** An instance that answers HTTP. @returns seconds to make it, to start it until it answers */
+async function launch(host: Host, image: string, name: string): Promise<{ init: number; answer: number }> {
+  const port = await freePort()
+  const proxy = ['proxy', `listen=tcp:127.0.0.1:${port}`, 'connect=tcp:127.0.0.1:80']
+  const init = await seconds(async () => {
+    await host.lxc('init', image, name)
+    await host.lxc('config', 'device', 'add', name, 'eth0', 'none')
+    await host.lxc('config', 'device', 'add', name, 'http', ...proxy)
+  })
+  const answer = await seconds(async () => {
+    await host.lxc('start', name)
+    while (!(await fetch(`http://127.0.0.1:${port}/started`).catch(() => undefined))?.ok) await sleep(5)
+  })
+  await host.lxc('delete', '--force', name)
+  return { init, answer }
+}
+
 test('from the registry to an HTTP answer of a new instance', { skip: !wanted.test('launch') }, async () => {
-  line('daemon', 'image', 'format', 'build s', 'MB', 'catalog s', 'init s', 'start to answer s', 'in all s')
-  for (const [daemon, start] of Object.entries({ LXD: lxd, Incus: incus })) {
+  // What the daemon does with an image that it has is its own: unpacking, starting.
+  const own = ['of an image that it has: init s', 'start to answer s']
+  line('daemon', 'image', 'format', 'build s', 'MB', 'catalog s', 'init s', 'start to answer s', 'in all s', ...own)
+  for (const [daemon, start] of DAEMONS) {
     for (const title of ['200 MB', '800 MB'] as const) {
-      const [count, megabytes] = ROWS[title]
-      const [name] = await images(count, megabytes)
+      if (!wantedImages.test(title)) continue
+      const [name] = await images(1, ROWS[title][1])
       for (const format of daemon === 'LXD' ? FORMATS : (['tar.zst', 'squashfs'] as const)) {
-        const own = lxdocker(hub.env)
-        own.spec('it', `image: ${name}\nformat: ${format}\n`)
-        const { wall } = await build(own)
-        const server = await own.serve()
+        const house = houseOf([String(name)], format)
+        const { wall } = await build(house)
+        const server = await house.serve()
         const host = await start({ ca: server.cert })
         await host.lxc('remote', 'add', 'ours', server.url, '--protocol', 'simplestreams')
-        const port = await freePort()
-        const proxy = `http,type=proxy,listen=tcp:127.0.0.1:${port},connect=tcp:127.0.0.1:80`
         let size = 0
         const catalog = await seconds(async () => {
           size = JSON.parse(await host.lxc('image', 'list', 'ours:', '--format', 'json'))[0].size
         })
-        const init = await seconds(async () => {
-          await host.lxc('init', 'ours:it', 'bench')
-          await host.lxc('config', 'device', 'add', 'bench', 'eth0', 'none')
-          await host.lxc('config', 'device', 'add', 'bench', ...proxy.split(',').map(word => word.replace(/^type=/, '')))
-        })
-        const answer = await seconds(async () => {
-          await host.lxc('start', 'bench')
-          while (!(await fetch(`http://127.0.0.1:${port}/started`).catch(() => undefined))?.ok) await sleep(5)
-        })
-        line(daemon, title, format, wall, size / MB, catalog, init, answer, wall + catalog + init + answer)
+        const { init, answer } = await launch(host, `ours:${name}-0`, 'first')
+        const again = await launch(host, `ours:${name}-0`, 'second')
+        line(
+          ...[daemon, title, format, wall, size / MB, catalog, init, answer, wall + catalog + init + answer],
+          ...[again.init, again.answer],
+        )
         await host.shutdown()
         await server.stop()
-        rmSync(own.dir, { recursive: true })
+        rmSync(house.dir, { recursive: true })
       }
     }
   }
 })
+
+test('squashfs with deltas next to tar.zst: a version with one layer of 1 MB new', { skip: !wanted.test('delta') }, async () => {
+  const update = ['build s', 'MB moved', 'refresh s', 'init s']
+  line(
+    'daemon',
+    'image',
+    'format',
+    'build s',
+    'MB',
+    'first init s',
+    'start to answer s',
+    ...update.map(what => `update: ${what}`),
+  )
+  for (const [daemon, start] of DAEMONS) {
+    for (const title of ['200 MB', '800 MB'] as const) {
+      if (!wantedImages.test(title)) continue
+      const [name = ''] = await images(1, ROWS[title][1])
+      for (const format of ['tar.zst', 'squashfs'] as const) {
+        const flags = format === 'squashfs' ? ['--delta'] : []
+        const house = houseOf([name], format)
+        const newest = async () => (await versions(join(house.dir, 'public'), silentLog())).at(-1) as Version
+        const rootfs = async () => rootfsItem(await newest(), daemon as 'LXD' | 'Incus')
+        const print = async () => String((await rootfs())?.fingerprint)
+        const { wall } = await build(house, flags)
+        const size = Number((await rootfs())?.size)
+        const server = await house.serve()
+        const host = await start({ ca: server.cert })
+        await host.lxc('remote', 'add', 'ours', server.url, '--protocol', 'simplestreams')
+        const { init, answer } = await launch(host, `ours:${name}-0`, 'first')
+        const old = await print()
+        await addLayer(dir, String(made.get(name)))
+        await push(name)
+        const again = await build(house, flags)
+        const version = await newest()
+        await pass(host)
+        const refresh = await seconds(() => host.lxc('image', 'refresh', old))
+        const moved = async () => {
+          const log = server.log()
+          const files = version.items.filter(({ file }) => log.includes(`/${versionPath(version)}/${file} 200 `))
+          return files.length > 1 && files.reduce((sum, item) => sum + item.size, 0)
+        }
+        const bytes = await waitFor('the log of the server', moved)
+        const next = await launch(host, await print(), 'next')
+        line(daemon, title, format, wall, size / MB, init, answer, again.wall, bytes / MB, refresh, next.init)
+        await host.shutdown()
+        await server.stop()
+        rmSync(house.dir, { recursive: true })
+      }
+    }
+  }
+})
+
+/** Client and daemon believe their copy of the catalog for an hour: it has passed. */
+async function pass({ env: { LXD_DIR, INCUS_DIR } }: Host): Promise<void> {
+  const places = [join(homedir(), '.cache/incus'), join(String(LXD_DIR ?? INCUS_DIR), 'cache')].filter(existsSync)
+  ok(places.length > 0)
+  await execa('find', [...places, '-exec', 'touch', '--date=@0', '{}', '+'])
+}
 
 test('the start of an instance next to one whose /sbin/init is the application', { skip: !wanted.test('start') }, async () => {
   line('daemon', 'lxc start to the first act of the application, ms', 'of the same without lxdocker', 'difference')
@@ -266,7 +357,7 @@ test('the start of an instance next to one whose /sbin/init is the application',
   rmSync(join(plain, 'sbin/init'))
   writeFileSync(join(plain, 'sbin/init'), `#!/busybox-lxd sh\n${CMD[3]}\n`, { mode: 0o755 })
   await execa('tar', ['-cf', join(dir, 'plain.tar'), '-C', plain, '.'])
-  for (const [daemon, start] of Object.entries({ LXD: lxd, Incus: incus })) {
+  for (const [daemon, start] of DAEMONS) {
     const host = await start()
     const times: Record<string, number[]> = { ours: [], plain: [] }
     for (const [alias, file] of Object.entries({ ours: rootfs, plain: join(dir, 'plain.tar') })) {

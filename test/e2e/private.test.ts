@@ -203,7 +203,8 @@ test('too many requests: one line says so, the version stays', needed, async t =
   let asked = 0
   const busy = createServer((_, response) => {
     asked++
-    response.writeHead(429, { 'Content-Type': 'application/json' })
+    // Not told when to come back, skopeo asks for a minute; so it asks as often.
+    response.writeHead(429, { 'Content-Type': 'application/json', 'Retry-After': '1' })
     response.end('{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}')
   })
   await new Promise<void>(resolve => busy.listen(0, '127.0.0.1', resolve))

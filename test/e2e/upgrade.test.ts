@@ -57,8 +57,9 @@ const RELEASES: Record<string, { config?: Config; broken?: boolean }> = {
 /** `LXDT_UPGRADES=50`: so many in a row, instead of a few. */
 const UPGRADES = Number(process.env.LXDT_UPGRADES ?? 3)
 
-/** `LXDT_KILLS=all`: before each command and after, instead of after. */
-const KILLS = process.env.LXDT_KILLS === 'all' ? (['before', 'after'] as const) : (['after'] as const)
+/** `LXDT_KILLS=all`: before each command and after, of both ways under both daemons; else after each third of one way. */
+const EVERY = process.env.LXDT_KILLS === 'all'
+const KILLS = EVERY ? (['before', 'after'] as const) : (['after'] as const)
 
 const HOSTS = new RegExp(process.env.LXDT_HOSTS ?? '')
 
@@ -376,9 +377,10 @@ code=$?
 [ "$(cat ${kill})" != $n.after ] || kill -9 $PPID
 exit $code`
       const before = await seen(it).catch(async () => (await serves(it.port)) && seen(it))
-      const ways = process.env.LXDT_KILLS === 'all' ? ['good', 'ends'] : [daemon === 'LXD' ? 'good' : 'ends']
+      const ways = EVERY ? ['good', 'ends'] : [daemon === 'LXD' ? 'good' : 'ends']
       for (const way of ways) {
-        for (let n = 1, killed = true; killed; n++) {
+        // Both ways begin with the same commands: each third, from another one on.
+        for (let n = EVERY || way === 'ends' ? 1 : 3, killed = true; killed; n += EVERY ? 1 : 3) {
           for (const when of KILLS) {
             const now = await release(it.name)
             const target = way === 'good' ? (now === '1' ? '2' : '1') : way

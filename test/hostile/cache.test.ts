@@ -34,7 +34,7 @@ test('every path of a cache, damaged in every way', { ...needed, concurrency: SI
     Object.entries(isDirectory(path) ? DIRECTORY_DAMAGES : FILE_DAMAGES)
       // A link is no file: what is done to it would be done to the directory behind it.
       .filter(([way]) => !lstatSync(join(cache, path)).isSymbolicLink() || /^(a link|deleted|a FIFO)/.test(way))
-      .map(([way, damage]) => ({ name: `${path}: ${way}`, path, damage })),
+      .map(([way, damage]) => ({ name: `${path}: ${way}`, kind: way, path, damage })),
   )
   let [healed, refused] = [0, 0]
   const results = chosen(rows).map(({ name, path, damage }) =>

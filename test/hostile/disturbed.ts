@@ -27,12 +27,26 @@ import { waitFor } from '../world/wait.ts'
 /** Houses that are disturbed at the same time. */
 export const SIDE_BY_SIDE = 2
 
-/** All rows with HOSTILE=all, else each tenth, the table decides by its `shift` which one. LXDT_ROWS='^build' runs some alone. */
-export function chosen<T extends { name: string }>(rows: readonly T[], shift = 0): T[] {
+/**
+ * All rows with HOSTILE=all, else one of each kind. LXDT_ROWS='^build' runs some alone.
+ *
+ * @param part of tables that share their kinds each takes its own part of them: `[0, 2]` every other, `[1, 2]` those between
+ */
+export function chosen<T extends { name: string; kind: string }>(rows: readonly T[], [part, parts] = [0, 1]): T[] {
   const { LXDT_ROWS } = process.env
   if (LXDT_ROWS !== undefined) return rows.filter(({ name }) => new RegExp(LXDT_ROWS).test(name))
-  return process.env.HOSTILE === 'all' ? [...rows] : rows.filter((_, nth) => nth % 10 === shift % 10)
+  if (process.env.HOSTILE === 'all') return [...rows]
+  const kinds = [...new Set(rows.map(({ kind }) => kind))]
+  return kinds.flatMap((kind, nth) => {
+    if (nth % parts !== part) return []
+    const same = rows.filter(row => row.kind === kind)
+    // Not the first of each, which lie at the beginning of a run or at the top of a tree.
+    return same[(nth * 7) % same.length] as T
+  })
 }
+
+/** What a step does: `utimes`, `spawn skopeo`. */
+export const kindOf = (step: string): string => (/^spawn \S+|\S+/.exec(step) as RegExpExecArray)[0]
 
 export interface Ended {
   exitCode: number | undefined

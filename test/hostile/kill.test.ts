@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { KILLS } from '../world/faults.ts'
 import { registry } from '../world/registry.ts'
 import { needs } from '../world/tools.ts'
-import { beforeRun, chosen, heals, house, mounts, SIDE_BY_SIDE, undisturbed } from './disturbed.ts'
+import { beforeRun, chosen, heals, house, kindOf, mounts, SIDE_BY_SIDE, undisturbed } from './disturbed.ts'
 
 const needed = needs('root', 'docker-registry', 'skopeo', 'umoci', 'zstd', 'mksquashfs', 'xdelta3')
 
@@ -18,10 +18,11 @@ test('kill -9 before, during and after each step', { ...needed, concurrency: SID
   const rows = run.steps.flatMap((step, nth) =>
     KILLS.filter(moment => moment !== 'during' || step.startsWith('spawn ')).map(moment => ({
       name: `${moment} ${nth + 1}: ${step}`,
+      kind: kindOf(step),
       fault: `${moment}:${nth + 1}`,
     })),
   )
-  const results = chosen(rows, 3).map(({ name, fault }) =>
+  const results = chosen(rows).map(({ name, fault }) =>
     t.test(name, async () => {
       const one = house(hub, template)
       const { signal, exitCode } = await one.build(fault, '--delta')

@@ -236,7 +236,8 @@ test('malformed requests', async t => {
     for (const socket of open) socket.destroy()
   })
 
-  const rows = chosen(ROWS)
+  // Neighbours are alike: of ten one.
+  const rows = chosen(ROWS.map((row, nth) => ({ ...row, kind: `${Math.floor(nth / 10)}` })))
   for (const { name, pieces, line = 'plain', end = 'wait', servername } of rows) {
     await t.test(name, async () => {
       const port = line === 'plain' ? plain : secure

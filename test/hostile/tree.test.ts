@@ -29,6 +29,7 @@ const needed = needs('root', 'docker-registry', 'skopeo', 'umoci', 'zstd', 'mksq
 
 interface Row {
   name: string
+  kind: string
   damage: (one: House) => unknown
   /** What the next run has to say of it; else it only has to go on. */
   told?: RegExp
@@ -71,6 +72,7 @@ function everyPath(template: House): Row[] {
     const damages = lstatSync(join(tree(template), path)).isDirectory() ? DIRECTORY_DAMAGES : FILE_DAMAGES
     return Object.entries(damages).map(([way, damage]) => ({
       name: `${path}: ${way}`,
+      kind: way,
       damage: (one: House) =>
         damage({
           path: join(tree(one), path),
@@ -84,8 +86,9 @@ function everyPath(template: House): Row[] {
 
 const OUTSIDE = '../../../../../canary'
 /** One that is right but for what `change` does to it. */
-const buildJson = (name: string, change: (json: Record<string, unknown>) => unknown): Row => ({
+const buildJson = (name: string, change: (json: Record<string, unknown>) => unknown, part = 'all of it'): Row => ({
   name: `build.json: ${name}`,
+  kind: `build.json: ${part}`,
   damage: one => {
     const file = join(tree(one), versionsOf(one).at(-1) ?? '', 'build.json')
     const json = JSON.parse(readFileSync(file, 'utf8'))
@@ -95,9 +98,9 @@ const buildJson = (name: string, change: (json: Record<string, unknown>) => unkn
   told: /broken\/\w+\/\d{8}_\d{4}: left out, broken: build\.json: /,
 })
 
-const set = (name: string, key: string, value: unknown) => buildJson(name, json => ({ ...json, [key]: value }))
+const set = (name: string, key: string, value: unknown) => buildJson(name, json => ({ ...json, [key]: value }), 'a key')
 const setItem = (name: string, key: string, value: unknown) =>
-  buildJson(name, json => ({ ...json, items: (json.items as object[]).map(item => ({ ...item, [key]: value })) }))
+  buildJson(name, json => ({ ...json, items: (json.items as object[]).map(item => ({ ...item, [key]: value })) }), 'an item')
 
 const SHAPES: Row[] = [
   ...['{"items":[]}', 'null', '[]', '{}', '0', '""', 'true', '{', '[[[[', '\0', '\ufeff{}', '{"__proto__":{}}', '[null]'].map(
@@ -133,6 +136,7 @@ const SHAPES: Row[] = [
 
 const catalog = (name: string, change: (text: string, one: House) => string): Row => ({
   name: `images.json: ${name}`,
+  kind: /^(path|name) /.test(name) ? 'images.json: a path' : 'images.json',
   damage: one => {
     const file = join(tree(one), 'streams/v1/images.json')
     writeFileSync(file, change(readFileSync(file, 'utf8'), one))
@@ -187,12 +191,14 @@ const STRANGE = [
 
 const make = (name: string, inTree: (one: House) => string, told?: RegExp): Row => ({
   name,
+  kind: name.replace(/".*/s, ''),
   damage: one => mkdirSync(join(tree(one), inTree(one)), { recursive: true }),
   ...(told ? { told } : {}),
 })
 
 const linked = (name: string, path: (one: House) => string, target: (one: House) => string): Row => ({
   name: `a link: ${name}`,
+  kind: 'a link',
   damage: one => {
     mkdirSync(dirname(join(tree(one), path(one))), { recursive: true })
     symlinkSync(target(one), join(tree(one), path(one)))
@@ -204,6 +210,7 @@ const DIRECTORIES: Row[] = [
   ...STRANGE.map(name => make(`a version ${JSON.stringify(name)}`, () => `images/broken/${ARCHITECTURE}/${name}`)),
   ...STRANGE.map(name => ({
     name: `a version ${JSON.stringify(name)} with another's build.json`,
+    kind: "another's build.json",
     damage: (one: House) => {
       const directory = join(tree(one), `images/broken/${ARCHITECTURE}`, name)
       const text = readFileSync(join(tree(one), versionsOf(one).at(-1) ?? '', 'build.json'))

@@ -94,11 +94,13 @@ export function host(argv: Argv, env: Record<string, string>, end: () => Promise
   const dir = String(env.LXD_DIR ?? env.INCUS_DIR)
   const ask = async (path: string) => JSON.parse(await asked(dir, path)).metadata
   const all = async () => ((await ask('/1.0/instances?all-projects=true')) as string[]).map(instance)
+  /** Of each instance that was asked about: whoever waits asks many times. */
+  const projects = new Map<string, string>()
   /** Where the daemon answers about an instance. */
   const about = async (name: string, what = '') => {
-    const found = (await all()).find(one => one.name === name)
-    if (!found) throw new Error(`${name}: no such instance`)
-    return `/1.0/instances/${name}${what}?project=${found.project}`
+    if (!projects.has(name)) for (const one of await all()) projects.set(one.name, one.project)
+    if (!projects.has(name)) throw new Error(`${name}: no such instance`)
+    return `/1.0/instances/${name}${what}?project=${projects.get(name)}`
   }
   // Not by the client, which now and then waits for ever for the end of a command that has ended.
   const exec = async (name: string, ...command: string[]): Promise<string> => {

@@ -43,9 +43,10 @@ export function instance(host: Lxd, name: string, net: Net): Instance {
   const answer = async <T>(what: string, ask: () => Promise<T | undefined>): Promise<T> => {
     let since: number | undefined
     const { value } = await waitFor(what, async () => {
-      if ((await host.status(name)) === 'Stopped') since ??= performance.now()
       const value = await ask()
-      return (value !== undefined || performance.now() - (since ?? Infinity) > LATE) && { value }
+      if (value !== undefined) return { value }
+      if ((await host.status(name)) === 'Stopped') since ??= performance.now()
+      return performance.now() - (since ?? Infinity) > LATE && { value }
     })
     if (value === undefined) throw new Error(`${what}: not so before the instance ended`)
     return value
