@@ -49,7 +49,7 @@ write_resolv_conf() {
 		for server in $dns; do echo "nameserver $server"; done
 	} >"$state/resolv.$((1000000 + metric))"
 	# Another interface may get its lease at this moment: whoever writes last has to have read both.
-	while cat $state/resolv.* >/etc/resolv.conf && ! cat $state/resolv.* | cmp -s - /etc/resolv.conf; do :; done
+	until cat $state/resolv.* | cmp -s - /etc/resolv.conf; do cat $state/resolv.* >/etc/resolv.conf || break; done
 }
 
 case $1 in

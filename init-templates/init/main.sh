@@ -18,7 +18,7 @@ boot() {
 	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
 	[ -z "$LXDOCKER_STOP_SIGNAL" ] || resolve_stop_signal "$LXDOCKER_STOP_SIGNAL"
 	resolve_user
-	mkdir -p "$workdir"
+	[ -d "$workdir" ] || mkdir -p "$workdir"
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
 	variables=$(print_variables) || exit 127
 	# As with `docker run --entrypoint`, another entrypoint drops the image's command.
@@ -112,7 +112,6 @@ supervise)
 	if [ "$supervised" = true ]; then supervise; else start_health_watcher; fi
 	;;
 exec) shift && run_beside "$@" ;;
-relay) end_with_supervisor "$2" "${3-}" ;;
 names) write_names ;;
 watch) watch_health ;;
 esac

@@ -1,30 +1,28 @@
 # Prepares what an OCI runtime prepares: file systems, volumes.
 
-# mount_once SOURCE DIRECTORY TYPE [OPTIONS]
-mount_once() {
-	case $mounts in *" $2 r"[ow]*) return ;; esac
-	[ -d "$2" ] || mkdir -p "$2"
-	mount -t "$3" -o "nosuid,nodev,noexec$4" "$1" "$2"
-}
-
-# LXD 5.0 leaves /sys/fs/cgroup empty. It is writable as under Incus, since a systemd of the image needs that.
+# `mount -a` leaves out what is mounted. LXD 5.0 leaves /sys/fs/cgroup empty. It is writable as under Incus, since systemd needs that.
 mount_kernel_filesystems() {
-	mounts=$(cat /proc/self/mountinfo)
-	mount_once shm /dev/shm tmpfs ",mode=1777${shm_size:+,size=$shm_size}"
-	mount_once mqueue /dev/mqueue mqueue
-	[ -z "$image_volumes" ] || eval "mkdir -p -- $image_volumes" 2>/dev/null # those below /dev
+	mounts=$(awk 1 /proc/self/mountinfo) # cat would be executed, awk is only forked
+	mkdir -p /dev/shm /dev/mqueue
 	set -- /sys/fs/cgroup/*
-	[ -e "$1" ] || [ ! -d /sys/fs/cgroup ] || mount_once cgroup /sys/fs/cgroup cgroup2
+	if [ -d /sys/fs/cgroup ] && [ ! -e "$1" ]; then cgroup='cgroup /sys/fs/cgroup cgroup2 nosuid,nodev,noexec'; else cgroup=''; fi
+	mount -a -T /proc/self/fd/0 <<-end
+		shm /dev/shm tmpfs nosuid,nodev,noexec,mode=1777${shm_size:+,size=$shm_size}
+		mqueue /dev/mqueue mqueue nosuid,nodev,noexec
+		$cgroup
+	end
+	[ -z "$image_volumes" ] || eval "mkdir -p -- $image_volumes" 2>/dev/null # those below /dev
 }
 
 # As runc does: with the mode of the directory below. A device of the instance on the same path wins.
 mount_tmpfs() {
 	eval "set -- $tmpfs"
 	for entry; do
-		directory=${entry%%:*} options=
-		[ ! -d "$directory" ] || options=,mode=$(stat -L -c %a "$directory")
+		directory=${entry%%:*} options=nosuid,nodev,noexec
+		case $mounts in *" $directory r"[ow]*) continue ;; esac
+		if [ -d "$directory" ]; then options=$options,mode=$(stat -L -c %a "$directory"); else mkdir -p "$directory"; fi
 		case $entry in *:?*) options=$options,${entry#*:} ;; esac
-		mount_once tmpfs "$directory" tmpfs "$options"
+		mount -t tmpfs -o "$options" tmpfs "$directory"
 	done
 }
 

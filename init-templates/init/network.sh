@@ -5,8 +5,9 @@ set_network_sysctls() {
 	for name in ipv4/ip_forward ipv6/conf/all/forwarding ipv4/ip_unprivileged_port_start; do
 		[ ! -w /proc/sys/net/$name ] || echo 0 >/proc/sys/net/$name
 	done
-	awk '{ last = $1 + $3 - 1 } last > max { max = last } END { printf "0 %d\n", max < 2147483647 ? max : 2147483647 }' /proc/self/gid_map \
-		>/proc/sys/net/ipv4/ping_group_range
+	last=0
+	while read -r group _ count; do last=$((group + count > last ? group + count - 1 : last)); done </proc/self/gid_map
+	echo 0 $((last < 2147483647 ? last : 2147483647)) >/proc/sys/net/ipv4/ping_group_range
 } 2>/dev/null
 
 # is_card INTERFACE: no loopback, no tunnel, nothing that stands on another interface, and not what LXD has configured: a routed one.
@@ -81,26 +82,35 @@ wait_for_addresses() {
 	tries=0
 	for process in $asking; do
 		while [ -d "/proc/$process" ]; do
-			read -rt 0.01 _ <>$state/lines # a pause that starts no process: nobody writes there yet
-			[ $((tries += 1)) -lt 400 ] || ! has_ipv6 || break 2
+			read -rt 0.002 _ <>$state/lines # a pause that starts no process: nobody writes there yet
+			[ $((tries += 1)) -lt 2000 ] || ! has_ipv6 || break 2
 		done
 	done
 	asking=''
-	[ $tries -lt 400 ] || ! has_ipv6 || grep -qs ^nameserver $state/resolv.* || find_name_server
+	[ $tries -lt 2000 ] || ! has_ipv6 || grep -qs ^nameserver $state/resolv.* || find_name_server
 	[ -e $state/hosts ] || interface=$first write_names # which a lease has done already
 }
 
-# Gives the instance's name the address of eth0, or of the interface, as Docker does.
+# Gives the instance's name the address of eth0, or of the interface, as Docker does. To write what is there already may wait for a disk.
 write_names() {
-	echo "$hostname" >/etc/hostname
-	! grep -q " $(readlink -f /etc/hosts) " /proc/mounts || return 0
-	mark='# lxdocker writes the next line.'
-	address=$(for card in eth0 "$interface"; do ip -o address show dev "$card" scope global; done | awk -F '[ /]+' '{ print $4; exit }')
-	{
-		grep -q localhost /etc/hosts || printf '%s\t%s\n' 127.0.0.1 localhost ::1 'localhost ip6-localhost ip6-loopback' \
-			fe00:: ip6-localnet ff00:: ip6-mcastprefix ff02::1 ip6-allnodes ff02::2 ip6-allrouters
-		sed "/^$mark/,+1d; /^127\.0\.1\.1[[:blank:]]/d" /etc/hosts
-		printf '%s\n%s\t%s\n' "$mark" "${address:-127.0.1.1}" "$hostname"
-	} >$state/hosts
-	cmp -s $state/hosts /etc/hosts || cat $state/hosts >/etc/hosts
+	read -r name </etc/hostname
+	[ "$name" = "$hostname" ] || echo "$hostname" >/etc/hostname
+	: >>/etc/hosts
+	ip -o address show scope global | awk -v name="$hostname" -v interface="$interface" -v hosts="$(readlink -f /etc/hosts)" '
+		BEGIN { mark = "# lxdocker writes the next line." }
+		from == "ip" && !($2 in address) { address[$2] = substr($4, 1, index($4, "/") - 1) }
+		from == "mounts" && $2 == hosts { mounted = 1 }
+		from != "hosts" { next }
+		{ old = old $0 "\n" }
+		/localhost/ { localhost = 1 }
+		index($0, mark) == 1 { if (getline > 0) old = old $0 "\n"; next }
+		{ new = new $0 "\n" }
+		END {
+			if (!localhost) new = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n" \
+				"ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n" new
+			own = "eth0" in address ? address["eth0"] : interface in address ? address[interface] : "127.0.1.1"
+			new = new mark "\n" own "\t" name "\n"
+			if (mounted || new == old) exit 1
+			printf "%s", new
+		}' from=ip - from=mounts /proc/mounts from=hosts /etc/hosts >$state/hosts && cat $state/hosts >/etc/hosts
 } 2>/dev/null

@@ -18,7 +18,6 @@ start_writer() {
 	case $log in *,[1-9]*) size=${log##*,} log=${log%,*} ;; esac
 	case $size in *K*) unit=1024 ;; *M*) unit=1048576 ;; *G*) unit=1073741824 ;; *) unit=1 ;; esac
 	[ -z "$log" ] || { mkdir -p "${log%/*}/" && owner=$(stat -L -c '-S %u -G %g' "${log%/*}/"); } 2>/dev/null
-	mkfifo -m 600 $state/output
 	chown "$uid" $state/output
 	exec 7<>$state/output # until all who write have opened it
 	write_output $((${size%%[!0-9]*} * unit)) <$state/output &

@@ -17,31 +17,13 @@ resolve_stop_signal() {
 # liblxc starts PID 1 with SIGPIPE ignored; no shell undoes that, but `tar --to-command` does for its child; it leaves pipe 7 open. The
 # second setsid forks, and what it starts is no background job, which would ignore SIGINT and SIGQUIT. FIFOs for both wait for nobody.
 start_supervisor() {
-	mkfifo -m 600 $state/signals $state/lines
+	mkfifo -m 600 $state/signals $state/lines $state/output
 	exec 3<>$state/signals 4<>$state/lines 6<&0
 	ln -s /busybox-lxd $state/sh
 	: >$state/empty
 	tar -c -C $state empty |
 		SHELL=$state/sh tar -x --to-command="exec setsid setsid sh $state/init supervise <&6 4>&- 6<&- 7<&-"
 	exec 6<&-
-}
-
-# Until the supervisor writes one, or is gone; reaps orphans meanwhile. What `wait` returns may be a signal's number or a status.
-wait_for_line() {
-	(read -r _ <&4) &
-	while [ -d "/proc/$!" ]; do wait $!; done
-}
-
-# end_with_supervisor PID WRITER. The application may kill the child that waits, and may open PID 1's descriptors: they stay as they are.
-end_with_supervisor() {
-	(echo 0 >&3)
-	until [ -s $state/status ] || [ ! -d "/proc/$1" ]; do wait_for_line; done
-	status=137
-	read -r status <$state/status
-	exec >&- 2>&-
-	tries=500 # the last lines are on their way, and what the application has left behind may hold the pipe
-	while [ -d "/proc/${2:-none}" ] && [ $((tries -= 1)) -gt 0 ]; do usleep 10000; done
-	exit "$status"
 }
 
 end_instance() {
@@ -125,7 +107,7 @@ run_application() {
 }
 
 should_restart() {
-	[ ! -e $state/unhealthy ] || return 0
+	if [ -e $state/unhealthy ]; then rm $state/unhealthy && return; fi
 	case $restart/$status in no/* | on-failure*/0) return 1 ;; on-failure:*) [ $restarts -lt "${restart#*:}" ] ;; esac
 }
 
@@ -138,7 +120,6 @@ supervise() {
 	open_streams
 	restarts=0 delay=1
 	while
-		rm -f $state/unhealthy
 		IFS=. read -r started _ </proc/uptime
 		run_application 3>&- 5>&-
 		IFS=. read -r ended _ </proc/uptime
