@@ -44,15 +44,13 @@ resolve_user() {
 }
 
 # Of busybox's applets only su sets supplementary groups, and it reads /etc/group with rules of its own. So it gets an /etc that says
-# what Docker's rules have come to, in a mount namespace that is left again. `sh -c "$enter_groups" sh UID GID GROUPS PROGRAM…`
+# what Docker's rules have come to, in a mount namespace that is left again, for 9, and with it the directory, for 8.
+# `unshare -m sh -c "$enter_groups" sh UID GID GROUPS PROGRAM…`
 enter_groups='
-exec 8<. 9</proc/self/ns/mnt
-exec unshare -m sh -c '\''
-	uid=$1 gid=$2 groups=$3
-	shift 3
 	mount -t tmpfs accounts /etc
-	echo "lxdocker:x:0:$gid::/:/busybox-lxd" >/etc/passwd
-	for id in $groups; do echo "group$id:x:$id:lxdocker"; done >/etc/group
+	echo "lxdocker:x:0:$2::/:/busybox-lxd" >/etc/passwd
+	for group in $3; do echo "group$group:x:$group:lxdocker"; done >/etc/group
+	uid=$1
+	shift 3
 	exec su -m -s /busybox-lxd -- lxdocker nsenter -m/proc/self/fd/9 -w/proc/self/fd/8 -S "$uid" -- \
-		sh -c "exec 8<&- 9<&-; exec \"\$@\"" sh "$@"
-'\'' sh "$@"'
+		sh -c "exec 8<&- 9<&-; exec \"\$@\"" sh "$@"'
