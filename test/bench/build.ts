@@ -330,6 +330,8 @@ test('squashfs with deltas next to tar.zst: a version with one layer of 1 MB new
         const bytes = await waitFor(`the files of ${version.serial} in\n${server.log()}`, moved, 20)
         const next = await launch(host, await print(), 'next')
         line(daemon, title, format, wall, size / MB, init, answer, again.wall, bytes / MB, refresh, next.init)
+        // The daemon of this process that comes next has the same directory.
+        await host.lxc('image', 'delete', `${name}-0`)
         await host.shutdown()
         await server.stop()
         rmSync(house.dir, { recursive: true })
