@@ -313,21 +313,25 @@ test('squashfs with deltas next to tar.zst: a version with one layer of 1 MB new
         const host = await start({ ca: server.cert })
         await host.lxc('remote', 'add', 'ours', server.url, '--protocol', 'simplestreams')
         const { init, answer } = await launch(host, `ours:${name}-0`, 'first')
-        const old = await print()
+        // A copy that is kept up to date, as people have it.
+        await host.lxc('image', 'delete', await print())
+        await host.lxc('image', 'copy', `ours:${name}-0`, 'local:', '--auto-update', '--copy-aliases')
         await addLayer(dir, String(made.get(name)))
         await push(name)
         const again = await build(house, flags)
         const version = await newest()
         await pass(host)
-        const refresh = await seconds(() => host.lxc('image', 'refresh', old))
-        const moved = async () => {
-          const log = server.log()
-          const files = version.items.filter(({ file }) => log.includes(`/${versionPath(version)}/${file} 200 `))
-          return files.length > 1 && files.reduce((sum, item) => sum + item.size, 0)
+        const refresh = await seconds(() => host.lxc('image', 'refresh', `${name}-0`))
+        const moved = () => {
+          const files = version.items.filter(({ file }) => server.log().includes(`/${versionPath(version)}/${file} 200 `))
+          const whole = files.some(({ file }) => !file.startsWith('metadata.'))
+          return whole && files.reduce((sum, item) => sum + item.size, 0)
         }
-        const bytes = await waitFor('the log of the server', moved)
+        const bytes = await waitFor(`the files of ${version.serial} in\n${server.log()}`, moved, 20)
         const next = await launch(host, await print(), 'next')
         line(daemon, title, format, wall, size / MB, init, answer, again.wall, bytes / MB, refresh, next.init)
+        // The daemon of this process that comes next has the same directory.
+        await host.lxc('image', 'delete', `${name}-0`)
         await host.shutdown()
         await server.stop()
         rmSync(house.dir, { recursive: true })
