@@ -424,7 +424,9 @@ exit $code`
       })()
       const seconds: number[] = []
       try {
+        const since = () => host.lxc('config', 'get', it.name, 'user.lxdocker.since')
         for (let n = 1; n <= UPGRADES; n++) {
+          await waitFor('a second since', async () => !(Date.now() <= Date.parse(await since()) + 1000))
           const row = await done(0, it.name, ...to(n % 2 ? '2' : '1'), '--keep-previous', '1s')
           equal(row.action, 'upgraded', JSON.stringify(row))
           seconds.push(Number(row.seconds))
