@@ -15,7 +15,7 @@ print_envfile_variables() {
 print_variables() {
 	default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	print_quoted "PATH=$default_path" "HOSTNAME=$hostname"
-	printf '%s ' "$image_variables"
+	printf '%s ' "$variables"
 	[ -z "$LXDOCKER_ENVFILE" ] || print_envfile_variables
 	while IFS= read -r -d '' pair; do
 		# LXD sets that very PATH, which must not replace the image's own; a different one is the instance's.

@@ -22,9 +22,9 @@ boot() {
 	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
 	variables=$(print_variables) || exit 127
 	# As with `docker run --entrypoint`, another entrypoint drops the image's command.
-	[ -z "$LXDOCKER_ENTRYPOINT" ] || image_entrypoint=$(split_words "$LXDOCKER_ENTRYPOINT") image_command=''
-	[ -z "$LXDOCKER_COMMAND" ] || image_command=$(split_words "$LXDOCKER_COMMAND")
-	application=$(print_command "$image_entrypoint $image_command") || exit 127
+	[ -z "$LXDOCKER_ENTRYPOINT" ] || entrypoint=$(split_words "$LXDOCKER_ENTRYPOINT") command=''
+	[ -z "$LXDOCKER_COMMAND" ] || command=$(split_words "$LXDOCKER_COMMAND")
+	application=$(print_command "$entrypoint $command") || exit 127
 	if [ -n "$health_test" ]; then
 		health_file=/dev/shm/lxdocker/health
 		[ ! -d /run ] || [ -L /run/lxdocker ] || health_file=/run/lxdocker/health

@@ -11,7 +11,7 @@ mount_kernel_filesystems() {
 		mqueue /dev/mqueue mqueue nosuid,nodev,noexec
 		$cgroup
 	end
-	[ -z "$image_volumes" ] || eval "mkdir -p -- $image_volumes" 2>/dev/null # those below /dev
+	[ -z "$volumes" ] || eval "mkdir -p -- $volumes" 2>/dev/null # those below /dev
 }
 
 # As runc does: with the mode of the directory below. A device of the instance on the same path wins.
@@ -69,7 +69,7 @@ fill_volume() {
 # Fills new volumes as Docker does: an empty directory of root's gets the image's files, owner and mode when it is first seen.
 # Volumes are what is mounted at a VOLUME of the image, and the custom volumes of the daemon, which the name of their source tells.
 fill_volumes() {
-	[ -n "$image_volumes" ] || case $mounts in *custom[/_]*) ;; *) return ;; esac
+	[ -n "$volumes" ] || case $mounts in *custom[/_]*) ;; *) return ;; esac
 	grep -Ev '^([^ ]+ ){4}/((dev|proc|sys)(/[^ ]*)?)? ' /proc/self/mountinfo >$state/mounts
 	cut -d ' ' -f 5 $state/mounts | while read -r point; do printf '%b/\n' "$point"; done >$state/points
 	while read -r _ _ _ root point options rest; do
@@ -80,7 +80,7 @@ fill_volumes() {
 			rm -rf "$volume/.lxdocker-$hostname.whole" # what a kill in the very last moments of a copy has left
 			continue
 		fi
-		case "$root $rest" in *custom[/_]*_*) ;; *) eval "realpath -- $image_volumes" 2>/dev/null | grep -Fqx -e "$volume" || continue ;; esac
+		case "$root $rest" in *custom[/_]*_*) ;; *) eval "realpath -- $volumes" 2>/dev/null | grep -Fqx -e "$volume" || continue ;; esac
 		fill_volume "$volume"
 	done <$state/mounts
 }

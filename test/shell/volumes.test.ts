@@ -21,7 +21,7 @@ const BOOT = `
 state=/dev/.lxdocker
 log_line() { echo "lxdocker: $*" >&2; }
 exit_with_error() { log_line "$*"; exit 127; }
-image_volumes='data/ /data/sub /data/not-in-the-image /nowhere'
+volumes='data/ /data/sub /data/not-in-the-image /nowhere'
 hostname=probe
 /busybox-lxd mount -t proc proc /proc
 mount -t tmpfs tmpfs /dev
