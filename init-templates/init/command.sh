@@ -1,22 +1,20 @@
 # Writes the application's environment and command line.
 
-print_envfile_variables() {
-	{ [ ! -d "$LXDOCKER_ENVFILE" ] && [ -r "$LXDOCKER_ENVFILE" ]; } || exit_with_error "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
-	while IFS= read -r pair || [ -n "$pair" ]; do
-		case $pair in
-		'' | '#'*) ;;
-		[!=]*=*) print_quoted "$pair" ;;
-		*) log_line "LXDOCKER_ENVFILE: left out, not NAME=value: ${pair%%=*}" ;;
-		esac
-	done <"$LXDOCKER_ENVFILE"
-}
-
 # Of equal names `env` takes the last.
 print_variables() {
 	default_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	print_quoted "PATH=$default_path" "HOSTNAME=$hostname"
 	printf '%s ' "$variables"
-	[ -z "$LXDOCKER_ENVFILE" ] || print_envfile_variables
+	if [ -n "$LXDOCKER_ENVFILE" ]; then
+		{ [ ! -d "$LXDOCKER_ENVFILE" ] && [ -r "$LXDOCKER_ENVFILE" ]; } || exit_with_error "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
+		while IFS= read -r pair || [ -n "$pair" ]; do
+			case $pair in
+			'' | '#'*) ;;
+			[!=]*=*) print_quoted "$pair" ;;
+			*) log_line "LXDOCKER_ENVFILE: left out, not NAME=value: ${pair%%=*}" ;;
+			esac
+		done <"$LXDOCKER_ENVFILE"
+	fi
 	while IFS= read -r -d '' pair; do
 		# LXD sets that very PATH, which must not replace the image's own; a different one is the instance's.
 		case $pair in LXDOCKER_* | UDHCPC_NO_* | CREDENTIALS_DIRECTORY=* | "PATH=$default_path") ;; *) print_quoted "$pair" ;; esac

@@ -26,12 +26,6 @@ mount_tmpfs() {
 	done
 }
 
-# Gives the image's own /sbin/init back, for programs that look at it: over this script, or by hiding where /sbin/init leads to.
-restore_init() {
-	[ -d /lxd-realinit ] || [ ! -e /lxd-realinit ] || mount --bind /lxd-realinit /sbin/init
-	[ ! -d /lxd-realinit ] || mount --bind /lxd-realinit/given /lxd-realinit
-}
-
 # What a volume is like once it has been seen, and hardly another one in its place.
 print_volume_identity() { echo "$1 $(stat -c '%i %a' "$1") $(stat -f -c %i "$1")"; }
 
