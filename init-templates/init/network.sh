@@ -102,6 +102,7 @@ write_names() {
 		from == "mounts" && $2 == hosts { mounted = 1 }
 		from != "hosts" { next }
 		{ old = old $0 "\n" }
+		/^127\.0\.1\.1[[:blank:]]/ { next }
 		/localhost/ { localhost = 1 }
 		index($0, mark) == 1 { if (getline > 0) old = old $0 "\n"; next }
 		{ new = new $0 "\n" }
