@@ -91,7 +91,16 @@ case ${1-} in
 	mkdir -p $state
 	mount -t tmpfs -o nosuid,nodev,mode=711 lxdocker $state
 	cp "$0" $state/init
-	start_supervisor
+	mkfifo -m 600 $state/signals $state/lines $state/output
+	# Opened for both, a FIFO waits for nobody. liblxc starts PID 1 with SIGPIPE ignored; no shell undoes that, but `tar --to-command`
+	# does for its child; it leaves pipe 7 open. The second setsid forks, and what it starts is no background job, which would ignore
+	# SIGINT and SIGQUIT.
+	exec 3<>$state/signals 4<>$state/lines 6<&0
+	ln -s /busybox-lxd $state/sh
+	: >$state/empty
+	tar -c -C $state empty |
+		SHELL=$state/sh tar -x --to-command="exec setsid setsid sh $state/init supervise <&6 4>&- 6<&- 7<&-"
+	exec 6<&-
 	trap 'stop_program TERM || exit 0' PWR TERM INT # /lxd-prelaunch gets its time
 	wait_for_line
 	[ -e $state/settings ] || exit 127

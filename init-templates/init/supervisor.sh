@@ -14,18 +14,6 @@ resolve_stop_signal() {
 	case $stop_signal in [1-9] | [1-5][0-9] | 6[0-4]) ;; *) exit_with_error "$1: not a signal" ;; esac
 }
 
-# liblxc starts PID 1 with SIGPIPE ignored; no shell undoes that, but `tar --to-command` does for its child; it leaves pipe 7 open. The
-# second setsid forks, and what it starts is no background job, which would ignore SIGINT and SIGQUIT. FIFOs for both wait for nobody.
-start_supervisor() {
-	mkfifo -m 600 $state/signals $state/lines $state/output
-	exec 3<>$state/signals 4<>$state/lines 6<&0
-	ln -s /busybox-lxd $state/sh
-	: >$state/empty
-	tar -c -C $state empty |
-		SHELL=$state/sh tar -x --to-command="exec setsid setsid sh $state/init supervise <&6 4>&- 6<&- 7<&-"
-	exec 6<&-
-}
-
 end_instance() {
 	echo "$1" >$state/status
 	echo >$state/lines
