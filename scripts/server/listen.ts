@@ -64,7 +64,7 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
     }
   }
   // It gets plain HTTP too: LXD and Incus try http:// before https://. Node closes such a connection at once.
-  const secure = certificate && createSecureServer({ ...tlsOptions(certificate), ...timeouts }, serve)
+  const secure = certificate && createSecureServer({ ...certificate, ...timeouts }, serve)
   const server = secure ?? createServer(timeouts, serve)
   server.timeout = timeoutSeconds.stall * 1000
   // Of one process. Each takes some memory, whatever its client does.
@@ -77,7 +77,7 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
   return {
     port: (server.address() as AddressInfo).port,
     /** Uses another certificate for new connections. */
-    renew: (renewed: Pair) => secure?.setSecureContext(tlsOptions(renewed)),
+    renew: (renewed: Pair) => secure?.setSecureContext(renewed),
     /** Accepts no more connections, waits for running downloads, then closes the others; handshakes end with the process. */
     async stop(): Promise<void> {
       // Not https.Server's own close: it also closes connections whose last bytes are still being sent.
@@ -90,5 +90,3 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
     },
   }
 }
-
-const tlsOptions = ({ cert, key }: Pair) => ({ cert, key, minVersion: 'TLSv1.2' as const })

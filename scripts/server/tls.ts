@@ -66,9 +66,8 @@ export async function loadOrCreate(run: Run, directory: string, hosts: readonly 
 }
 
 /** The names and addresses that clients may use for this machine, `more` among them; an empty one stands for none. */
-export function certificateHosts(more: readonly string[], machine = { name: hostname(), addresses: localAddresses() }) {
-  return [...new Set(['localhost', '127.0.0.1', '::1', machine.name, ...machine.addresses, ...more])].filter(Boolean)
-}
+export const certificateHosts = (more: readonly string[], machine = { name: hostname(), addresses: localAddresses() }) =>
+  [...new Set(['localhost', '127.0.0.1', '::1', machine.name, ...machine.addresses, ...more])].filter(Boolean)
 
 /** The addresses at which other machines reach this one. */
 export function localAddresses(interfaces = networkInterfaces()): string[] {
