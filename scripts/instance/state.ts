@@ -66,14 +66,6 @@ export function nextStep({ name, next, prev, failed }: Standing, goal: Goal): St
   return running ? { verb: 'delete', place: 'next' } : { verb: 'start', place: 'name' }
 }
 
-/** What stands once a step is done, where that is known: to ask the daemon takes time without service. */
-export function after(found: Standing, step: Step, name: string): Standing | undefined {
-  const { [step.place]: it = {} as Instance, ...others } = found
-  if (step.verb === 'rename') return { ...others, [step.to]: { ...it, name: nameOf(name, step.to) } }
-  if (step.verb === 'park') return { ...others, name: parked(it, step.state, ownOf(found.next).changed) }
-  return step.verb === 'restore' ? { ...others, name: restored(it, step.state) } : undefined
-}
-
 /** What is noted of a parked one. changed: what the new one's root disk lacks, as `changedFiles` tells it; first the new one has it. */
 export const ownOf = (instance: Instance | undefined): Pick<Instance, 'name' | 'config' | 'devices'> & { changed: string[] } =>
   JSON.parse(instance?.config[KEY.own] ?? '{"changed":[]}')

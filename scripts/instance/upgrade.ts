@@ -22,48 +22,49 @@ export type Context = { client: Client; log: Log; wait: number }
 export async function drive(context: Context, name: string, goal: Goal) {
   const { client, log } = context
   const look = async () => state.standing(await client.list(), name)
-  let [wrong, stopped, seconds, tries, found] = ['', 0, 0, 0, await look()]
+  let [wrong, stopped, seconds, tries] = ['', 0, 0, 0]
   const up = () => {
     seconds += stopped && (performance.now() - stopped) / 1000
     stopped = 0
   }
   for (;;) {
+    const found = await look()
     const step = state.nextStep(found, goal)
     // Mostly there is none. What stays now, the next run deletes.
     if (!step) await client.lxc('image', 'delete', client.at(aliasOf(name))).catch(() => undefined)
     if (!step) return { found, wrong, seconds }
     log.doing(name, `${step.verb} ${nameOf(name, step.place)}`)
     if (step.verb === 'stop') stopped ||= performance.now()
-    let then = state.after(found, step, name)
     try {
       if (step.verb === 'prove') wrong = await prove(context, found.name as Instance, found.prev, up)
-      else await carryOut(client, name, found, step, then?.name)
+      else await carryOut(client, name, found, step)
       if (wrong) stopped ||= performance.now()
       if (step.verb === 'start') up()
     } catch (error) {
       if (!(error instanceof ToolFailure)) throw error
-      then = await look()
-      // Its end may have been missed, or something else has done it; whatever keeps the old instance from its start may pass.
-      if (JSON.stringify(state.nextStep(then, goal)) === JSON.stringify(step)) {
-        if (step.verb !== 'start' || tries++ > 60) throw error
-        await sleep(500)
-      }
+      // Its end was missed, or something else has done it.
+      if (JSON.stringify(state.nextStep(await look(), goal)) !== JSON.stringify(step)) continue
+      // Whatever keeps the old instance from its start may pass.
+      if (step.verb !== 'start' || tries++ > 60) throw error
+      await sleep(500)
     }
-    found = then ?? (await look())
   }
 }
 
 /** Any step but `prove`. */
-async function carryOut(client: Client, name: string, found: Standing, step: Step, then: Instance | undefined) {
+async function carryOut(client: Client, name: string, found: Standing, step: Step) {
   const it = found[step.place] as Instance
   const at = client.at(it.name)
   if (step.verb === 'rename') await client.lxc('rename', at, nameOf(name, step.to))
   if (step.verb === 'delete') await client.lxc('delete', '--force', at)
   if (step.verb === 'start') await client.lxc('start', at)
   if (step.verb === 'settle' || step.verb === 'fail') await become(client, name, step.verb === 'fail' ? 'failed' : '')
-  // A card that comes back gets another MAC, and one that is there gets its own only with another change: so the addresses come last.
-  if (step.verb === 'restore') await client.configure({ ...it, devices: state.restored(it, step.state, false).devices })
-  if (step.verb === 'park' || step.verb === 'restore') await client.configure(then as Instance)
+  if (step.verb === 'park') await client.configure(state.parked(it, step.state, state.ownOf(found.next).changed))
+  if (step.verb === 'restore') {
+    // A card that comes back gets another MAC, and one that is there gets its own only with another change: so the addresses come last.
+    await client.configure({ ...it, devices: state.restored(it, step.state, false).devices })
+    await client.configure(state.restored(it, step.state))
+  }
   // An application has more time than PID 1 gives it.
   if (step.verb === 'stop' && it.config[KEY.state] !== 'failed') await client.lxc('stop', at, '--timeout', '570')
   else if (step.verb === 'stop') await client.lxc('stop', at, '--timeout', '30').catch(() => client.lxc('stop', at, '--force'))

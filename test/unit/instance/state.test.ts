@@ -1,7 +1,6 @@
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  after,
   type Goal,
   KEY,
   nextStep,
@@ -81,10 +80,6 @@ class World {
       equal(it.config[KEY.own], undefined, 'a parked one is started')
       put({ status: 'Running' })
     }
-    // What is known without a look is what a look would show.
-    const known = after(found, step, 'web')
-    equal(known !== undefined, ['rename', 'park', 'restore'].includes(step.verb))
-    if (known) deepEqual(known, standing(this.all, 'web'))
   }
 
   /** @param steps at most so many: then it is killed */
