@@ -9,24 +9,26 @@ import { promisify } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 
 const HOME = dirname(dirname(fileURLToPath(import.meta.url)))
-const FLAGS = ['--bundle', '--platform=node', '--format=esm', '--sourcemap=inline', '--sources-content=false']
 // What packages that are no ES modules want.
-const REQUIRE = '--banner:js=import { createRequire } from "node:module"; const require = createRequire(import.meta.url)'
-let made
+const REQUIRE = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url)'
+const FLAGS = ['--bundle', '--platform=node', '--format=esm', '--sourcemap=inline', '--sources-content=false']
 
 if (isMainThread) {
-  process.setSourceMapsEnabled(true)
   // `node build.ts`, `npx zx build.ts`
-  const entry = process.argv.slice(1, 3).find(word => dirname(resolve(word)) === HOME && word.endsWith('.ts'))
+  const words = process.argv.slice(1, 3).map(word => resolve(word))
+  const entry = words.find(path => dirname(path) === HOME && path.endsWith('.ts'))
+  process.setSourceMapsEnabled(true)
   if (entry) register(import.meta.url, { data: entry })
   else await import('tsx')
 }
 
+let made
+
 /** Node calls it in the thread of its hooks: esbuild works while the main thread loads zx. */
 export function initialize(entry) {
   const esbuild = createRequire(import.meta.url).resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`)
-  const argv = [resolve(entry), ...FLAGS, REQUIRE]
-  made = promisify(execFile)(esbuild, argv, { cwd: HOME, maxBuffer: Infinity }).catch(error => error)
+  const argv = [entry, ...FLAGS, `--banner:js=${REQUIRE}`]
+  made = promisify(execFile)(esbuild, argv, { cwd: HOME, maxBuffer: Number.POSITIVE_INFINITY }).catch(error => error)
 }
 
 /** Node calls it for every module. */
