@@ -1,4 +1,4 @@
-// Reads the specs; every complaint carries file:line:column.
+// Reads the specs, of which each gives products; every complaint carries file:line:column.
 
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
@@ -7,9 +7,10 @@ import { UsageFailure } from '../cli/errors.ts'
 import { sizeText } from '../text/units.ts'
 import { didYouMean } from '../text/words.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
+import type { Architecture } from './architecture.ts'
 import { type Laid, laid } from './files.ts'
 import { anchored } from './reference.ts'
-import { name as imageName, type Keys, schema } from './schema.ts'
+import { type Format, name as imageName, type Keys, schema } from './schema.ts'
 
 /** A checked YAML file. Its name without the extension is the image's name; `files` are its `files` and `symlinks`, in this order. */
 export type Spec = { name: string; file: string; keys: Keys; files: Laid[] }
@@ -102,3 +103,19 @@ function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
     issue.code === 'invalid_key' ? [yaml.at(issue.path, 'key'), issue.issues[0]?.message] : [yaml.at(issue.path), issue.message]
   return [`${at}: ${key}: ${message?.replace(/^Invalid input: /, '')}${hint ? `\n  hint: ${hint}` : ''}`]
 }
+
+/** One spec for one architecture. */
+export type Product = ReturnType<typeof products>[number]
+
+/** How people and the tree call a product: `nginx/amd64`. */
+export const title = ({ name, architecture }: { name: string | undefined; architecture: string }) => `${name}/${architecture}`
+
+/** What a spec that says nothing is built as. `only`: for no other architectures; where a spec names none, for all of these. */
+export type Defaults = { architecture: Architecture; format: Format; only?: readonly Architecture[] | undefined }
+
+export const products = (specs: readonly Spec[], { architecture, format, only }: Defaults) =>
+  specs.flatMap(spec =>
+    (spec.keys.architectures ?? only ?? [architecture])
+      .filter(architecture => !only || only.includes(architecture))
+      .map(architecture => ({ name: spec.name, spec, architecture, format: spec.keys.format ?? format })),
+  )
