@@ -1,14 +1,14 @@
 // Reads the specs, of which each gives products; every complaint carries file:line:column.
 
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { basename, dirname, extname, join, resolve } from 'node:path'
+import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, posix, resolve } from 'node:path'
 import type { z } from 'zod'
-import { UsageFailure } from '../cli/errors.ts'
+import { Failure, UsageFailure } from '../cli/errors.ts'
+import { below } from '../system/files.ts'
 import { sizeText } from '../text/units.ts'
 import { didYouMean } from '../text/words.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
 import type { Architecture } from './architecture.ts'
-import { type Laid, laid } from './files.ts'
 import { anchored } from './reference.ts'
 import { type Format, name as imageName, type Keys, schema } from './schema.ts'
 
@@ -75,6 +75,37 @@ async function loadKeys(file: string, owners: Map<string, string>): Promise<{ wr
   }
   for (const [path, target] of Object.entries(data.symlinks ?? {})) files.push({ path, target, mode: 0o777, owner: '0:0' })
   return { wrong, keys: { ...data, image, ...(key ? { verify: key.toString('base64') } : {}) }, files }
+}
+
+/** A file, a symbolic link with its target, or a directory with neither. */
+export type Laid = { path: string; content?: Uint8Array; target?: string; mode: number; owner: string }
+
+/** They are in memory from the plan on: what was planned is what is built. */
+const MAX_LAID_BYTES = 128 << 20
+
+/** @param directory of the spec, which `from` does not leave @throws Failure, or an error of the file system */
+async function laid(path: string, asked: NonNullable<Keys['files']>[string], directory: string): Promise<Laid[]> {
+  const { content, from = '', mode, owner = '0:0' } = asked
+  const usual = (executable: boolean) => (mode ? Number.parseInt(mode, 8) : executable ? 0o755 : 0o644)
+  if (content !== undefined) return [{ path, content: Buffer.from(content), mode: usual(content.startsWith('#!')), owner }]
+  const source = await realpath(resolve(directory, from))
+  below(await realpath(directory), source)
+  const found: Laid[] = []
+  let room = MAX_LAID_BYTES
+  const take = async (source: string, path: string) => {
+    const stat = await lstat(source)
+    room -= stat.size
+    if (room < 0) throw new Failure(from, 'is more than 128 MiB', 'the image or a volume has to bring it')
+    if (stat.isDirectory()) {
+      // Who may read it may go through it.
+      found.push({ path, mode: usual(true) | ((usual(true) & 0o444) >> 2), owner })
+      for (const name of (await readdir(source)).sort()) await take(join(source, name), posix.join(path, name))
+    } else if (stat.isSymbolicLink()) found.push({ path, target: await readlink(source), mode: 0o777, owner })
+    else if (!stat.isFile()) throw new Failure(source, 'is neither a file nor a directory')
+    else found.push({ path, content: await readFile(source), mode: usual((stat.mode & 0o100) > 0), owner })
+  }
+  await take(source, path)
+  return found
 }
 
 /** How YAML writes what is expected. */
