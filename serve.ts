@@ -16,8 +16,8 @@ import { certificateHosts, loadOrCreate, loadPair, localAddresses, type Pair } f
 import { isWorker, startWorkers } from './scripts/server/workers.ts'
 import { read, write } from './scripts/system/files.ts'
 import { runner } from './scripts/system/run.ts'
-import { PAGE } from './scripts/tree/layout.ts'
 import { page } from './scripts/tree/page.ts'
+import { PAGE } from './scripts/tree/version.ts'
 
 const USAGE = `npx zx serve.ts               serves a published tree to LXD and Incus over HTTPS
 

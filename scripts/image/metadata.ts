@@ -2,7 +2,7 @@
 
 import { Failure } from '../cli/errors.ts'
 import type { ImageConfig } from '../source/config.ts'
-import type { Product } from '../spec/product.ts'
+import type { Product } from '../spec/load.ts'
 import { yamlText } from '../text/printable.ts'
 import { sizeText } from '../text/units.ts'
 import { writeYaml } from '../text/yaml.ts'

@@ -1,7 +1,7 @@
 // Says what became of each product.
 
 import type { Log } from '../cli/log.ts'
-import { type Product, title } from '../spec/product.ts'
+import { type Product, title } from '../spec/load.ts'
 import { rootfsItem, type Version } from '../tree/version.ts'
 
 /** `build` is a plan, `built` a result. */

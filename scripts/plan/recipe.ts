@@ -1,6 +1,6 @@
 // Decides what a run does about a product: a build for every recipe that no published version has.
 
-import type { Product } from '../spec/product.ts'
+import type { Product } from '../spec/load.ts'
 import { type Digest, sha256 } from '../text/digest.ts'
 import type { Recipe, Version } from '../tree/version.ts'
 import type { Payload } from './payload.ts'

@@ -1,15 +1,16 @@
-// Reads the specs; every complaint carries file:line:column.
+// Reads the specs, of which each gives products; every complaint carries file:line:column.
 
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { basename, dirname, extname, join, resolve } from 'node:path'
+import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, posix, resolve } from 'node:path'
 import type { z } from 'zod'
-import { UsageFailure } from '../cli/errors.ts'
+import { Failure, UsageFailure } from '../cli/errors.ts'
+import { below } from '../system/files.ts'
 import { sizeText } from '../text/units.ts'
 import { didYouMean } from '../text/words.ts'
 import { parseYaml, type Yaml } from '../text/yaml.ts'
-import { type Laid, laid } from './files.ts'
+import type { Architecture } from './architecture.ts'
 import { anchored } from './reference.ts'
-import { name as imageName, type Keys, schema } from './schema.ts'
+import { type Format, name as imageName, type Keys, schema } from './schema.ts'
 
 /** A checked YAML file. Its name without the extension is the image's name; `files` are its `files` and `symlinks`, in this order. */
 export type Spec = { name: string; file: string; keys: Keys; files: Laid[] }
@@ -76,6 +77,37 @@ async function loadKeys(file: string, owners: Map<string, string>): Promise<{ wr
   return { wrong, keys: { ...data, image, ...(key ? { verify: key.toString('base64') } : {}) }, files }
 }
 
+/** A file, a symbolic link with its target, or a directory with neither. */
+export type Laid = { path: string; content?: Uint8Array; target?: string; mode: number; owner: string }
+
+/** They are in memory from the plan on: what was planned is what is built. */
+const MAX_LAID_BYTES = 128 << 20
+
+/** @param directory of the spec, which `from` does not leave @throws Failure, or an error of the file system */
+async function laid(path: string, asked: NonNullable<Keys['files']>[string], directory: string): Promise<Laid[]> {
+  const { content, from = '', mode, owner = '0:0' } = asked
+  const usual = (executable: boolean) => (mode ? Number.parseInt(mode, 8) : executable ? 0o755 : 0o644)
+  if (content !== undefined) return [{ path, content: Buffer.from(content), mode: usual(content.startsWith('#!')), owner }]
+  const source = await realpath(resolve(directory, from))
+  below(await realpath(directory), source)
+  const found: Laid[] = []
+  let room = MAX_LAID_BYTES
+  const take = async (source: string, path: string) => {
+    const stat = await lstat(source)
+    room -= stat.size
+    if (room < 0) throw new Failure(from, 'is more than 128 MiB', 'the image or a volume has to bring it')
+    if (stat.isDirectory()) {
+      // Who may read it may go through it.
+      found.push({ path, mode: usual(true) | ((usual(true) & 0o444) >> 2), owner })
+      for (const name of (await readdir(source)).sort()) await take(join(source, name), posix.join(path, name))
+    } else if (stat.isSymbolicLink()) found.push({ path, target: await readlink(source), mode: 0o777, owner })
+    else if (!stat.isFile()) throw new Failure(source, 'is neither a file nor a directory')
+    else found.push({ path, content: await readFile(source), mode: usual((stat.mode & 0o100) > 0), owner })
+  }
+  await take(source, path)
+  return found
+}
+
 /** How YAML writes what is expected. */
 const WAYS: Record<string, string | undefined> = {
   array: 'a list stands in brackets: [one, two]',
@@ -102,3 +134,19 @@ function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
     issue.code === 'invalid_key' ? [yaml.at(issue.path, 'key'), issue.issues[0]?.message] : [yaml.at(issue.path), issue.message]
   return [`${at}: ${key}: ${message?.replace(/^Invalid input: /, '')}${hint ? `\n  hint: ${hint}` : ''}`]
 }
+
+/** One spec for one architecture. */
+export type Product = ReturnType<typeof products>[number]
+
+/** How people and the tree call a product: `nginx/amd64`. */
+export const title = ({ name, architecture }: { name: string | undefined; architecture: string }) => `${name}/${architecture}`
+
+/** What a spec that says nothing is built as. `only`: for no other architectures; where a spec names none, for all of these. */
+export type Defaults = { architecture: Architecture; format: Format; only?: readonly Architecture[] | undefined }
+
+export const products = (specs: readonly Spec[], { architecture, format, only }: Defaults) =>
+  specs.flatMap(spec =>
+    (spec.keys.architectures ?? only ?? [architecture])
+      .filter(architecture => !only || only.includes(architecture))
+      .map(architecture => ({ name: spec.name, spec, architecture, format: spec.keys.format ?? format })),
+  )

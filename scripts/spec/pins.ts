@@ -6,8 +6,7 @@ import { parsed, UsageFailure } from '../cli/errors.ts'
 import { read, write } from '../system/files.ts'
 import { type Digest, digest } from '../text/digest.ts'
 import { parseYaml, writeYaml } from '../text/yaml.ts'
-import type { Spec } from './load.ts'
-import { type Product, title } from './product.ts'
+import { type Product, type Spec, title } from './load.ts'
 
 /** `IMAGE@DIGEST` by `NAME/ARCHITECTURE`. */
 export type Pins = z.infer<typeof pinsSchema>

@@ -1,7 +1,6 @@
 // The simplestreams catalog: nothing but a function of the versions.
 
-import { CATALOG, versionPath } from './layout.ts'
-import { DAEMONS, groups, type Item, productKey, rootfsItem, type Version } from './version.ts'
+import { CATALOG, DAEMONS, groups, type Item, productKey, rootfsItem, type Version, versionPath } from './version.ts'
 
 /** The texts of index.json and images.json, in the form that LXD and Incus read. */
 export function catalog(versions: readonly Version[]): { index: string; images: string } {

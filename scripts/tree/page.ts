@@ -5,8 +5,7 @@ import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
 import { sizeText } from '../text/units.ts'
 import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
-import { BUILD, versionPath } from './layout.ts'
-import { DAEMONS, type Daemon, groups, profileItem, rootfsItem, type Version } from './version.ts'
+import { BUILD, DAEMONS, type Daemon, groups, profileItem, rootfsItem, type Version, versionPath } from './version.ts'
 
 const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
 const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })

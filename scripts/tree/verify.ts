@@ -11,8 +11,7 @@ import type { Run } from '../system/run.ts'
 import { json } from '../text/json.ts'
 import { sha256sumFiles } from '../tools/sha256sum.ts'
 import { catalog } from './catalog.ts'
-import { CATALOG, INDEX, versionPath } from './layout.ts'
-import { type Item, PRODUCT_KEY, SERIAL, type Version } from './version.ts'
+import { CATALOG, INDEX, type Item, PRODUCT_KEY, SERIAL, type Version, versionPath } from './version.ts'
 import { versions } from './versions.ts'
 
 // Clients skip a catalog of no products.

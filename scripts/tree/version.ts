@@ -1,5 +1,6 @@
-// One published image: what its build.json says.
+// A version, one published image: its build.json, its place in the tree.
 
+import { join } from 'node:path'
 import { z } from 'zod'
 import { ARCHITECTURES } from '../spec/architecture.ts'
 import { name as imageName } from '../spec/schema.ts'
@@ -93,3 +94,20 @@ export function groups(versions: readonly Version[], key: (version: Version) => 
 }
 
 export const productKey = ({ name, architecture }: Pick<Version, 'name' | 'architecture'>) => `lxdocker:${name}:${architecture}`
+
+export const INDEX = 'streams/v1/index.json'
+export const CATALOG = 'streams/v1/images.json'
+export const PAGE = 'index.html'
+/** Half-built images: never served, emptied at the start of every run. */
+export const WORK = '.work'
+export const BUILD = 'build.json'
+
+/** The directory of one version, inside the tree. */
+export const versionPath = ({ name, architecture, serial }: Version) => join('images', name, architecture, serial)
+
+/** The name of a new version: `YYYYMMDD_HHMM` in UTC, which LXD and Incus both parse and sort as text, later than the newest one's. */
+export function nextSerial(now: Date, newest = '20000101_0000'): string {
+  const part = (start: number, end?: number) => Number(newest.slice(start, end))
+  const next = Date.UTC(part(0, 4), part(4, 6) - 1, part(6, 8), part(9, 11), part(11) + 1)
+  return new Date(Math.max(now.getTime(), next)).toISOString().slice(0, 16).replace(/[-:]/g, '').replace('T', '_')
+}

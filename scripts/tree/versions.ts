@@ -9,9 +9,14 @@ import { glob, makeDirectoriesBelow, move, read, remove, sync, write } from '../
 import { pool } from '../system/pool.ts'
 import type { Run } from '../system/run.ts'
 import { catalog } from './catalog.ts'
-import { BUILD, CATALOG, INDEX, PAGE, SCHEMA, UNLISTED, VERSIONS, versionPath } from './layout.ts'
 import { page } from './page.ts'
-import { buildJson, groups, type Item, productKey, type Version } from './version.ts'
+import { BUILD, buildJson, CATALOG, groups, INDEX, type Item, PAGE, productKey, type Version, versionPath } from './version.ts'
+
+const VERSIONS = 'images/*/*/*'
+/** What editors check specs with: `$schema=https://HOST/schema.json`. */
+const SCHEMA = 'schema.json'
+/** Says, inside a version, since when it is not listed any more. */
+const UNLISTED = 'unlisted'
 
 /** What can be served, by path: oldest first within a product. A short, missing or `hurt` file costs its version, but a delta itself. */
 export async function versions(tree: string, log: Log, hurt: ReadonlySet<string> = new Set()): Promise<Version[]> {

@@ -3,8 +3,7 @@
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { digestOf, sha256 } from '../../scripts/text/digest.ts'
-import { BUILD, versionPath } from '../../scripts/tree/layout.ts'
-import type { Version } from '../../scripts/tree/version.ts'
+import { BUILD, type Version, versionPath } from '../../scripts/tree/version.ts'
 
 const MIB = 2 ** 20
 

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { digestOf } from '../../../scripts/text/digest.ts'
 import { catalog } from '../../../scripts/tree/catalog.ts'
-import { nextSerial } from '../../../scripts/tree/layout.ts'
-import type { Item, Version } from '../../../scripts/tree/version.ts'
+import { type Item, nextSerial, type Version } from '../../../scripts/tree/version.ts'
 
 const METADATA: Item = { ftype: 'lxd.tar.xz', file: 'metadata.tar.xz', size: 10, sha256: 'aa' }
 

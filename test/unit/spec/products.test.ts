@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Spec } from '../../../scripts/spec/load.ts'
-import { type Defaults, products } from '../../../scripts/spec/product.ts'
+import { type Defaults, products, type Spec } from '../../../scripts/spec/load.ts'
 
 const spec = (name: string, keys: object = {}) => ({ name, keys }) as Spec
 const specs = [spec('any'), spec('two', { architectures: ['amd64', 'arm64'], format: 'squashfs' })]
