@@ -33,6 +33,8 @@ export const NOT_RUN: Record<string, string> = {
   'scripts/setup.sh --test && npm test': 'it is what runs the tests',
   'scripts/setup.sh --test': 'it is what runs before the tests',
   'npm run check                                        # lint, format, types, unit tests: seconds': 'it runs the tests',
+  "LXDT_BENCH=tools LXDT_IMAGES='^(20|4) ' npm run bench        # builds beside a script: runs of 20 × 8 MB and of 4 × 200 MB":
+    'a bench takes minutes, and an idle machine',
   'scripts/appliance/up.sh                 # --incus on a host with Incus': 'test/e2e/appliance.test.ts runs it',
   "echo 'image: nginx:1.29' | lxc file push - lxdocker/data/specs/web.yaml": 'test/e2e/appliance.test.ts runs it',
   'scripts/appliance/up.sh --update        # a new image, a new instance on the same volume':
