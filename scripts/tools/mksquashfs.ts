@@ -2,7 +2,7 @@
 
 import type { Run } from '../system/run.ts'
 
-/** Packs a directory with its owners, extended attributes and times. @param time of the image itself, in seconds since 1970 @returns `image` */
+/** Packs a directory with owners, extended attributes and times. @param time of the image, in seconds since 1970 @returns `image` */
 export async function mksquashfs(run: Run, directory: string, image: string, time: number): Promise<string> {
   const flags = ['-noappend', '-xattrs', '-comp', 'zstd', '-Xcompression-level', '3', '-mkfs-time', String(time)]
   // The default of -mem is a quarter of the machine's memory, whatever the control group leaves.
