@@ -2,7 +2,7 @@
 
 import { availableParallelism, userInfo } from 'node:os'
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Failure, parsed, UsageFailure } from './scripts/cli/errors.ts'
 import { count, EXIT, main } from './scripts/cli/main.ts'
 import { begin, buildContext, carryOut, sweep } from './scripts/pipeline.ts'

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { explain, Failure, Interrupted, UsageFailure } from './scripts/cli/errors.ts'
 import { count, duration, EXIT, main } from './scripts/cli/main.ts'
 import { changedFiles, fileOf } from './scripts/instance/inside.ts'

@@ -1,6 +1,5 @@
 # Runs the application until it is to end, before that the prelaunch script.
-# PID 1 writes its signals to the FIFO 3, from which a child of the supervisor passes them on. The supervisor writes a line to the FIFO
-# 5 → 4 when PID 1 may go on, and one when it ends; should it be killed, PID 1 reads the end of the FIFO. docs/init.md has a map.
+# PID 1 writes its signals to the FIFO 3, the supervisor a line to the FIFO 5 → 4 when PID 1 may go on, and one when it ends: see docs/init.md.
 # A process writes its id into a file before it looks whether it is to stop; who stops it does these in the other order.
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …

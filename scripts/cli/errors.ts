@@ -4,15 +4,9 @@ import type { z } from 'zod'
 import { complaints } from '../text/json.ts'
 import { word } from '../text/words.ts'
 
-export interface Details {
-  /** What to do about it. */
-  hint?: string | undefined
-  cause?: unknown
-  /** The command that failed, word by word; what it said, its exit code. */
-  argv?: readonly string[] | undefined
-  stderr?: string
-  exitCode?: number | undefined
-}
+type Command = { argv?: readonly string[] | undefined; stderr?: string; exitCode?: number | undefined }
+/** `hint`: what to do about it; of a command that failed its words, what it said, its exit code. */
+export type Details = Command & { hint?: string | undefined; cause?: unknown }
 
 /** An expected failure. It is printed without a stack; any other error is a bug and shows one. */
 export class Failure extends Error {

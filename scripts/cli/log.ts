@@ -36,11 +36,9 @@ export async function createLog(level: Level) {
       running.delete(what)
       spin()
     },
-    /** A result. */
     info: level === 'quiet' ? silent : print,
     /** Something that a person has to know, --quiet or not. */
     warn: print,
-    /** What only --verbose shows. */
     debug,
     /** An error; with --verbose the command that failed, too. */
     failure(error: unknown): void {

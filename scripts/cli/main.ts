@@ -5,7 +5,7 @@ import { constants } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { time } from '../text/units.ts'
 import { didYouMean } from '../text/words.ts'
 import { Interrupted, Locked, parsed, UsageFailure } from './errors.ts'
@@ -24,7 +24,6 @@ type Value<F extends Flag> = F extends { value: string }
 
 type Entry<F extends Flags> = (start: ReturnType<typeof options<F>> & { log: Log; interruption: AbortSignal }) => Promise<number>
 
-/** What every entry takes. */
 const COMMON = {
   quiet: { help: 'say nothing but warnings and failures' },
   verbose: { help: 'show every command' },

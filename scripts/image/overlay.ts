@@ -2,11 +2,12 @@
 
 import { chmod, chown, lstat } from 'node:fs/promises'
 import { join } from 'node:path'
+import Handlebars from 'handlebars'
 import type { Payload } from '../plan/payload.ts'
 import type { RuntimeConfig } from '../plan/runtime.ts'
 import { remove } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
-import { init } from './init.ts'
+import { quote } from '../text/words.ts'
 import { follow, type Rootfs, rootfs } from './rootfs.ts'
 
 type Overlay = { runtime: RuntimeConfig; supervised: boolean; payload: Payload; time: number }
@@ -52,4 +53,15 @@ async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnTyp
   if (!dangling) await image.setAside(INIT, `${REAL_INIT}/given/init`)
   await image.link(dangling ? end.path : INIT, `${REAL_INIT}/init`)
   return image.place({ path: `${REAL_INIT}/init`, content, mode: 0o755 })
+}
+
+/** /sbin/init, whose template has one hole: of `stopTimeout` the line `stop_timeout='300'`, of the health check's `timeout` `health_timeout='30'`. */
+export function init(template: string, { health, ...settings }: RuntimeConfig, supervised: boolean): string {
+  const checks = Object.entries(health).map(([name, value]) => [`health_${name}`, value] as const)
+  const assignments = [...Object.entries({ ...settings, supervised }), ...checks].map(([name, value]) => {
+    // The script evaluates lists, and writes them into files that it evaluates.
+    const text = Array.isArray(value) ? value.map(quote).join(' ') : String(value ?? '')
+    return `${name.replace(/[A-Z]/g, '_$&').toLowerCase()}=${quote(text)}`
+  })
+  return Handlebars.compile(template, { noEscape: true, strict: true })({ settings: assignments.join('\n') })
 }

@@ -33,7 +33,6 @@ export function rootfs(run: Run, root: string, time: number) {
         await chmod(target, mode)
         await utimes(target, time, time)
       }),
-    /** The same for a symbolic link. */
     link,
     /** Makes a directory where the image has none, and says where it is on the builder's disk. */
     makeDirectory: async (path: string) => join(root, (await follow(root, path, true)).path),

@@ -51,7 +51,6 @@ export async function drive(context: Context, name: string, goal: Goal) {
   }
 }
 
-/** Any step but `prove`. */
 async function carryOut(client: Client, name: string, found: Standing, step: Step) {
   const it = found[step.place] as Instance
   const at = client.at(it.name)

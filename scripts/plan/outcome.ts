@@ -16,7 +16,6 @@ export function outcome({ name, spec, architecture }: Product, { action, why }: 
   return {
     name,
     architecture,
-    /** As the spec names it. */
     image: spec.keys.image.text,
     action,
     why,

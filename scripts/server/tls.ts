@@ -11,7 +11,6 @@ import { move, read, sync } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
 import * as openssl from '../tools/openssl.ts'
 
-/** A certificate with its private key. */
 export type Pair = Awaited<ReturnType<typeof loadPair>>
 
 /** Loads a pair in PEM. `hint` is for a file that is missing, unreadable, not PEM, or a key that is another certificate's. */

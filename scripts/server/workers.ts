@@ -48,7 +48,6 @@ export async function startWorkers({ log, entry, args, count }: { log: Log; entr
 
   return {
     ports,
-    /** Tells how the builds go. */
     tell(builds: BuildState): void {
       state = builds
       alive.forEach(tell)

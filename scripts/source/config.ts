@@ -1,7 +1,7 @@
 // Parses the configs of images, with the zero values of Go, which everybody else reads them with.
 
 import { posix } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { goStruct, json } from '../text/json.ts'
 
 /** The kernel takes 128 KiB a variable, 2 MiB in all with the arguments. */

@@ -2,7 +2,7 @@
 
 import { lstat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Failure, parsed } from '../cli/errors.ts'
 import { glob, makeDirectory, read, remove, write } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
@@ -85,7 +85,6 @@ function layoutName({ digest, policy }: Pick<Source, 'digest' | 'policy'>): stri
   return join('layouts', `${digest.replace(':', '-')}${signed}`)
 }
 
-/** Where a blob lies in a layout. */
 const blobPath = (digest: Digest) => join('blobs', digest.replace(':', '/'))
 
 /** The manifests, configs, layers that a layout names; with an error what is known of it, where a file is wrong or no image tagged. */

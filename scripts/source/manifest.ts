@@ -1,6 +1,6 @@
 // Parses the manifests of images.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { Failure } from '../cli/errors.ts'
 import { digest } from '../text/digest.ts'
 import { exactStruct, json, repeatedKey } from '../text/json.ts'

@@ -1,6 +1,6 @@
 // Knows the architectures by Debian's names, which LXD and Incus use.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { parsed } from '../cli/errors.ts'
 import { noneOf } from '../text/words.ts'
 import type { Platform } from '../tools/skopeo.ts'

@@ -1,7 +1,7 @@
 // Keeps specs.lock, the digests that pinned specs are built from.
 
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parsed, UsageFailure } from '../cli/errors.ts'
 import { read, write } from '../system/files.ts'
 import { type Digest, digest } from '../text/digest.ts'

@@ -1,6 +1,6 @@
 // Knows how an image is named: Docker's short names in, the address that skopeo takes out.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Digest, digest } from '../text/digest.ts'
 
 /** Its `text` is as it was written. A pinned one has no tag. */

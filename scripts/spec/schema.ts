@@ -1,7 +1,7 @@
 // The keys of a spec.
 
 import { constants } from 'node:os'
-import { z } from 'zod'
+import * as z from 'zod'
 import { size, time } from '../text/units.ts'
 import { noneOf, words } from '../text/words.ts'
 import { ARCHITECTURES, architecture } from './architecture.ts'
@@ -30,7 +30,6 @@ const commandLine = z.union([list, z.string()], 'expected a list of words, or a 
 
 const scalar = z.union([z.string(), z.number(), z.boolean()], 'expected a text or a number').transform(String)
 
-/** What an image is called. */
 export const name = z.string().regex(/^[A-Za-z0-9][\w.-]{0,99}$/, "cannot be an image's name")
 
 const variables = z.record(z.string().regex(/^[^=\0]+$/, 'cannot be the name of a variable'), scalar)

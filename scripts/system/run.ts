@@ -13,16 +13,12 @@ import { word } from '../text/words.ts'
 export class ToolFailure extends Failure {
   readonly stderr = this.details.stderr ?? ''
 
-  /** The same failure in better words. */
   reworded(reason: string, hint = this.details.hint): ToolFailure {
     return new ToolFailure(this.place, reason, { ...this.details, hint })
   }
 }
 
-/**
- * Starts a program in a session of its own, where it has no terminal that it could type into. Its output may have 8 Mi characters:
- * more than a manifest, a config or a list of capabilities takes; a few times as much ends node itself.
- */
+/** In a session of its own, without a terminal. 8 Mi characters are more than a config takes; a few times as much ends node itself. */
 const start = execa({ detached: true, extendEnv: false, stripFinalNewline: false, maxBuffer: 8 << 20, reject: false })
 
 export interface RunOptions {
@@ -60,14 +56,9 @@ export type Argv = readonly [string, ...string[]]
 /** Runs a program to its end. @returns its standard output, nothing stripped. @throws ToolFailure; Interrupted after Ctrl-C */
 export type Run = (argv: Argv, options?: RunOptions) => Promise<string>
 
-export interface Runner {
-  log: Log
-  interruption: AbortSignal
-  /** Absolute paths of the directories that tools, in a sandbox, may write to; without it they may do all that this process may. */
-  writable?: readonly string[] | undefined
-  /** Where tools lay down what they need for a moment; their own default otherwise. */
-  temporary?: string | undefined
-}
+/** `writable`: absolute paths, without which there is no sandbox; `temporary`: where tools lay down what they need for a moment. */
+type Directories = { writable?: readonly string[] | undefined; temporary?: string | undefined }
+export type Runner = Directories & { log: Log; interruption: AbortSignal }
 
 /** What starts the tools of one run of the program, and ends them when that is interrupted. */
 export function runner({ log, interruption, writable, temporary }: Runner): Run {

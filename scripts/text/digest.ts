@@ -1,7 +1,7 @@
 // Makes digests: the one place where a text becomes one.
 
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Parses `sha256:` and 64 hexadecimal digits, nothing else: a digest can stand in a path. */
 export const digest = z.stringFormat('digest', /^sha256:[0-9a-f]{64}$/, 'is not sha256: and 64 hex digits').brand<'Digest'>()

@@ -1,6 +1,6 @@
 // Parses JSON of outsiders into checked values.
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { printable } from './printable.ts'
 
 /** The parser of a JSON text whose value `schema` describes. No text, no JSON and all `doubts` are issues like any other. */

@@ -1,6 +1,6 @@
 // Knows how people write sizes, times.
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 const POWERS = ['', 'K', 'M', 'G', 'T']
 

@@ -1,7 +1,7 @@
 // lxc: drives the instances of LXD; as incus those of Incus.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Failure, parsed } from '../cli/errors.ts'
 import { type Run, type RunOptions, ToolFailure } from '../system/run.ts'
 import { json } from '../text/json.ts'
@@ -60,7 +60,6 @@ export function client(run: Run, program: 'lxc' | 'incus', remote: string, proje
       [program, ...(project === 'default' ? [] : ['--project', project]), ...words].map(word).join(' '),
     /** All containers of the project. */
     list: async () => (await query(z.array(instance), 'instances', '&recursion=1')).filter(({ type }) => type === 'container'),
-    /** How many an instance has. */
     snapshots: async (name: string) => (await query(z.array(z.string()), `instances/${name}/snapshots`)).length,
     /** Makes an instance of an image, which stays stopped, or replaces all settings of one in one step. They may hold secrets. */
     async configure(one: Instance, fingerprint?: string): Promise<void> {

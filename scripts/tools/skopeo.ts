@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path'
 import { type Run, type RunOptions, ToolFailure } from '../system/run.ts'
 import { printable } from '../text/printable.ts'
 
-/** What an image index calls a platform. */
 export type Platform = { os: 'linux'; architecture: string; variant?: string }
 
 /** Where it finds credentials, registries, certificates, proxies. */
@@ -52,7 +51,6 @@ function message({ reason, stderr }: ToolFailure): string {
   return plain?.replace(/^Error (parsing image name|initializing source) /, '') ?? reason
 }
 
-/** Selects one image of an index. */
 function override({ os, architecture, variant }: Platform): string[] {
   return ['--override-os', os, '--override-arch', architecture, ...(variant ? ['--override-variant', variant] : [])]
 }

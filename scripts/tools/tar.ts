@@ -17,7 +17,6 @@ export async function create(run: Run, { file, directory, names, compressor, sev
   const plain = several && compressor ? `${file}.tar` : file
   const compress = compressor && !several ? [`--use-compress-program=${compressor.join(' ')}`] : []
   const pax = ['--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime']
-  // Those that an image keeps.
   const attributes = ['security.capability', 'system.posix_acl_*', 'user.*'].map(name => `--xattrs-include=${name}`)
   const flags = [...compress, '--sort=name', '--numeric-owner', ...pax, '--xattrs', ...attributes, `--directory=${directory}`]
   await run(['tar', '--create', `--file=${plain}`, ...flags, '--', ...names])

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Failure, parsed } from '../cli/errors.ts'
 import type { Log } from '../cli/log.ts'
 import { read } from '../system/files.ts'

@@ -1,7 +1,7 @@
 // A version, one published image: its build.json, its place in the tree.
 
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ARCHITECTURES } from '../spec/architecture.ts'
 import { name as imageName } from '../spec/schema.ts'
 import { digest } from '../text/digest.ts'

@@ -62,7 +62,6 @@ export async function publish(run: Run, tree: string, directory: string, version
   await move(directory, join(tree, path))
 }
 
-/** Products to list, and how many versions of each. */
 type Listed = { tree: string; wanted: (version: Version) => boolean; keep: number }
 
 /** An empty catalog is never published: then all stays as it is. @returns the versions that are listed now */

@@ -21,7 +21,7 @@ const BESIDE: Record<string, string[]> = {
 const HOMES: Record<string, string[]> = {
   execa: ['scripts/system/run.ts'],
   yaml: ['scripts/text/yaml.ts'],
-  handlebars: ['scripts/image/init.ts', 'scripts/tree/page.ts'],
+  handlebars: ['scripts/image/overlay.ts', 'scripts/tree/page.ts'],
   'fast-glob': ['scripts/system/files.ts'],
   'fastest-levenshtein': ['scripts/text/words.ts'],
   'p-limit': ['scripts/system/pool.ts', 'scripts/pipeline.ts'],

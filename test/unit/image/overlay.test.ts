@@ -1,14 +1,15 @@
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { overlay } from '../../../scripts/image/overlay.ts'
+import { init, overlay } from '../../../scripts/image/overlay.ts'
 import { payloads } from '../../../scripts/plan/payload.ts'
 import { runtimeConfig } from '../../../scripts/plan/runtime.ts'
 import { imageConfigJson } from '../../../scripts/source/config.ts'
 import { hostArchitecture } from '../../../scripts/spec/architecture.ts'
+import { reference } from '../../../scripts/spec/reference.ts'
 import { run } from '../../world/run.ts'
 
 const TIME = 1000
@@ -143,3 +144,43 @@ for (const [title, make, expected] of [
       async root => equal(await shown(join(root, 'etc/mtab')), expected),
     ))
 }
+
+const NASTY = [
+  '',
+  ' ',
+  "it's",
+  '"',
+  '$HOME',
+  '`id`',
+  '$(id)',
+  'a\nb',
+  '\\',
+  '*',
+  '-n',
+  '=',
+  'naïve ☃',
+  '{{x}}',
+  '\t',
+  "'\\''",
+  '&amp;',
+]
+const text = NASTY.join('')
+const config = imageConfigJson.parse(
+  JSON.stringify({ config: { Cmd: NASTY, User: text, Healthcheck: { Test: ['CMD', ...NASTY] } } }),
+)
+const runtime = runtimeConfig(config, { image: reference.parse('a') })
+
+test('init: a text and the words of a list, byte for byte', async () => {
+  const template = '{{settings}}\neval "set -- $command $health_test"\nprintf "%s\\0" "$user" "$#" "$@"'
+  const words = (await run(['sh', '-c', init(template, runtime, true)])).split('\0')
+  deepEqual(words, [text, String(2 * NASTY.length), ...NASTY, ...NASTY, ''])
+})
+
+test('init: names, numbers, what is not set, what is empty', () => {
+  const lines = init('{{settings}}', { ...runtime, stopTimeout: 5 }, false).split('\n')
+  for (const line of ["stop_timeout='5'", "supervised='false'", "health_retries='3'", "tty=''", "entrypoint=''"]) {
+    ok(lines.includes(line), line)
+  }
+})
+
+test('init: another hole is refused', () => throws(() => init('{{user}}', runtime, true), /"user" not defined/))
