@@ -40,6 +40,7 @@ export type BuildContext = ReturnType<typeof buildContext>
 
 export function buildContext(run: Run, log: Log, options: Flags & Places, published: readonly Version[]) {
   const found = new Map(groups(published, productKey))
+  let packages: ReturnType<typeof packageVersions> | undefined
   return {
     ...options,
     run,
@@ -50,6 +51,7 @@ export function buildContext(run: Run, log: Log, options: Flags & Places, publis
     images: imageCache(run, options.cache),
     payloads: payloads(options.home, options.udhcpcScript),
     useWorkspace: workspaces(run, log),
+    packages: () => (packages ??= packageVersions(run)),
   }
 }
 
@@ -135,7 +137,7 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Plan)
   const { name, architecture } = product
   const { keys } = product.spec
   const earlier = context.published(product)
-  const tools = packageVersions(run)
+  const tools = context.packages()
   const { directory, items, summary } = await make(context, product, plan)
   if (delta && keep > 1) {
     const bases = earlier.slice(1 - keep).map(one => ({ ...one, directory: join(out, versionPath(one)) }))
@@ -160,7 +162,7 @@ export async function rebuild(all: BuildContext, version: Version, spec: Spec | 
   const plan = await planProduct(context, product)
   if (plan.action !== 'keep') throw new Failure('cannot be made again', plan.why)
   const { items } = await make(context, product, plan)
-  const tools = changes(version.tools ?? {}, await packageVersions(context.run)).join(', ')
+  const tools = changes(version.tools ?? {}, await context.packages()).join(', ')
   for (const { file, fingerprint } of version.items) {
     const found = items.find(item => item.file === file)?.fingerprint
     if (found !== fingerprint)
