@@ -7,7 +7,7 @@ import { sizeText } from '../text/units.ts'
 import { deviceCommands, MAX_DEVICES, startCommand } from './launch.ts'
 import { BUILD, DAEMONS, type Daemon, groups, profileItem, rootfsItem, type Version, versionPath } from './version.ts'
 
-const template = readFileSync(new URL('page.html.hbs', import.meta.url), 'utf8')
+const template = readFileSync(new URL(import.meta.resolve('#page.html.hbs')), 'utf8')
 const html = Handlebars.create().compile(template, { strict: true, knownHelpersOnly: true })
 
 const hash = (text: string) => `sha256-${createHash('sha256').update(text).digest('base64')}`

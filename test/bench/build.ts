@@ -19,7 +19,6 @@ import { lxdocker, PROJECT } from '../world/lxdocker.ts'
 import { freePort, type Registry, registry } from '../world/registry.ts'
 import { silentLog } from '../world/run.ts'
 import { waitFor } from '../world/wait.ts'
-import { PEAK } from './peak.ts'
 
 const MB = 1_000_000
 const LAYERS = 5
@@ -130,8 +129,8 @@ function build({ dir }: House, more: readonly string[] = [], env: Record<string,
 /** The peak memory of the node that builds, in MB. */
 async function peak(house: House): Promise<number> {
   const file = join(house.dir, 'peak')
-  const preload = `--import=tsx --import=${new URL('peak.ts', import.meta.url)}`
-  await build(house, [], { npm_config_node_options: preload, [PEAK]: file })
+  const preload = `--import=lxdocker/start --import=${new URL('peak.mjs', import.meta.url)}`
+  await build(house, [], { npm_config_node_options: preload, LXDT_PEAK: file })
   return (Math.max(...readFileSync(file, 'utf8').trim().split('\n').map(Number)) * 1024) / MB
 }
 

@@ -56,7 +56,7 @@ export function lxdocker(env: Record<string, string> = {}): Lxdocker {
     create: (...args) => ended(command(env, ['new.ts', ...places.slice(0, 2), ...args])),
     verify: (...args) => ended(command(env, ['verify.ts', '--dir', join(dir, 'public'), ...args])),
     async serve(...args) {
-      const entry = ['node', '--import', join(PROJECT, 'node_modules/tsx/dist/esm/index.mjs'), join(PROJECT, 'serve.ts')] as const
+      const entry = ['node', '--import', join(PROJECT, 'scripts/start.mjs'), join(PROJECT, 'serve.ts')] as const
       const argv = [...entry, '--dir', join(dir, 'public'), '--listen', '127.0.0.1:0', ...args] as const
       const address = /^serving at (https:.*:\d+)$/m
       const server = await daemon([...argv], { cwd: dir, env, ready: ({ log }) => address.test(log()) })
@@ -66,7 +66,7 @@ export function lxdocker(env: Record<string, string> = {}): Lxdocker {
 }
 
 function command(env: Record<string, string>, argv: string[], before: string[] = []) {
-  const [program = '', ...args] = [...before, 'node', '--import=tsx', ...argv]
+  const [program = '', ...args] = [...before, 'node', '--import=lxdocker/start', ...argv]
   const options = { cwd: PROJECT, env: { ...env, NODE_OPTIONS: undefined }, reject: false, stdin: 'ignore' } as const
   return execa(program, args, options)
 }

@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export const ENTRY = fileURLToPath(new URL('../../../serve.ts', import.meta.url))
-const NODE = [process.execPath, '--import', import.meta.resolve('tsx'), ENTRY]
+const NODE = [process.execPath, '--import', fileURLToPath(new URL('../../../scripts/start.mjs', import.meta.url)), ENTRY]
 
 /** Starts the entry in a directory. */
 export function start(t: TestContext, cwd: string, ...args: string[]) {

@@ -164,7 +164,7 @@ test('npx zx serve.ts starts it', { timeout: 60_000 }, async t => {
   const zx = join(dirname(ENTRY), 'node_modules/zx/build/cli.js')
   const flags = ['--dir', root, '--listen', '127.0.0.1:0', '--cert', certFile, '--key', keyFile, '--workers', '1']
   const argv = [process.execPath, zx, 'serve.ts', ...flags]
-  const server = launch(t, dirname(ENTRY), argv, { NODE_OPTIONS: '--import=tsx' })
+  const server = launch(t, dirname(ENTRY), argv, { NODE_OPTIONS: '--import=lxdocker/start' })
   assert.equal((await ask(await server.port(), '/', { ca })).status, 200)
   server.child.kill('SIGTERM')
   assert.equal((await server.ended).code, 143)
