@@ -143,7 +143,8 @@ test('500 readers that take nothing cost a bounded amount of memory; others are 
   }
   assert.ok((await ask(port, path, { ca })).body.equals(image))
   const grown = peakMegabytes(Number(server.workers()[0])) - before
-  assert.ok(grown < 300, `${grown} MB`)
+  // 230 MB with Node.js 20, 340 with 24; all of their downloads would be 2500.
+  assert.ok(grown < 400, `${grown} MB`)
 })
 
 runTogether('serve.ts', 2)
