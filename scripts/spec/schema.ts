@@ -12,7 +12,7 @@ export const FORMATS = ['tar.zst', 'tar.xz', 'tar.gz', 'tar', 'squashfs', 'unifi
 
 export type Format = (typeof FORMATS)[number]
 
-/** Fastest from registry to running instance: see the table in docs/build.md. */
+/** docs/performance.md says why. */
 export const DEFAULT_FORMAT: Format = 'tar.zst'
 
 export const formatName = z.enum(FORMATS, { error: ({ input }) => noneOf(input, FORMATS) })
