@@ -4,9 +4,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../cli/errors.ts'
 import type { Architecture } from '../spec/architecture.ts'
+import { sha256 } from '../text/digest.ts'
 
-/** What is laid into images of one architecture; the templates are those of init-templates/, by file name. */
-export type Payload = { templates: Record<(typeof TEMPLATES)[number], string>; busybox: Uint8Array; udhcpcScript: Uint8Array }
+/** What is laid into images of one architecture; the templates are those of init-templates/, by file name. `digests` are of all. */
+export type Payload = Files & { templates: Record<(typeof TEMPLATES)[number], string>; digests: Record<string, string> }
+type Files = { busybox: Uint8Array; udhcpcScript: Uint8Array }
 
 const TEMPLATES = ['init.sh.hbs', 'udhcpc.sh', 'hostname.tpl', 'hosts.tpl', 'prelaunch.tpl'] as const
 
@@ -18,11 +20,12 @@ export function payloads(home: string, udhcpcScript = join(home, 'init-templates
     // What init.sh.hbs goes on with, in this order.
     const names = ['mounts', 'network', 'user', 'command', 'streams', 'health', 'supervisor', 'main']
     const parts = await Promise.all(names.map(name => template(`init/${name}.sh`)))
-    return {
-      templates: { ...templates, 'init.sh.hbs': [templates['init.sh.hbs'], ...parts].join('\n') },
-      busybox: await file(join(home, 'busybox', architecture, 'busybox'), 'scripts/setup.sh puts it there'),
-      udhcpcScript: await file(udhcpcScript),
-    }
+    templates['init.sh.hbs'] = [templates['init.sh.hbs'], ...parts].join('\n')
+    const busybox = await file(join(home, 'busybox', architecture, 'busybox'), 'scripts/setup.sh puts it there')
+    const script = await file(udhcpcScript)
+    const all: Record<string, string | Uint8Array> = { ...templates, busybox, 'udhcpc script': script }
+    const digests = Object.fromEntries(Object.entries(all).map(([name, bytes]) => [name, sha256(bytes)]))
+    return { templates, busybox, udhcpcScript: script, digests }
   }
   const known: Partial<Record<Architecture, Promise<Payload>>> = {}
   return (architecture: Architecture) => (known[architecture] ??= load(architecture))

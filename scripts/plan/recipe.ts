@@ -13,12 +13,10 @@ export type Inputs = { source: Digest; payload: Payload; newest: Version | undef
 /** @returns what to do, why, and everything that decides the bytes of the image; `source` is what the registry has now */
 export function decide({ spec, format }: Product, { source, payload, newest, force }: Inputs) {
   const { image: _, architectures: __, max_size: ___, pin: ____, files: _____, symlinks: ______, verify, ...settings } = spec.keys
-  const { templates, busybox, udhcpcScript } = payload
   const values = Object.entries({ ...settings, format }).map(([key, value]) => [key, JSON.stringify(value)])
   const laid = spec.files.map(({ path, content = '', ...rest }) => [path, sha256(JSON.stringify([rest, sha256(content)]))])
-  const files = Object.entries({ ...templates, busybox, 'udhcpc script': udhcpcScript, ...(verify ? { verify } : {}) })
-  const digests = files.map(([name, bytes]) => [name, sha256(bytes)])
-  const recipe: Recipe = { source, revision: REVISION, ...Object.fromEntries([...values, ...laid, ...digests]) }
+  const files = { ...payload.digests, ...(verify ? { verify: sha256(verify) } : {}) }
+  const recipe: Recipe = { source, revision: REVISION, ...Object.fromEntries([...values, ...laid]), ...files }
   const reasons = newest ? changes(newest.recipe, recipe) : ['not published yet']
   if (force && reasons.length === 0) reasons.push('--force')
   const action = reasons.length > 0 ? ('build' as const) : ('keep' as const)

@@ -12,7 +12,6 @@ export const FORMATS = ['tar.zst', 'tar.xz', 'tar.gz', 'tar', 'squashfs', 'unifi
 
 export type Format = (typeof FORMATS)[number]
 
-/** docs/performance.md says why. */
 export const DEFAULT_FORMAT: Format = 'tar.zst'
 
 export const formatName = z.enum(FORMATS, { error: ({ input }) => noneOf(input, FORMATS) })

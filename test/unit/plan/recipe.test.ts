@@ -1,17 +1,14 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Payload } from '../../../scripts/plan/payload.ts'
 import { changes, decide, type Inputs } from '../../../scripts/plan/recipe.ts'
 import type { Laid, Product } from '../../../scripts/spec/load.ts'
 import type { Keys } from '../../../scripts/spec/schema.ts'
-import { digest } from '../../../scripts/text/digest.ts'
+import { digest, sha256 } from '../../../scripts/text/digest.ts'
 import type { Version } from '../../../scripts/tree/version.ts'
 
 const source = (digit: string) => digest.parse(`sha256:${digit.repeat(64)}`)
-const payload = {
-  templates: { 'init.sh.hbs': 'one', 'udhcpc.sh': '', 'hostname.tpl': '', 'hosts.tpl': '', 'prelaunch.tpl': '' },
-  busybox: new Uint8Array([1, 2]),
-  udhcpcScript: new Uint8Array(),
-}
+const payload = { digests: { 'init.sh.hbs': sha256('one'), busybox: sha256('two') } } as unknown as Payload
 const made = (keys: Partial<Keys> = {}, inputs: Partial<Inputs> = {}, files: Laid[] = []) => {
   const spec = { keys: { disable_supervisor: false, ...keys }, files }
   const product = { spec, architecture: 'amd64', format: 'tar' } as Product
@@ -26,20 +23,20 @@ test('equal inputs make equal recipes: keep', () => {
 })
 
 test('every input is a reason to build, and is named', () => {
-  const other = { ...payload.templates, 'init.sh.hbs': 'two' }
+  const other = (name: string) => ({ ...payload, digests: { ...payload.digests, [name]: sha256('three') } })
   const reasons = [
     made({}, { newest, source: source('b') }),
     made({ disable_supervisor: true }, { newest }),
-    made({}, { newest, payload: { ...payload, templates: other } }),
-    made({}, { newest, payload: { ...payload, busybox: new Uint8Array([3]) } }),
+    made({}, { newest, payload: other('init.sh.hbs') }),
+    made({}, { newest, payload: other('busybox') }),
   ]
   deepEqual(
     reasons.map(({ action, why }) => `${action}: ${why}`),
     [
       'build: source aaaaaaaaaaaa → bbbbbbbbbbbb',
       'build: disable_supervisor false → true',
-      'build: init.sh.hbs 7692c3ad3540 → 3fc4ccfe7458',
-      'build: busybox a12871fee210 → 084fed08b978',
+      'build: init.sh.hbs 7692c3ad3540 → 8b5b9db0c13d',
+      'build: busybox 3fc4ccfe7458 → 8b5b9db0c13d',
     ],
   )
 })
