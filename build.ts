@@ -73,6 +73,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
   const named = specs.filter(({ name }) => names.length === 0 || names.includes(name))
   const chosen = products(named, { architecture: hostArchitecture(), format, only })
   const [out, cache] = [resolve(flags.out), resolve(flags.cache)]
+  if (out === cache) throw new UsageFailure('command line', '--out and --cache are the same directory')
   const report = (outcomes: readonly Outcome[]) => {
     if (flags.json) for (const outcome of outcomes) console.log(JSON.stringify(outcome))
     printSum(log, outcomes)

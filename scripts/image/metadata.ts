@@ -22,13 +22,12 @@ export const TEMPLATE_NAMES = Object.values(TEMPLATES).map(({ template }) => tem
 /** The text of metadata.yaml; `linked`: /etc is a link. @throws Failure when it would be too long for LXD */
 export function metadata({ spec, architecture }: Product, { created, config }: ImageConfig, linked: boolean): string {
   const { Labels, ExposedPorts, Volumes, Healthcheck } = config
+  const lists = { ports: ExposedPorts.join(', '), volumes: Volumes.join(', '), healthcheck: Healthcheck.Test.join(' ') }
   // What the image says for people to know; how it runs is in /sbin/init.
   const pairs = [
     ['description', spec.keys.description ?? spec.name],
     ...Object.entries(Labels).map(([name, value]) => [`label.${name}`, value]),
-    ...(ExposedPorts.length > 0 ? [['ports', ExposedPorts.join(', ')]] : []),
-    ...(Volumes.length > 0 ? [['volumes', Volumes.join(', ')]] : []),
-    ...(Healthcheck.Test.length > 0 ? [['healthcheck', Healthcheck.Test.join(' ')]] : []),
+    ...Object.entries(lists).filter(([, list]) => list !== ''),
     ...Object.entries(spec.keys.properties ?? {}),
   ]
   const properties = Object.fromEntries(pairs.map(pair => pair.map(yamlText)))

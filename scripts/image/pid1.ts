@@ -50,8 +50,7 @@ export async function choosePid1(root: string, runtime: RuntimeConfig, asked: bo
   const why = reasons.length > 0 ? `${supervised ? 'lxdocker' : 'the application'}: ${reasons.join(', ')}` : undefined
   const pid1: Pid1 = { supervised, stoppable: supervised || init?.insists === true, pid1: why }
   const key = runtime.entrypoint.length > 0 ? 'entrypoint' : 'command'
-  const changed = { ...runtime, [key]: runtime[key].toSpliced(1, 0, option ?? '') }
-  return { pid1, runtime: supervised && option ? changed : runtime }
+  return { pid1, runtime: supervised && option ? { ...runtime, [key]: runtime[key].toSpliced(1, 0, option) } : runtime }
 }
 
 /** A program as the instance finds it; one that is not there has no text. */

@@ -59,8 +59,7 @@ async function keepTimes<T>(directory: string, change: () => Promise<T>): Promis
 
 /** Where a path of the image lies on the builder's disk; its last component is not followed. Missing directories are made. */
 async function inside(root: string, path: string): Promise<string> {
-  const directory = await follow(root, posix.dirname(path), true)
-  return join(root, directory.path, posix.basename(path))
+  return join(root, (await follow(root, posix.dirname(path), true)).path, posix.basename(path))
 }
 
 /** @returns where a path ends inside the image, what is there, whether the path is a link's @throws Failure at a file or a loop of links */

@@ -116,8 +116,7 @@ export async function replace(context: Context, { it, failed, to, changed }: Fac
   })
   try {
     log.doing(it.name, 'prepare')
-    const noted = changed.filter(isLasting).slice(0, MAX_NOTED)
-    await client.configure(state.successor(it, title(to), noted), to.fingerprint)
+    await client.configure(state.successor(it, title(to), changed.filter(isLasting).slice(0, MAX_NOTED)), to.fingerprint)
     return await drive(context, it.name, 'new')
   } catch (error) {
     await drive(context, it.name, 'old')

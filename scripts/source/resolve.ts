@@ -22,6 +22,8 @@ export function registries(run: Run) {
   const manifest = async (name: string) => {
     answers[name] ??= skopeo.inspect(run, name)
     const text = await answers[name]
+    // skopeo checks the digest of what it copies, not of what it shows.
+    if (/^docker:.*@/.test(name) && !name.endsWith(digestOf(text))) throw new Failure('manifest', 'it has another digest')
     return { ...checkImage(parsed(manifestJson, text, 'manifest')), text }
   }
   return {
@@ -58,8 +60,7 @@ function find(manifests: Descriptor[], wanted: skopeo.Platform): Descriptor | un
   const { variant = '', architecture } = wanted
   // An older one of ARM runs as well. containerd, too, takes what says nothing last, and goes by its config.
   const others = architecture === 'arm' ? ['v6', 'v5'].filter(other => other < variant) : [fitting[0]?.platform?.variant]
-  const variants = [variant, '', ...others]
-  const found = variants.flatMap(one => fitting.find(({ platform }) => platform?.variant === one) ?? [])
+  const found = [variant, '', ...others].flatMap(one => fitting.find(({ platform }) => platform?.variant === one) ?? [])
   return found[0] ?? manifests.find(({ platform }) => !platform)
 }
 
@@ -79,9 +80,8 @@ export function policy(image: Extract<Reference, { transport: 'docker' }>, key: 
   const cosign = Buffer.from(key, 'base64').toString().includes('BEGIN PUBLIC KEY')
   // A signature of GPG names the tag: an older image that the tag is moved back to is none of it.
   const exact = !cosign && image.tag ? { type: 'exactReference', dockerReference: `${image.repository}:${image.tag}` } : undefined
-  const signedIdentity = exact ?? { type: 'matchRepository' }
   const kind = cosign ? { type: 'sigstoreSigned' } : { type: 'signedBy', keyType: 'GPGKeys' }
-  const docker = { [image.repository]: [{ ...kind, keyData: key, signedIdentity }] }
+  const docker = { [image.repository]: [{ ...kind, keyData: key, signedIdentity: exact ?? { type: 'matchRepository' } }] }
   return {
     'policy.json': JSON.stringify({ default: [{ type: 'reject' }], transports: { docker } }),
     // Signatures of GPG lie where the machine's own registries.d says.

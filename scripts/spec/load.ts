@@ -118,8 +118,7 @@ const WAYS: Record<string, string | undefined> = {
 
 function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
   if (issue.code === 'unrecognized_keys') {
-    const known = issue.message.split(/[ ,]+/)
-    const hint = (key: string) => didYouMean(key, known) ?? issue.message
+    const hint = (key: string) => didYouMean(key, issue.message.split(/[ ,]+/)) ?? issue.message
     return issue.keys.map(key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: ${hint(key)}`)
   }
   // What is wrong with the one form that the value has.

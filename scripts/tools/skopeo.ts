@@ -21,6 +21,7 @@ const HINTS: Record<string, RegExp> = {
     /unauthorized|denied|authentication required/i,
   'the registry cannot be reached':
     /connection refused|no such host|i\/o timeout|no route to host|network is unreachable|deadline exceeded/i,
+  'is it of "docker save"? gunzip it first, if it is compressed': /loading tar component/,
   'the registry broke off: the next run fetches only what is missing': /unexpected EOF|connection reset/i,
   'the registry speaks plain HTTP: mark it "insecure = true" in registries.conf': /server gave HTTP response to HTTPS client/i,
   "install the registry's CA certificate, or see containers-certs.d(5)": /certificate signed by unknown authority/i,
@@ -34,21 +35,24 @@ const HINTS: Record<string, RegExp> = {
   'is the path right? A relative one starts at the directory of the spec': /does not exist|no such file or directory/i,
 }
 
-const skopeo = (run: Run, args: readonly string[], limits: RunOptions): Promise<string> =>
-  run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true, temporaryFlag: '--tmpdir' }).catch(error => {
+const skopeo = (run: Run, args: readonly string[], limits: RunOptions): Promise<string> => {
+  // Even who reads the machine's own images locks them, which the sandbox forbids.
+  const privileged = args.some(word => word.startsWith('containers-storage:'))
+  const options = { ...limits, variables: VARIABLES, network: true, temporaryFlag: '--tmpdir', privileged }
+  return run(['skopeo', ...args], options).catch(error => {
     if (!(error instanceof ToolFailure) || error.details.hint) throw error
-    const said = error.stderr + error.reason
+    const said = message(error)
     const [hint] = Object.entries(HINTS).find(([, pattern]) => pattern.test(said)) ?? []
-    throw error.reworded(message(error), hint)
+    throw error.reworded(said, hint)
   })
+}
 
 /** The text of skopeo's last log record, without time stamp and quotes. */
 function message({ reason, stderr }: ToolFailure): string {
   // It waits longer and longer between its attempts, and says so with --debug alone.
   if (TOO_MANY.test(stderr)) return 'the registry answers "too many requests"'
-  const [, text] = /level=fatal msg="(.*)"$/m.exec(stderr) ?? []
-  const plain = text && printable(text.slice(-1000)).replaceAll('\\"', '"')
-  return plain?.replace(/^Error (parsing image name|initializing source) /, '') ?? reason
+  const [, text] = /level=fatal msg="(?:Error (?:parsing image name|initializing source) )?(.*)"$/m.exec(stderr) ?? []
+  return text ? printable(text.slice(-1000)).replaceAll('\\"', '"') : reason
 }
 
 function override({ os, architecture, variant }: Platform): string[] {

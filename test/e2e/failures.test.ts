@@ -123,6 +123,7 @@ test('flags that do not exist, values that make no sense: exit code 2', needed, 
     [['--jobs', '0'], /--jobs: "0" is not a whole number of at least 1/],
     [['--quiet', '--verbose'], /contradict/],
     [['nothing'], /no spec for nothing/],
+    [['--out', '/tmp/x', '--cache', '/tmp/x/'], /--out and --cache are the same directory/],
   ] as const) {
     const { exitCode, stderr } = await house.build(...args)
     equal(exitCode, 2)

@@ -7,12 +7,13 @@ import { buildContext, carryOut } from '../../scripts/pipeline.ts'
 import { hostArchitecture } from '../../scripts/spec/architecture.ts'
 import { loadSpecs, products } from '../../scripts/spec/load.ts'
 import { type Run, runner } from '../../scripts/system/run.ts'
+import { digestOf } from '../../scripts/text/digest.ts'
 import { lxd } from '../world/lxd.ts'
 import { type Lxdocker, lxdocker, PROJECT } from '../world/lxdocker.ts'
 import { silentLog } from '../world/run.ts'
 import { needs } from '../world/tools.ts'
 import { LIES } from './lies.ts'
-import { liar, repository } from './registry.ts'
+import { INDEX, liar, repository } from './registry.ts'
 import { canary, chosen, published, reports } from './rows.ts'
 
 const needed = needs('root', 'skopeo', 'umoci', 'zstd')
@@ -130,4 +131,27 @@ test('a blob that falls silent, or a manifest that does not come, costs its imag
     process.env.HOME = HOME
     quiet.stop()
   }
+})
+
+test('what a spec names by its digest is that image, or none', needed, async () => {
+  const right = repository('right')
+  const digest = digestOf(String(right.manifest))
+  const wrong = repository('wrong')
+  const descriptor = { mediaType: wrong.type, digest: digestOf(String(wrong.manifest)), size: String(wrong.manifest).length }
+  const blobs = { ...wrong.blobs, [descriptor.digest]: wrong.manifest }
+  const platform = { os: 'linux', architecture: 'amd64' }
+  const index = JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: [{ ...descriptor, platform }] })
+  const other = await liar(
+    new Map([
+      ['right', { ...right, blobs: { ...right.blobs, [digest]: right.manifest } }],
+      ['image', { ...wrong, blobs }],
+      ['index', { type: INDEX, manifest: index, blobs }],
+    ]),
+  )
+  const house = lxdocker(other.env)
+  for (const name of ['right', 'image', 'index']) house.spec(name, `image: ${other.host}/${name}@${digest}\n`)
+  const { stderr } = await house.build().finally(() => other.stop())
+  for (const name of ['image', 'index'])
+    match(stderr, new RegExp(`^failed +${name}/amd64: .*: manifest: it has another digest\n {2}nothing of it is published$`, 'm'))
+  await published(house, ['right/amd64'])
 })

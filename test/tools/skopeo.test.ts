@@ -187,3 +187,53 @@ test('what is not there is said without time stamps, with a hint', needs('skopeo
     return true
   })
 })
+
+test('a hint is for what it says in the end, not for what it has tried before', needs('skopeo'), async t => {
+  const server = createServer((_, response) => void response.writeHead(500).end())
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => server.close())
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const home = await temporary(t)
+  await mkdir(join(home, '.config/containers'), { recursive: true })
+  await writeFile(join(home, '.config/containers/registries.conf'), `[[registry]]\nlocation = "${host}"\ninsecure = true\n`)
+  const before = process.env.HOME
+  process.env.HOME = home
+  t.after(() => {
+    process.env.HOME = before
+  })
+  // First of all it tries HTTPS.
+  await assert.rejects(skopeo.inspect(run, `docker://${host}/it`), ({ message }) => {
+    assert.match(message, /^skopeo: .* 500 /)
+    assert.doesNotMatch(message, /hint:/)
+    return true
+  })
+})
+
+test('a file that is no docker-archive has a hint that helps', needs('skopeo'), async t => {
+  const dir = await temporary(t)
+  const from = image(join(dir, 'image'), { config, layers: [{ file: 'x' }] })
+  await run(['skopeo', '--tmpdir', dir, 'copy', '--quiet', from, `oci-archive:${join(dir, 'oci')}`])
+  await assert.rejects(skopeo.inspect(run, `docker-archive:${join(dir, 'oci')}`), {
+    message: /\n {2}hint: is it of "docker save"\?/,
+  })
+})
+
+test('images of the machine itself are read outside the sandbox', needs('skopeo', 'bwrap', 'root'), async t => {
+  const dir = await temporary(t)
+  const at = (name: string) => join(dir, name)
+  await writeFile(at('storage.conf'), `[storage]\ndriver = "vfs"\ngraphroot = "${at('root')}"\nrunroot = "${at('run')}"\n`)
+  const before = process.env.CONTAINERS_STORAGE_CONF
+  process.env.CONTAINERS_STORAGE_CONF = at('storage.conf')
+  t.after(() => {
+    if (before === undefined) delete process.env.CONTAINERS_STORAGE_CONF
+    else process.env.CONTAINERS_STORAGE_CONF = before
+  })
+  const from = image(at('image'), { config, layers: [{ file: 'x' }] })
+  const there = 'containers-storage:localhost/it:1'
+  await run(['skopeo', '--tmpdir', dir, 'copy', '--quiet', from, there], { variables: /^CONTAINERS_STORAGE_CONF$/ })
+  await mkdir(at('work/tmp'), { recursive: true })
+  const { signal } = new AbortController()
+  const boxed = runner({ log: silentLog(), interruption: signal, writable: [at('work')], temporary: at('work/tmp') })
+  assert.deepEqual(JSON.parse(await skopeo.inspect(boxed, there, platform)).config.Cmd, config.Cmd)
+  await skopeo.copy(boxed, { address: there, platform, layout: at('work/layout'), tag: 'it', limit: 1e9 })
+})
