@@ -113,13 +113,13 @@ const WAYS: Record<string, string | undefined> = {
   array: 'a list stands in brackets: [one, two]',
   record: 'lines of NAME: value',
   boolean: 'true or false, without quotes',
+  number: 'digits, without a unit and without quotes',
   string: 'text that looks like something else stands in quotes',
 }
 
 function complaint(issue: z.core.$ZodIssue, yaml: Yaml): string[] {
   if (issue.code === 'unrecognized_keys') {
-    const known = issue.message.split(/[ ,]+/)
-    const hint = (key: string) => didYouMean(key, known) ?? issue.message
+    const hint = (key: string) => didYouMean(key, issue.message.split(/[ ,]+/)) ?? issue.message
     return issue.keys.map(key => `${yaml.at([...issue.path, key], 'key')}: unknown key "${key}"\n  hint: ${hint(key)}`)
   }
   // What is wrong with the one form that the value has.
@@ -146,7 +146,7 @@ export type Defaults = { architecture: Architecture; format: Format; only?: read
 
 export const products = (specs: readonly Spec[], { architecture, format, only }: Defaults) =>
   specs.flatMap(spec =>
-    (spec.keys.architectures ?? only ?? [architecture])
+    [...new Set(spec.keys.architectures ?? only ?? [architecture])]
       .filter(architecture => !only || only.includes(architecture))
       .map(architecture => ({ name: spec.name, spec, architecture, format: spec.keys.format ?? format })),
   )
