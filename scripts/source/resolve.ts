@@ -58,8 +58,7 @@ function find(manifests: Descriptor[], wanted: skopeo.Platform): Descriptor | un
   const { variant = '', architecture } = wanted
   // An older one of ARM runs as well. containerd, too, takes what says nothing last, and goes by its config.
   const others = architecture === 'arm' ? ['v6', 'v5'].filter(other => other < variant) : [fitting[0]?.platform?.variant]
-  const variants = [variant, '', ...others]
-  const found = variants.flatMap(one => fitting.find(({ platform }) => platform?.variant === one) ?? [])
+  const found = [variant, '', ...others].flatMap(one => fitting.find(({ platform }) => platform?.variant === one) ?? [])
   return found[0] ?? manifests.find(({ platform }) => !platform)
 }
 

@@ -37,8 +37,7 @@ const HINTS: Record<string, RegExp> = {
 const skopeo = (run: Run, args: readonly string[], limits: RunOptions): Promise<string> =>
   run(['skopeo', ...args], { ...limits, variables: VARIABLES, network: true, temporaryFlag: '--tmpdir' }).catch(error => {
     if (!(error instanceof ToolFailure) || error.details.hint) throw error
-    const said = error.stderr + error.reason
-    const [hint] = Object.entries(HINTS).find(([, pattern]) => pattern.test(said)) ?? []
+    const [hint] = Object.entries(HINTS).find(([, pattern]) => pattern.test(error.stderr + error.reason)) ?? []
     throw error.reworded(message(error), hint)
   })
 
