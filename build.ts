@@ -81,10 +81,8 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
   }
   const pins = flags.update ? {} : locked
   const options = { home, udhcpcScript: flags['udhcpc-script'], out, cache, keep, maxSize, delta, force, pins }
-  if (flags.check) {
-    const context = buildContext(plain, log, options, await versions(out, log))
-    return report(await carryOut(context, { products: chosen, jobs }))
-  }
+  if (flags.check)
+    return report(await carryOut(buildContext(plain, log, options, await versions(out, log)), { products: chosen, jobs }))
 
   const { run, release } = await begin({ log, interruption, out, cache })
   const wanted = ({ name, architecture }: Version) => flags.index || asked.get(name)?.includes(architecture) === true
@@ -97,9 +95,9 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, home, log, inte
   }
   const context = buildContext(run, log, options, await versions(out, log))
   const outcomes = await carryOut(context, { products: chosen, jobs, list })
-  await writePins(flags.specs, locked, specs, outcomes)
   await sweep(context)
   const listed = await list()
+  await writePins(flags.specs, locked, specs, outcomes)
   // The next run goes on with what a failed image has downloaded.
   const failed = outcomes.some(({ action }) => action === 'fail')
   if (!failed && listed.length > 0) await context.images.prune(new Set(listed.map(({ source }) => source.digest)))

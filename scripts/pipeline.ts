@@ -133,7 +133,6 @@ async function make(context: BuildContext, product: Product, { source, payload }
 /** @returns the version that is published then */
 async function carryOutPlan(context: BuildContext, product: Product, plan: Plan) {
   const { run, log, out, keep, delta } = context
-  const { source, recipe } = plan
   const { name, architecture } = product
   const { keys } = product.spec
   const earlier = context.published(product)
@@ -144,8 +143,8 @@ async function carryOutPlan(context: BuildContext, product: Product, plan: Plan)
     items.push(...(await deltas(run, directory, items, bases)))
   }
   const serial = nextSerial(new Date(), earlier.at(-1)?.serial)
-  const from = { release: release(keys.image), source: { image: keys.image.text, digest: source.digest } }
-  const made = { summary, recipe, tools: await tools, items, ...(keys.aliases && { aliases: keys.aliases }) }
+  const from = { release: release(keys.image), source: { image: keys.image.text, digest: plan.source.digest } }
+  const made = { summary, recipe: plan.recipe, tools: await tools, items, ...(keys.aliases && { aliases: keys.aliases }) }
   const version: Version = { name, architecture, serial, ...from, ...made }
   log.doing(title(product), 'publishing')
   await publish(run, out, directory, version)

@@ -37,6 +37,11 @@ export async function main<const F extends Flags>(url: string, usage: string, fl
   // Aborted, it ends the running tools first, then the entry; the exit code is 128 + the signal's number.
   const interruption = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => interruption.abort(name))
+  const broken = (error: NodeJS.ErrnoException) => {
+    // Who reads may have had enough, as `head` has: the run goes on.
+    if (error.code !== 'EPIPE') throw error
+  }
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', broken)
   let log = await createLog('normal')
   try {
     const start = options(url, usage, flags)
@@ -63,9 +68,8 @@ export function options<const F extends Flags>(url: string, usage: string, flags
     console.log(values.help ? usage.replace('\n', `\n\n${Object.entries(all).map(usageLine).join('\n')}\n`) : version)
     process.exit()
   }
-  const { quiet, verbose } = values
-  if (quiet && verbose) throw new UsageFailure('command line', '--quiet and --verbose contradict each other')
-  const level: Level = quiet ? 'quiet' : verbose ? 'verbose' : 'normal'
+  if (values.quiet && values.verbose) throw new UsageFailure('command line', '--quiet and --verbose contradict each other')
+  const level: Level = values.quiet ? 'quiet' : values.verbose ? 'verbose' : 'normal'
   const checked = Object.entries(flags).map(([name, { schema, hint }]) => {
     const said = values[name]
     return [name, schema && said !== undefined ? parsed(schema, said, `--${name}`, UsageFailure, hint) : said]

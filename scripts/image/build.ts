@@ -74,8 +74,9 @@ export async function build({ product, config, payload, limit, work, download }:
 
 function summary({ created, config }: ImageConfig, keys: Keys): Omit<ImageSummary, keyof Pid1> {
   const { 'security.nesting': nesting, 'security.privileged': privileged } = keys.profile?.config ?? {}
+  const { description = config.Labels['org.opencontainers.image.description'] ?? '' } = keys
   return {
-    description: printable((keys.description ?? config.Labels['org.opencontainers.image.description'] ?? '').trim()),
+    description: printable(description.trim().replace(/\s+/g, ' ')),
     created,
     ports: config.ExposedPorts.map(printable),
     volumes: config.Volumes.map(printable),

@@ -73,8 +73,7 @@ export const ownOf = (instance: Instance | undefined): Pick<Instance, 'name' | '
 /** The name of the instance that an upgrade may have left half done; one that has failed waits for nothing. */
 export function unfinished(instance: Instance): string[] {
   const { [KEY.state]: state, [KEY.own]: own } = instance.config
-  if (!state || (state === 'failed' && own)) return []
-  return [own ? ownOf(instance).name : instance.name]
+  return !state || (state === 'failed' && own) ? [] : [own ? ownOf(instance).name : instance.name]
 }
 
 /** What a parked instance has otherwise, beside its cards; a profile may say it, too. */

@@ -26,7 +26,7 @@ export function draft({ image, config: all, offers, own, schema }: Facts): strin
   const { entrypoint, command, user, workdir, health } = runtimeConfig(all, { image, ...needed })
   const line = (list: readonly string[]) => list.map(word).join(' ')
   const facts = {
-    'it is': config.Labels['org.opencontainers.image.description']?.trim(),
+    'it is': config.Labels['org.opencontainers.image.description']?.trim().replace(/\s+/g, ' '),
     'exists for': offers.join(', '),
     entrypoint: line(entrypoint),
     command: empty ? 'none: the one below is a guess, put your own there' : line(command),

@@ -40,8 +40,7 @@ export function printOutcome(log: Log, { action, why, serial, pid1, ...product }
 export function printSum(log: Log, outcomes: readonly Outcome[]): void {
   const parts = (['built', 'build', 'keep', 'fail'] as const).flatMap(action => {
     const titles = outcomes.filter(outcome => outcome.action === action).map(title)
-    if (titles.length === 0) return []
-    return `${titles.length} ${WORDS[action]}${action === 'fail' ? `: ${titles.join(', ')}` : ''}`
+    return titles.length === 0 ? [] : `${titles.length} ${WORDS[action]}${action === 'fail' ? `: ${titles.join(', ')}` : ''}`
   })
-  log.info(parts.join(', '))
+  log.info(parts.join(', ') || 'no spec is for these architectures')
 }

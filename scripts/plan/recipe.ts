@@ -19,8 +19,7 @@ export function decide({ spec, format }: Product, { source, payload, newest, for
   const recipe: Recipe = { source, revision: REVISION, ...Object.fromEntries([...values, ...laid]), ...files }
   const reasons = newest ? changes(newest.recipe, recipe) : ['not published yet']
   if (force && reasons.length === 0) reasons.push('--force')
-  const action = reasons.length > 0 ? ('build' as const) : ('keep' as const)
-  return { action, why: reasons.join(', ') || 'unchanged', recipe }
+  return { action: reasons.length > 0 ? 'build' : 'keep', why: reasons.join(', ') || 'unchanged', recipe } as const
 }
 
 /** What differs, in words: `source 1f3a5c… → 9c20d1…`; empty when the recipes are equal. */

@@ -113,6 +113,7 @@ const WAYS: Record<string, string | undefined> = {
   array: 'a list stands in brackets: [one, two]',
   record: 'lines of NAME: value',
   boolean: 'true or false, without quotes',
+  number: 'digits, without a unit and without quotes',
   string: 'text that looks like something else stands in quotes',
 }
 
@@ -145,7 +146,7 @@ export type Defaults = { architecture: Architecture; format: Format; only?: read
 
 export const products = (specs: readonly Spec[], { architecture, format, only }: Defaults) =>
   specs.flatMap(spec =>
-    (spec.keys.architectures ?? only ?? [architecture])
+    [...new Set(spec.keys.architectures ?? only ?? [architecture])]
       .filter(architecture => !only || only.includes(architecture))
       .map(architecture => ({ name: spec.name, spec, architecture, format: spec.keys.format ?? format })),
   )

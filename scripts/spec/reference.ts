@@ -51,6 +51,5 @@ export function address(ref: Reference, manifest?: Digest): string {
 
 /** A word for people on which release this is: the tag, the start of the digest, or the file's tag. */
 export function release(ref: Reference): string {
-  if (ref.path !== undefined) return /:([\w.-]+)$/.exec(ref.path)?.[1] ?? 'local'
-  return ref.tag ?? ref.digest?.slice(7, 19) ?? 'latest'
+  return (ref.path === undefined ? (ref.tag ?? ref.digest?.slice(7, 19)) : /:([\w.-]+)$/.exec(ref.path)?.[1]) ?? 'local'
 }

@@ -140,9 +140,8 @@ export function watch(pid: number, { timeout, silence, transfer }: RunOptions, e
 /** Bytes, sockets included. */
 function transferred(pid: number): number {
   try {
-    const io = readFileSync(`/proc/${pid}/io`, 'utf8')
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
-    const [, read, written] = /^rchar: (\d+)\nwchar: (\d+)$/m.exec(io) ?? []
+    const [, read, written] = /^rchar: (\d+)\nwchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8')) ?? []
     return children.reduce((sum, child) => sum + transferred(Number(child)), Number(read) + Number(written))
   } catch {
     // It has ended.

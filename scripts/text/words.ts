@@ -2,14 +2,14 @@
 
 import { distance } from 'fastest-levenshtein'
 
-const WORD = /(?:[^\s'"\\]|\\[\s\S]|'[^']*'|"(?:[^"\\]|\\[\s\S])*")+/g
+const WORD = /(?:[^\s'"\\]|\\[^\n]|'[^']*'|"(?:[^"\\]|\\[\s\S])*")+/g
 const PIECE = /\\([\s\S])|'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|[^\s'"\\]+/g
 
 /** Blanks separate words, quotes hold them together, `$` and its like are letters. @returns undefined where a quote is open */
 export function words(text: string): string[] | undefined {
-  if (text.replace(WORD, '').trim() !== '') return undefined
+  if (text.replace(WORD, '').replaceAll('\\\n', '').trim() !== '') return undefined
   const meaning = (plain: string, escaped?: string, single?: string, double?: string) =>
-    escaped ?? single ?? double?.replace(/\\(["\\$`])/g, '$1') ?? plain
+    escaped ?? single ?? double?.replace(/\\(?:\n|(["\\$`]))/g, '$1') ?? plain
   return [...text.matchAll(WORD)].map(([word]) => word.replace(PIECE, meaning))
 }
 

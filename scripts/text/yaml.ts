@@ -53,8 +53,7 @@ export function parseYaml(bytes: Uint8Array) {
       const parent = path.length > 0 ? node(path.slice(0, -1)) : undefined
       const pair = isMap(parent) ? parent.items.find(({ key }) => String(key) === String(path.at(-1))) : undefined
       const found = what === 'key' ? (pair?.key as typeof parent) : node(path)
-      if (found?.range) return position(found.range[0])
-      return path.length > 0 ? this.at(path.slice(0, -1)) : '1:1'
+      return found?.range ? position(found.range[0]) : path.length > 0 ? this.at(path.slice(0, -1)) : '1:1'
     },
   }
 }

@@ -36,12 +36,13 @@ test('versions are made again: the same bytes, other ones, a spec that has chang
   const files = () => readdirSync(tree, { recursive: true }).sort()
 
   // Of an older version the registry has the image, though the tag is another one's by now.
-  const spec = 'image: web\nprofile: {config: {limits.memory: 1GiB}}\n'
+  const spec = 'image: web\ndescription: |\n  pages\n  of ours\nprofile: {config: {limits.memory: 1GiB}}\n'
   house.spec('web', spec)
   await push('1')
   await push('2')
   const [one, two] = (await all()) as [Version, Version]
   const [first, second] = [versionPath(one), versionPath(two)]
+  equal(one.summary.description, 'pages of ours')
   const before = files()
   const both = `${first}: made again, the same bytes\n${second}: made again, the same bytes\n6 files, 0 wrong`
   deepEqual(await rebuild(), [0, both])

@@ -128,6 +128,20 @@ test('a pinned image is built from its digest, whatever the tag says, until --up
   deepEqual(lockOf(house), { [`a/${ARCHITECTURE}`]: `${hub.host}/pin/a:2@${other}` })
 })
 
+test('specs that cannot be written beside: the run fails, but lists what it has built', needed, async t => {
+  const house = houseWith({ a: `image: ${hub.host}/pin/a\npin: true\n`, c: `image: ${hub.host}/pin/c\n` })
+  await Promise.all([push('pin/a'), push('pin/c')])
+  const specs = join(house.dir, 'specs')
+  await execa('mount', ['--bind', specs, specs])
+  t.after(() => execa('umount', ['--lazy', specs]))
+  await execa('mount', ['-o', 'remount,bind,ro', specs])
+  const { exitCode, stderr } = await house.build()
+  equal(exitCode, 1)
+  match(stderr, /specs\/specs\.lock: cannot be written: EROFS/)
+  const { products } = JSON.parse(readFileSync(join(house.dir, 'public/streams/v1/images.json'), 'utf8'))
+  deepEqual(Object.keys(products), [`lxdocker:a:${ARCHITECTURE}`, `lxdocker:c:${ARCHITECTURE}`])
+})
+
 test('a specs.lock that is none: its line, exit code 2; a pin of what no registry has', needed, async () => {
   const house = houseWith({ a: `image: ${hub.host}/pin/a\npin: true\n` })
   for (const [text, said] of [

@@ -106,3 +106,31 @@ await main(import.meta.url, 'usage: entry', {}, async ({ names }) => names.lengt
   match(start('--verbos').stderr, /^command line: Unknown option '--verbos'\n {2}hint: did you mean --verbose\?\n$/)
   equal(start('a', 'b', 'c').status, 3)
 })
+
+test('a reader that has had enough does not end a run', async t => {
+  const entry = join(await temporary(t), 'entry.mts')
+  const end = join(entry, '../end')
+  const source = JSON.stringify(join(PROJECT, 'scripts/cli/main.ts'))
+  writeFileSync(
+    entry,
+    `import { writeFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { main } from ${source}
+await main(import.meta.url, 'usage: entry', {}, async ({ log }) => {
+  for (let nth = 0; nth < 5; nth++) {
+    console.log('data')
+    log.info('text')
+    await setTimeout(50)
+  }
+  writeFileSync(${JSON.stringify(end)}, 'reached')
+  return 0
+})\n`,
+  )
+  for (const pipe of ['2>/dev/null | true', '2>&1 >/dev/null | true']) {
+    const argv = ['-c', `{ "$0" --import=tsx "$1"; echo $? >"$2.code"; } ${pipe}`, process.execPath, entry, end]
+    spawnSync('sh', argv, { cwd: PROJECT })
+    equal(readFileSync(end, 'utf8'), 'reached')
+    equal(readFileSync(`${end}.code`, 'utf8'), '0\n')
+    writeFileSync(end, '')
+  }
+})

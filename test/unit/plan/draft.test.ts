@@ -27,7 +27,7 @@ test('what the registry says is in comments, each of one line; the keys are thos
     Volumes: { '/data': {} },
     User: 'nginx',
     WorkingDir: 'srv',
-    Labels: { 'org.opencontainers.image.description': ' A web server ' },
+    Labels: { 'org.opencontainers.image.description': ' A web\n  server ' },
     Healthcheck: { Test: ['CMD-SHELL', 'curl -f localhost'] },
   })
   equal(

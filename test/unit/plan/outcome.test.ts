@@ -39,4 +39,5 @@ test('a line each; a failure also says what stays published, and that with --qui
 test('the sum counts each kind, names the failures', () => {
   deepEqual(report(log => printSum(log, outcomes)).info, ['1 built, 1 to build, 1 unchanged, 2 failed: new/amd64, old/amd64'])
   deepEqual(report(log => printSum(log, outcomes.slice(0, 1))).info, ['1 unchanged'])
+  deepEqual(report(log => printSum(log, [])).info, ['no spec is for these architectures'])
 })

@@ -95,6 +95,11 @@ const bad: [string, Record<string, string | Uint8Array>, RegExp][] = [
     { 'web.yaml': 'image: a\nstop_signal: FOO\n' },
     /web\.yaml:2:14: stop_signal: "FOO" is not a signal/,
   ],
+  [
+    'a stop timeout with a unit',
+    { 'web.yaml': 'image: a\nstop_timeout: 10s\n' },
+    /web\.yaml:2:15: stop_timeout: expected number, received string\n {2}hint: digits, without a unit/,
+  ],
   ['a stop timeout below -1', { 'web.yaml': 'image: a\nstop_timeout: -2\n' }, /web\.yaml:2:15: stop_timeout: /],
   [
     'restart without the supervisor',

@@ -16,4 +16,5 @@ test('a spec without architectures is for this machine', () => {
 test('--arch limits the specs that name architectures, is the answer for the others', () => {
   assert.deepEqual(made({ only: ['arm64', 'armhf'] }), ['any arm64 tar.zst', 'any armhf tar.zst', 'two arm64 squashfs'])
   assert.deepEqual(made({ only: ['s390x'], format: 'tar' }), ['any s390x tar'])
+  assert.deepEqual(made({ only: ['arm64', 'arm64'] }), ['any arm64 tar.zst', 'two arm64 squashfs'])
 })

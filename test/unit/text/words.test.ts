@@ -12,6 +12,9 @@ for (const [text, expected] of [
   [`$HOME \`id\` $(id) *`, ['$HOME', '`id`', '$(id)', '*']],
   [`"\\"\\\\\\n$x"`, ['"\\\\n$x']],
   [`'\\'`, ['\\']],
+  ['--config /x \\\n  --port 80 \\\n', ['--config', '/x', '--port', '80']],
+  ['"a \\\nb" \'c \\\nd\'', ['a b', 'c \\\nd']],
+  ['a\\\\\nb', ['a\\', 'b']],
   [`it's`, undefined],
   [`"a`, undefined],
 ] as const) {

@@ -57,6 +57,21 @@ test('more names of a product are those of its newest version, each once', () =>
   assert.equal(JSON.parse(images).products['lxdocker:web:amd64'].aliases, 'web,www,site')
 })
 
+test('an alias that has moved is that of the image which has had it last; a name is its own image’s', () => {
+  const aliases = (...all: Version[]) => {
+    const { products } = JSON.parse(catalog(all).images)
+    return Object.values(products as Record<string, { aliases: string }>).map(product => product.aliases)
+  }
+  const blue = { ...version('blue', '20260101_0000'), aliases: ['stable', 'one'] }
+  const green = { ...version('green', '20260102_0000'), aliases: ['stable', 'two'] }
+  assert.deepEqual(aliases(blue, green), ['blue,one', 'green,stable,two'])
+  assert.deepEqual(aliases(blue, green, { ...blue, serial: '20260103_0000' }), ['blue,stable,one', 'green,two'])
+  assert.deepEqual(aliases(blue, green, version('green', '20260103_0000')), ['blue,stable,one', 'green'])
+  // Its other architectures are not built without the alias yet.
+  assert.deepEqual(aliases(blue, { ...blue, architecture: 'arm64' }, green), ['blue,one', 'blue,one', 'green,stable,two'])
+  assert.deepEqual(aliases({ ...green, aliases: ['web'] }, version('web', '20260101_0000')), ['green', 'web'])
+})
+
 test('what an image requires is said to LXD and to Incus; its profile is for people', () => {
   const one = version('web', '20260101_0000')
   const profile: Item = { ftype: 'profile', file: 'profile.yaml', size: 1, sha256: 'cc' }
