@@ -32,8 +32,7 @@ type Listed = Awaited<ReturnType<typeof listed>>
 export function versionsOf({ config, created_at }: Instance, all: Listed) {
   const from = all.find(({ fingerprint }) => fingerprint === config['volatile.base_image'])
   const [name, architecture = config['image.architecture'] ?? hostArchitecture()] = (config[KEY.image] ?? '').split('/')
-  const own = title(from ?? { name, architecture })
-  const to = all.findLast(one => title(one) === own)
+  const to = all.findLast(one => title(one) === title(from ?? { name, architecture }))
   // A serial has no seconds. A copy of an instance is younger than what has changed in it.
   const built = Date.parse(from?.serial.replace(/(....)(..)(..)_(..)(..)/, '$1-$2-$3T$4:$5:59Z') ?? '') || Infinity
   return to && { from, to, made: new Date(Math.min(built, created_at.getTime())) }

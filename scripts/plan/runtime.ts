@@ -51,10 +51,9 @@ export function runtimeConfig({ config }: ImageConfig, keys: Keys) {
 /** Docker's defaults where neither spec nor image says something; times are in seconds. */
 function health({ Healthcheck, Shell }: ImageConfig['config'], own: Keys['healthcheck'] = {}) {
   const [kind, ...words] = own.disable ? [] : (own.test ?? Healthcheck.Test)
-  const shell = Shell.length > 0 ? Shell : ['/bin/sh', '-c']
   return {
     /** The command line of the check; empty when there is none. */
-    test: kind === 'CMD' ? words : kind === 'CMD-SHELL' ? [...shell, ...words] : [],
+    test: kind === 'CMD' ? words : kind === 'CMD-SHELL' ? [...(Shell.length > 0 ? Shell : ['/bin/sh', '-c']), ...words] : [],
     interval: (own.interval ?? Healthcheck.Interval) || 30,
     timeout: (own.timeout ?? Healthcheck.Timeout) || 30,
     startPeriod: Math.ceil(own.start_period ?? Healthcheck.StartPeriod),

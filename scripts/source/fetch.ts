@@ -81,8 +81,7 @@ export function imageCache(run: Run, directory: string) {
 
 /** One that was fetched under a policy has a name of its own: that it is there means that it was signed so. */
 function layoutName({ digest, policy }: Pick<Source, 'digest' | 'policy'>): string {
-  const signed = policy ? `.signed-${sha256(policy['policy.json'])}` : ''
-  return join('layouts', `${digest.replace(':', '-')}${signed}`)
+  return join('layouts', `${digest.replace(':', '-')}${policy ? `.signed-${sha256(policy['policy.json'])}` : ''}`)
 }
 
 const blobPath = (digest: Digest) => join('blobs', digest.replace(':', '/'))
