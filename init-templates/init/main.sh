@@ -20,8 +20,7 @@ boot() {
 	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
 	[ -z "$LXDOCKER_STOP_SIGNAL" ] || resolve_stop_signal "$LXDOCKER_STOP_SIGNAL"
 	resolve_user
-	[ -d "$workdir" ] || mkdir -p "$workdir"
-	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
+	{ mkdir -p "$workdir" && cd "$workdir"; } || exit_with_error "$workdir: cannot be the working directory"
 	variables=$(print_variables) || exit 127
 	# As with `docker run --entrypoint`, another entrypoint drops the image's command.
 	[ -z "$LXDOCKER_ENTRYPOINT" ] || entrypoint=$(split_words "$LXDOCKER_ENTRYPOINT") command=''
@@ -125,4 +124,5 @@ supervise)
 exec) shift && run_beside "$@" ;;
 names) write_names ;;
 watch) watch_health ;;
+check) . $state/settings && exec_command "$check" ;; # beside it `timeout` waits, whose command line everyone can read
 esac

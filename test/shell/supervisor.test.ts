@@ -278,6 +278,17 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
     }
   })
 
+  test('nobody sees the variables in the command line of a process', async () => {
+    const it = boot({
+      app: `seen() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'; }
+until seen | grep -qx timeout; do sleep 0.02; done; sleep 0.5; seen | grep -c 'hidde[n]'`,
+      check: 'sleep 100',
+      variables: ['SECRET=hidden'],
+    })
+    equal(await it.status, 1)
+    match(it.output(), /^0$/m)
+  })
+
   test('a health check beside an application that is PID 1', async () => {
     const it = boot({
       app: 'echo $$; until [ "$(cat /run/lxdocker/health)" = healthy ]; do sleep 0.05; done; exit 6',
