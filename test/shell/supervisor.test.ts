@@ -268,6 +268,8 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
       ['RESTART', 'on-failure:x', /^lxdocker: LXDOCKER_RESTART: /m],
       ['RESTART', '3', /^lxdocker: LXDOCKER_RESTART: /m],
       ['STOP_TIMEOUT', '1m', /^lxdocker: LXDOCKER_STOP_TIMEOUT: not a number of seconds: 1m$/m],
+      ['LOG', 'app.log', /^lxdocker: LXDOCKER_LOG: not PATH or PATH,SIZE: app\.log$/m],
+      ['LOG', '/run/app.log,10x', /^lxdocker: LXDOCKER_LOG: /m],
       ['ENVFILE', '/run/missing', /^lxdocker: LXDOCKER_ENVFILE: cannot read \/run\/missing$/m],
       ['ENVFILE', '/run', /^lxdocker: LXDOCKER_ENVFILE: cannot read \/run$/m],
     ] as const) {
@@ -276,6 +278,12 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
       match(it.output(), says)
       ok(!it.output().includes('started'))
     }
+  })
+
+  test('a size of the log in lower case, as Docker has it', async () => {
+    const it = boot({ app: 'for n in 1 2 3 4 5 6; do echo line $n; sleep 0.1; done', env: { LXDOCKER_LOG: '/run/app.log,10m' } })
+    equal(await it.status, 0)
+    match(readFileSync(join(it.dir, 'run/app.log'), 'utf8'), /^line 1\nline 2\nline 3\nline 4\nline 5\nline 6\n/)
   })
 
   test('nobody sees the variables in the command line of a process', async () => {
