@@ -7,13 +7,13 @@ print_variables() {
 	printf '%s ' "$variables"
 	if [ -n "$LXDOCKER_ENVFILE" ]; then
 		{ [ ! -d "$LXDOCKER_ENVFILE" ] && [ -r "$LXDOCKER_ENVFILE" ]; } || exit_with_error "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
-		while IFS= read -r pair || [ -n "$pair" ]; do
+		# As Docker reads it: without a byte order mark, blanks before the name, the carriage returns of Windows.
+		awk '{ gsub(/^(\357\273\277)?[[:space:]]*|\r$/, "") } /^[^#]/' "$LXDOCKER_ENVFILE" | while IFS= read -r pair; do
 			case $pair in
-			'' | '#'*) ;;
 			[!=]*=*) print_quoted "$pair" ;;
 			*) log_line "LXDOCKER_ENVFILE: left out, not NAME=value: ${pair%%=*}" ;;
 			esac
-		done <"$LXDOCKER_ENVFILE"
+		done
 	fi
 	while IFS= read -r -d '' pair; do
 		# LXD sets that very PATH, which must not replace the image's own; a different one is the instance's.

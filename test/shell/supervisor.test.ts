@@ -286,6 +286,30 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
     match(readFileSync(join(it.dir, 'run/app.log'), 'utf8'), /^line 1\nline 2\nline 3\nline 4\nline 5\nline 6\n/)
   })
 
+  test('LXDOCKER_ENVFILE may come from Windows', async () => {
+    const lines = [
+      '\\357\\273\\277A=1\\r',
+      '\\t  B= 2 # "x" \\r',
+      '# C=3\\r',
+      ' # D=4',
+      '\\r',
+      '',
+      'E=\\r5',
+      'F=\\303\\201\\357\\273\\277',
+    ]
+    const it = boot({
+      app: 'cat /proc/self/environ | tr "\\0" "\\n"',
+      prelaunch: `#!/busybox-lxd sh\nprintf '${lines.join('\\n')}' >/run/env`,
+      env: { LXDOCKER_ENVFILE: '/run/env' },
+    })
+    equal(await it.status, 0)
+    const own = it
+      .output()
+      .split('\n')
+      .filter(line => /^\W*[A-F]=/.test(line))
+    deepEqual(own.sort(), ['A=1', 'B= 2 # "x" ', 'E=\r5', 'F=\u00c1\ufeff'])
+  })
+
   test('nobody sees the variables in the command line of a process', async () => {
     const it = boot({
       app: `seen() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'; }
