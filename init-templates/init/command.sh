@@ -36,16 +36,15 @@ print_command() {
 	print_quoted "$program" "$@"
 }
 
-# Prints the words of a text. As in a shell, blanks separate words, and quotes and backslashes protect blanks; nothing is expanded.
+# Prints the words of its input. As in a shell, blanks separate words, quotes and backslashes protect blanks; nothing is expanded.
 split_words() {
-	text=$1 word='' in_word='' quote=''
-	while [ -n "$text" ]; do
-		char=${text%"${text#?}"} text=${text#?}
+	word='' in_word='' quote=''
+	while IFS= read -r -d '' -n 1 char; do
 		case $quote$char in
 		\' | \") quote=$char in_word=true ;;
 		\'\' | \"\") quote='' ;;
 		\\ | \"\\)
-			char=${text%"${text#?}"} text=${text#?}
+			IFS= read -r -d '' -n 1 char
 			case $quote$char in \"[!\"\\\$\`]) word=$word\\ ;; esac
 			word=$word$char in_word=true
 			;;

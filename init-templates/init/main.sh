@@ -23,8 +23,8 @@ boot() {
 	{ mkdir -p "$workdir" && cd "$workdir"; } || exit_with_error "$workdir: cannot be the working directory"
 	variables=$(print_variables) || exit 127
 	# As with `docker run --entrypoint`, another entrypoint drops the image's command.
-	[ -z "$LXDOCKER_ENTRYPOINT" ] || entrypoint=$(split_words "$LXDOCKER_ENTRYPOINT") command=''
-	[ -z "$LXDOCKER_COMMAND" ] || command=$(split_words "$LXDOCKER_COMMAND")
+	[ -z "$LXDOCKER_ENTRYPOINT" ] || entrypoint=$(printf %s "$LXDOCKER_ENTRYPOINT" | split_words) command=''
+	[ -z "$LXDOCKER_COMMAND" ] || command=$(printf %s "$LXDOCKER_COMMAND" | split_words)
 	application=$(print_command "$entrypoint $command") || exit 127
 	if [ -n "$health_test" ]; then
 		health_file=/dev/shm/lxdocker/health

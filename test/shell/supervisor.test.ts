@@ -75,10 +75,12 @@ interface How extends Partial<RuntimeConfig> {
   prelaunch?: string
   unsupervised?: true
   env?: Record<string, string>
+  /** Entrypoint and command in the place of the application. */
+  argv?: string[]
 }
 
 /** Boots a root file system that has nothing but busybox. */
-function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = {}, ...own }: How) {
+function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = {}, argv, ...own }: How) {
   const dir = mkdtempSync(join(directory, 'root-'))
   for (const name of ['dev', 'proc', 'sbin', 'etc', 'run', 'sys/fs/cgroup/own']) mkdirSync(join(dir, name), { recursive: true })
   chmodSync(dir, 0o755)
@@ -88,7 +90,8 @@ function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = 
   writeFileSync(join(dir, 'lxd-prelaunch'), prelaunch, { mode: 0o755 })
   const script = (text: string) => ['/busybox-lxd', 'sh', '-c', text]
   const health = { ...plain.health, interval, timeout: 60, test: check ? script(check) : [] }
-  const runtime = { ...plain, health, entrypoint: script(app).slice(0, 1), command: script(app).slice(1), ...own }
+  const [program = '', ...command] = argv ?? script(app)
+  const runtime = { ...plain, health, entrypoint: [program], command, ...own }
   writeFileSync(join(dir, 'sbin/init'), init(templates['init.sh.hbs'], runtime, !unsupervised), { mode: 0o755 })
   const set = `mount --make-rprivate / && mount -t proc proc ${dir}/proc && mount -t tmpfs dev ${dir}/dev &&
 touch ${dir}/dev/null && mount --bind /dev/null ${dir}/dev/null && exec env --default-signal --ignore-signal=PIPE chroot ${dir} /sbin/init`
@@ -308,6 +311,13 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
       .split('\n')
       .filter(line => /^\W*[A-F]=/.test(line))
     deepEqual(own.sort(), ['A=1', 'B= 2 # "x" ', 'E=\r5', 'F=\u00c1\ufeff'])
+  })
+
+  test('a long LXDOCKER_COMMAND takes no time to speak of', async () => {
+    const text = "Á 'ü' ".repeat(3000)
+    const it = boot({ app: '', argv: ['/busybox-lxd'], env: { LXDOCKER_COMMAND: `sh -c 'echo "$1"' sh "${text}"` } })
+    equal(await it.status, 0)
+    ok(it.output().startsWith(`${text}\n`))
   })
 
   test('nobody sees the variables in the command line of a process', async () => {
