@@ -320,6 +320,18 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
     ok(it.output().startsWith(`${text}\n`))
   })
 
+  test('TERM where the application has a terminal', async () => {
+    for (const [tty, TERM, variables] of [
+      [true, 'xterm', []],
+      [true, 'dumb', ['TERM=dumb']],
+      [false, 'none', []],
+    ] as const) {
+      const it = boot({ app: '[ -n "$TERM" ] || TERM=none; echo $TERM', tty, variables: [...variables] })
+      equal(await it.status, 0)
+      equal(it.output().split('\n')[0], TERM)
+    }
+  })
+
   test('nobody sees the variables in the command line of a process', async () => {
     const it = boot({
       app: `seen() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'; }
