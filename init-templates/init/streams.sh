@@ -5,8 +5,7 @@
 choose_streams() {
 	eval "set -- $1"
 	case $#${1##*/} in 1sh | 1ash | 1bash | 1dash | 1ksh | 1mksh | 1zsh | 1fish | 1csh | 1tcsh) shell=true ;; *) shell=false ;; esac
-	tty=${tty:-$shell}
-	[ "$tty" != true ] || variables="TERM=xterm $variables"
+	[ "${tty:=$shell}" != true ] || variables="TERM=xterm $variables"
 	[ "$supervised" = true ] || tty=true
 	[ "$tty" = true ] || return 0
 	[ -z "$log" ] || log_line 'log: there is none where the application has the console'

@@ -77,10 +77,12 @@ interface How extends Partial<RuntimeConfig> {
   env?: Record<string, string>
   /** Entrypoint and command in the place of the application. */
   argv?: string[]
+  /** How many processes its user may have. */
+  processes?: number
 }
 
 /** Boots a root file system that has nothing but busybox. */
-function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = {}, argv, ...own }: How) {
+function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = {}, argv, processes, ...own }: How) {
   const dir = mkdtempSync(join(directory, 'root-'))
   for (const name of ['dev', 'proc', 'sbin', 'etc', 'run', 'sys/fs/cgroup/own']) mkdirSync(join(dir, name), { recursive: true })
   chmodSync(dir, 0o755)
@@ -94,7 +96,7 @@ function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = 
   const runtime = { ...plain, health, entrypoint: [program], command, ...own }
   writeFileSync(join(dir, 'sbin/init'), init(templates['init.sh.hbs'], runtime, !unsupervised), { mode: 0o755 })
   const set = `mount --make-rprivate / && mount -t proc proc ${dir}/proc && mount -t tmpfs dev ${dir}/dev &&
-touch ${dir}/dev/null && mount --bind /dev/null ${dir}/dev/null && exec env --default-signal --ignore-signal=PIPE chroot ${dir} /sbin/init`
+touch ${dir}/dev/null && mount --bind /dev/null ${dir}/dev/null && exec ${processes ? `prlimit --nproc=${processes} ` : ''}env --default-signal --ignore-signal=PIPE chroot ${dir} /sbin/init`
   // A file: the application opens it by way of /proc/1/fd/1.
   const file = join(dir, 'output')
   const to = openSync(file, 'a')
@@ -366,6 +368,21 @@ trap 'echo hup; kill -s TERM 1' HUP; kill -s HUP 1; while :; do sleep 0.05; done
     })
     equal(await it.status, 143)
     for (const line of ['alive', 'out', 'HOME=/home/app', 'hup']) ok(it.output().split('\n').includes(line), it.output())
+  })
+
+  test('a stop reaches an application whose user has no process left', async () => {
+    const it = boot({
+      user: '54321',
+      processes: 20,
+      app: `trap 'echo asked; asked=1' TERM
+{ (while :; do sleep 100 & done) 2>/dev/null; sleep 100 & exec sleep 100; } &
+n=0; while [ $((n += 1)) -lt 1000 ]; do set -- /proc/[0-9]*; done
+echo full; while [ -z "$asked" ]; do :; done; exit 5`,
+    })
+    await it.says(/^full$/m)
+    it.send(30)
+    equal(await it.status, 5)
+    match(it.output(), /^asked$/m)
   })
 
   test('it outlives what the application does to processes and files of its own', async () => {
