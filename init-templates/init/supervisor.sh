@@ -89,7 +89,7 @@ run_application() {
 	100\'* | [1-9]*init) log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that' ;;
 	esac
 	stop_health_watcher
-	# What is left behind may hold a port or a lock that the next run needs, the pipe that the last lines are in, or all the processes.
+	# What is left behind may hold a port or a lock that the next run needs, the pipe that the last lines are in, all processes.
 	kill -s KILL "-$session" 2>/dev/null
 	ps -o pid,sid | awk -v session="$session" '$2 == session { print $1 }' | xargs kill -s KILL 2>/dev/null
 }

@@ -273,7 +273,7 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
       ['RESTART', 'on-failure:x', /^lxdocker: LXDOCKER_RESTART: /m],
       ['RESTART', '3', /^lxdocker: LXDOCKER_RESTART: /m],
       ['STOP_TIMEOUT', '1m', /^lxdocker: LXDOCKER_STOP_TIMEOUT: not a number of seconds: 1m$/m],
-      ['LOG', 'app.log', /^lxdocker: LXDOCKER_LOG: not PATH or PATH,SIZE: app\.log$/m],
+      ['LOG', 'app.log', /^lxdocker: LXDOCKER_LOG: not PATH\[,SIZE]: app\.log$/m],
       ['LOG', '/run/app.log,10x', /^lxdocker: LXDOCKER_LOG: /m],
       ['ENVFILE', '/run/missing', /^lxdocker: LXDOCKER_ENVFILE: cannot read \/run\/missing$/m],
       ['ENVFILE', '/run', /^lxdocker: LXDOCKER_ENVFILE: cannot read \/run$/m],
