@@ -7,13 +7,13 @@ print_variables() {
 	printf '%s ' "$variables"
 	if [ -n "$LXDOCKER_ENVFILE" ]; then
 		{ [ ! -d "$LXDOCKER_ENVFILE" ] && [ -r "$LXDOCKER_ENVFILE" ]; } || exit_with_error "LXDOCKER_ENVFILE: cannot read $LXDOCKER_ENVFILE"
-		while IFS= read -r pair || [ -n "$pair" ]; do
+		# As Docker reads it: without a byte order mark, blanks before the name, the carriage returns of Windows.
+		awk '{ gsub(/^(\357\273\277)?[[:space:]]*|\r$/, "") } /^[^#]/' "$LXDOCKER_ENVFILE" | while IFS= read -r pair; do
 			case $pair in
-			'' | '#'*) ;;
 			[!=]*=*) print_quoted "$pair" ;;
 			*) log_line "LXDOCKER_ENVFILE: left out, not NAME=value: ${pair%%=*}" ;;
 			esac
-		done <"$LXDOCKER_ENVFILE"
+		done
 	fi
 	while IFS= read -r -d '' pair; do
 		# LXD sets that very PATH, which must not replace the image's own; a different one is the instance's.
@@ -36,16 +36,15 @@ print_command() {
 	print_quoted "$program" "$@"
 }
 
-# Prints the words of a text. As in a shell, blanks separate words, and quotes and backslashes protect blanks; nothing is expanded.
+# Prints the words of its input. As in a shell, blanks separate words, quotes and backslashes protect blanks; nothing is expanded.
 split_words() {
-	text=$1 word='' in_word='' quote=''
-	while [ -n "$text" ]; do
-		char=${text%"${text#?}"} text=${text#?}
+	word='' in_word='' quote=''
+	while IFS= read -r -d '' -n 1 char; do
 		case $quote$char in
 		\' | \") quote=$char in_word=true ;;
 		\'\' | \"\") quote='' ;;
 		\\ | \"\\)
-			char=${text%"${text#?}"} text=${text#?}
+			IFS= read -r -d '' -n 1 char
 			case $quote$char in \"[!\"\\\$\`]) word=$word\\ ;; esac
 			word=$word$char in_word=true
 			;;

@@ -31,7 +31,7 @@ watch_health() {
 			interval=$health_start_interval counting=0
 		fi
 		sleep "$interval"
-		run_program checking exec_command "$check" setsid timeout -s KILL "$health_timeout" >/dev/null 2>&1 </dev/null
+		run_program checking exec setsid timeout -s KILL "$health_timeout" sh $state/init check >/dev/null 2>&1 </dev/null
 		# At its timeout only the check itself is killed, with status 137; its children have to follow.
 		[ "$status" != 137 ] || kill -s KILL "-$session" 2>/dev/null
 		if [ "$status" = 0 ]; then

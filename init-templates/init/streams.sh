@@ -5,7 +5,8 @@
 choose_streams() {
 	eval "set -- $1"
 	case $#${1##*/} in 1sh | 1ash | 1bash | 1dash | 1ksh | 1mksh | 1zsh | 1fish | 1csh | 1tcsh) shell=true ;; *) shell=false ;; esac
-	if [ "$supervised" = true ]; then tty=${tty:-$shell}; else tty=true; fi
+	[ "${tty:=$shell}" != true ] || variables="TERM=xterm $variables"
+	[ "$supervised" = true ] || tty=true
 	[ "$tty" = true ] || return 0
 	[ -z "$log" ] || log_line 'log: there is none where the application has the console'
 	[ "$shell$stop_signal" != true15 ] || stop_signal=1
@@ -15,8 +16,8 @@ choose_streams() {
 # Sets writer to its process id. The log belongs to the owner of its directory, who can make a link of its name.
 start_writer() {
 	size=10M owner=
-	case $log in *,[1-9]*) size=${log##*,} log=${log%,*} ;; esac
-	case $size in *K*) unit=1024 ;; *M*) unit=1048576 ;; *G*) unit=1073741824 ;; *) unit=1 ;; esac
+	case $log in *,*) size=${log##*,} log=${log%,*} ;; esac
+	case $size in *[Kk]*) unit=1024 ;; *[Mm]*) unit=1048576 ;; *[Gg]*) unit=1073741824 ;; *) unit=1 ;; esac
 	[ -z "$log" ] || { mkdir -p "${log%/*}/" && owner=$(stat -L -c '-S %u -G %g' "${log%/*}/"); } 2>/dev/null
 	chown "$uid" $state/output
 	exec 7<>$state/output # until all who write have opened it

@@ -63,8 +63,8 @@ answer_signals() {
 		read -r signal <&3 || continue
 		case $signal in
 		2 | 15 | 30) # INT, TERM, PWR
-			if [ "$stop_timeout" -ge 0 ] && [ ! -e $state/stopping ]; then kill_later & fi
 			stop_program "$stop_signal" || { end_instance 0 && kill -s KILL $$; }
+			if [ "$stop_timeout" -ge 0 ]; then kill_later & fi # which fails where no process is to be had
 			stop_health_watcher # an application that is asked to end may well be unhealthy until it has
 			;;
 		*) signal_program "$signal" ;;
@@ -89,7 +89,8 @@ run_application() {
 	100\'* | [1-9]*init) log_line 'if it insists on being PID 1, "disable_supervisor: true" in the spec makes it that' ;;
 	esac
 	stop_health_watcher
-	# What is left behind may hold a port or a lock that the next run needs, or the pipe that the last lines are in.
+	# What is left behind may hold a port or a lock that the next run needs, the pipe that the last lines are in, all processes.
+	kill -s KILL "-$session" 2>/dev/null
 	ps -o pid,sid | awk -v session="$session" '$2 == session { print $1 }' | xargs kill -s KILL 2>/dev/null
 }
 

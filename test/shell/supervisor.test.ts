@@ -75,10 +75,14 @@ interface How extends Partial<RuntimeConfig> {
   prelaunch?: string
   unsupervised?: true
   env?: Record<string, string>
+  /** Entrypoint and command in the place of the application. */
+  argv?: string[]
+  /** How many processes its user may have. */
+  processes?: number
 }
 
 /** Boots a root file system that has nothing but busybox. */
-function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = {}, ...own }: How) {
+function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = {}, argv, processes, ...own }: How) {
   const dir = mkdtempSync(join(directory, 'root-'))
   for (const name of ['dev', 'proc', 'sbin', 'etc', 'run', 'sys/fs/cgroup/own']) mkdirSync(join(dir, name), { recursive: true })
   chmodSync(dir, 0o755)
@@ -88,10 +92,11 @@ function boot({ app, check, interval = 0.1, prelaunch = '', unsupervised, env = 
   writeFileSync(join(dir, 'lxd-prelaunch'), prelaunch, { mode: 0o755 })
   const script = (text: string) => ['/busybox-lxd', 'sh', '-c', text]
   const health = { ...plain.health, interval, timeout: 60, test: check ? script(check) : [] }
-  const runtime = { ...plain, health, entrypoint: script(app).slice(0, 1), command: script(app).slice(1), ...own }
+  const [program = '', ...command] = argv ?? script(app)
+  const runtime = { ...plain, health, entrypoint: [program], command, ...own }
   writeFileSync(join(dir, 'sbin/init'), init(templates['init.sh.hbs'], runtime, !unsupervised), { mode: 0o755 })
   const set = `mount --make-rprivate / && mount -t proc proc ${dir}/proc && mount -t tmpfs dev ${dir}/dev &&
-touch ${dir}/dev/null && mount --bind /dev/null ${dir}/dev/null && exec env --default-signal --ignore-signal=PIPE chroot ${dir} /sbin/init`
+touch ${dir}/dev/null && mount --bind /dev/null ${dir}/dev/null && exec ${processes ? `prlimit --nproc=${processes} ` : ''}env --default-signal --ignore-signal=PIPE chroot ${dir} /sbin/init`
   // A file: the application opens it by way of /proc/1/fd/1.
   const file = join(dir, 'output')
   const to = openSync(file, 'a')
@@ -268,6 +273,8 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
       ['RESTART', 'on-failure:x', /^lxdocker: LXDOCKER_RESTART: /m],
       ['RESTART', '3', /^lxdocker: LXDOCKER_RESTART: /m],
       ['STOP_TIMEOUT', '1m', /^lxdocker: LXDOCKER_STOP_TIMEOUT: not a number of seconds: 1m$/m],
+      ['LOG', 'app.log', /^lxdocker: LXDOCKER_LOG: not PATH\[,SIZE]: app\.log$/m],
+      ['LOG', '/run/app.log,10x', /^lxdocker: LXDOCKER_LOG: /m],
       ['ENVFILE', '/run/missing', /^lxdocker: LXDOCKER_ENVFILE: cannot read \/run\/missing$/m],
       ['ENVFILE', '/run', /^lxdocker: LXDOCKER_ENVFILE: cannot read \/run$/m],
     ] as const) {
@@ -276,6 +283,66 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
       match(it.output(), says)
       ok(!it.output().includes('started'))
     }
+  })
+
+  test('a size of the log in lower case, as Docker has it', async () => {
+    const it = boot({ app: 'for n in 1 2 3 4 5 6; do echo line $n; sleep 0.1; done', env: { LXDOCKER_LOG: '/run/app.log,10m' } })
+    equal(await it.status, 0)
+    match(readFileSync(join(it.dir, 'run/app.log'), 'utf8'), /^line 1\nline 2\nline 3\nline 4\nline 5\nline 6\n/)
+  })
+
+  test('LXDOCKER_ENVFILE may come from Windows', async () => {
+    const lines = [
+      '\\357\\273\\277A=1\\r',
+      '\\t  B= 2 # "x" \\r',
+      '# C=3\\r',
+      ' # D=4',
+      '\\r',
+      '',
+      'E=\\r5',
+      'F=\\303\\201\\357\\273\\277',
+    ]
+    const it = boot({
+      app: 'cat /proc/self/environ | tr "\\0" "\\n"',
+      prelaunch: `#!/busybox-lxd sh\nprintf '${lines.join('\\n')}' >/run/env`,
+      env: { LXDOCKER_ENVFILE: '/run/env' },
+    })
+    equal(await it.status, 0)
+    const own = it
+      .output()
+      .split('\n')
+      .filter(line => /^\W*[A-F]=/.test(line))
+    deepEqual(own.sort(), ['A=1', 'B= 2 # "x" ', 'E=\r5', 'F=\u00c1\ufeff'])
+  })
+
+  test('a long LXDOCKER_COMMAND takes no time to speak of', async () => {
+    const text = "Á 'ü' ".repeat(3000)
+    const it = boot({ app: '', argv: ['/busybox-lxd'], env: { LXDOCKER_COMMAND: `sh -c 'echo "$1"' sh "${text}"` } })
+    equal(await it.status, 0)
+    ok(it.output().startsWith(`${text}\n`))
+  })
+
+  test('TERM where the application has a terminal', async () => {
+    for (const [tty, TERM, variables] of [
+      [true, 'xterm', []],
+      [true, 'dumb', ['TERM=dumb']],
+      [false, 'none', []],
+    ] as const) {
+      const it = boot({ app: '[ -n "$TERM" ] || TERM=none; echo $TERM', tty, variables: [...variables] })
+      equal(await it.status, 0)
+      equal(it.output().split('\n')[0], TERM)
+    }
+  })
+
+  test('nobody sees the variables in the command line of a process', async () => {
+    const it = boot({
+      app: `seen() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'; }
+until seen | grep -qx timeout; do sleep 0.02; done; sleep 0.5; seen | grep -c 'hidde[n]'`,
+      check: 'sleep 100',
+      variables: ['SECRET=hidden'],
+    })
+    equal(await it.status, 1)
+    match(it.output(), /^0$/m)
   })
 
   test('a health check beside an application that is PID 1', async () => {
@@ -301,6 +368,21 @@ trap 'echo hup; kill -s TERM 1' HUP; kill -s HUP 1; while :; do sleep 0.05; done
     })
     equal(await it.status, 143)
     for (const line of ['alive', 'out', 'HOME=/home/app', 'hup']) ok(it.output().split('\n').includes(line), it.output())
+  })
+
+  test('a stop reaches an application whose user has no process left', async () => {
+    const it = boot({
+      user: '54321',
+      processes: 20,
+      app: `trap 'echo asked; asked=1' TERM
+{ (while :; do sleep 100 & done) 2>/dev/null; sleep 100 & exec sleep 100; } &
+n=0; while [ $((n += 1)) -lt 1000 ]; do set -- /proc/[0-9]*; done
+echo full; while [ -z "$asked" ]; do :; done; exit 5`,
+    })
+    await it.says(/^full$/m)
+    it.send(30)
+    equal(await it.status, 5)
+    match(it.output(), /^asked$/m)
   })
 
   test('it outlives what the application does to processes and files of its own', async () => {
