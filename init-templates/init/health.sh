@@ -16,7 +16,6 @@ stop_health_watcher() {
 	rm -f $state/watcher $state/checking
 } 2>/dev/null
 
-# Says its process id, then runs until it is killed.
 watch_health() {
 	echo $$
 	exec >&2

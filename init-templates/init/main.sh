@@ -16,11 +16,13 @@ boot() {
 	restart=${LXDOCKER_RESTART:-$restart} log=${LXDOCKER_LOG:-$log} stop_timeout=${LXDOCKER_STOP_TIMEOUT:-$stop_timeout}
 	case $restart in no | always | on-failure) ;; on-failure:[1-9]*) is_number "${restart#*:}" ;; *) false ;; esac ||
 		exit_with_error "LXDOCKER_RESTART: not no, always, on-failure or on-failure:N: $restart"
-	echo "$log" | grep -Eiqx '(/[^,]*(,[1-9][0-9]{0,8}([kmg]i?)?b?)?)?' || exit_with_error "LXDOCKER_LOG: not PATH[,SIZE]: $log"
+	[ -z "$log" ] || echo "$log" | grep -Eiqx '/[^,]*(,[1-9][0-9]{0,8}([kmg]i?)?b?)?' ||
+		exit_with_error "LXDOCKER_LOG: not PATH[,SIZE]: $log"
 	is_number "${stop_timeout#-}" || exit_with_error "LXDOCKER_STOP_TIMEOUT: not a number of seconds: $stop_timeout"
 	[ -z "$LXDOCKER_STOP_SIGNAL" ] || resolve_stop_signal "$LXDOCKER_STOP_SIGNAL"
 	resolve_user
-	{ mkdir -p "$workdir" && cd "$workdir"; } || exit_with_error "$workdir: cannot be the working directory"
+	[ -d "$workdir" ] || mkdir -p "$workdir"
+	cd "$workdir" || exit_with_error "$workdir: cannot be the working directory"
 	variables=$(print_variables) || exit 127
 	# As with `docker run --entrypoint`, another entrypoint drops the image's command.
 	[ -z "$LXDOCKER_ENTRYPOINT" ] || entrypoint=$(printf %s "$LXDOCKER_ENTRYPOINT" | split_words) command=''

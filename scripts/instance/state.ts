@@ -33,7 +33,6 @@ export type Step =
   | { verb: 'park' | 'restore'; place: 'name'; state: State }
   | { verb: 'delete' | 'start' | 'stop' | 'prove' | 'settle' | 'fail'; place: Place }
 
-/** `web-next` of `web`. */
 export const nameOf = (name: string, place: Place) => (place === 'name' ? name : `${name}-${place}`)
 
 /** The instances of these names. @throws Failure where one is not what an upgrade has made */
