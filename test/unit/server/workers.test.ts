@@ -6,7 +6,7 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { cp, readdir } from 'node:fs/promises'
 import { type IncomingMessage, get as plainGet, type RequestOptions } from 'node:http'
 import { get } from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test as alone, type TestContext } from 'node:test'
 import { loadOrCreate } from '../../../scripts/server/tls.ts'
@@ -83,6 +83,25 @@ alone(
     assert.ok(used() - before < 400, `${before} MB, then ${used()} MB`)
   },
 )
+
+alone('connections beyond the thousandth of a worker are closed at once', { timeout: 60_000 }, async t => {
+  const { root } = await publishedTree(t)
+  const flags = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--workers', '1']
+  const server = start(t, dirname(root), ...flags)
+  const port = await server.port('plain HTTP on port ')
+  const open = async () => {
+    const socket = connect({ host: '127.0.0.1', port })
+    t.after(() => socket.destroy())
+    await once(socket, 'connect')
+    socket.on('error', () => {}).write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')
+    return socket
+  }
+  for (let count = 0; count < 1000; count++) await once(await open(), 'data')
+  const before = performance.now()
+  await once((await open()).resume(), 'close')
+  // The others are idle for as long as a minute.
+  assert.ok(performance.now() - before < 30_000)
+})
 
 test('a worker that dies is replaced, the other one goes on; when the primary process is killed, the workers end', {
   timeout: 60_000,
