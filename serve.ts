@@ -57,7 +57,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, en
     const handler = authFile === undefined ? tree : requirePassword(run, authFile, tree)
     const secure = await listen(log, { handler, certificate: await loadPair(files), address: https })
     const plain = http && (await listen(log, { handler, address: http }))
-    const reload = () => loadPair(files).then(secure.renew, log.failure)
+    const reload = () => loadPair(files).then(secure.renew).catch(log.failure)
     for (const file of Object.values(files)) watchFile(file, { persistent: false }, reload)
     process.send?.([secure.port, plain?.port])
     if (!interruption.aborted) await once(interruption, 'abort')
