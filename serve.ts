@@ -46,9 +46,9 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, en
   if (interval === undefined) noArguments(names)
   if (!cert !== !key) throw new UsageFailure(cert ? '--cert' : '--key', '--cert and --key must be given together')
   const files = { certFile: cert ?? '.tls/cert.pem', keyFile: key ?? '.tls/key.pem' }
+  // Whoever closes a terminal sends it to every process; it is for the primary one, once that builds.
+  if (isWorker || interval) process.on('SIGHUP', () => {})
   if (isWorker) {
-    // Whoever closes a terminal sends it to every process; it is for the primary one.
-    process.on('SIGHUP', () => {})
     const builds: Partial<BuildState> = {}
     process.on('message', state => Object.assign(builds, state))
     // Downloads go on after the interruption, and so do checks of passwords.
@@ -57,7 +57,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, en
     const handler = authFile === undefined ? tree : requirePassword(run, authFile, tree)
     const secure = await listen(log, { handler, certificate: await loadPair(files), address: https })
     const plain = http && (await listen(log, { handler, address: http }))
-    const reload = () => loadPair(files).then(secure.renew, log.failure)
+    const reload = () => loadPair(files).then(secure.renew).catch(log.failure)
     for (const file of Object.values(files)) watchFile(file, { persistent: false }, reload)
     process.send?.([secure.port, plain?.port])
     if (!interruption.aborted) await once(interruption, 'abort')
@@ -72,7 +72,7 @@ await main(import.meta.url, USAGE, FLAGS, async ({ flags, names, args, level, en
     throw new Failure(dir, 'no such directory', 'npx zx build.ts publishes a tree; --dir names it')
   const run = runner({ log, interruption })
   if (authFile !== undefined) await checkAuthFile(run, authFile)
-  const required = flags.name?.split(',') ?? []
+  const required = flags.name?.split(/[\s,]+/).filter(Boolean) ?? []
   const pair = cert
     ? await loadPair({ ...files, hint: 'check --cert and --key' })
     : await loadOrCreate(run, '.tls', certificateHosts([https.host, ...required]), required)

@@ -1,8 +1,8 @@
 // Runs an entry: its command line in, an exit code out.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { constants } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
@@ -59,8 +59,8 @@ export async function main<const F extends Flags>(url: string, usage: string, fl
 export function options<const F extends Flags>(url: string, usage: string, flags: F) {
   const entry = fileURLToPath(url)
   const home = dirname(entry)
-  // However it was started: `npx zx build.ts web`, `node build.ts web`.
-  const args = process.argv.slice(process.argv.findIndex(word => resolve(word) === entry) + 1)
+  // However it was started: `npx zx build.ts web`, `node build.ts web`, through a link.
+  const args = process.argv.slice(process.argv.findIndex(word => existsSync(word) && realpathSync(word) === entry) + 1)
   const all: Flags = { ...flags, ...COMMON }
   const { values, positionals: names } = parse(args, all)
   if (values.help || values.version) {

@@ -67,8 +67,8 @@ export async function listen(log: Log, { handler, certificate, address }: Listen
   const secure = certificate && createSecureServer({ ...certificate, ...timeouts }, serve)
   const server = secure ?? createServer(timeouts, serve)
   server.timeout = timeoutSeconds.stall * 1000
-  // Of one process. Each takes some memory, whatever its client does.
-  server.maxConnections = 1000
+  // Of one process: each takes memory, whatever its client does. What `maxConnections` refuses, cluster offers again, for ever.
+  server.on('connection', socket => server.getConnections((_, open) => void (open > 1000 && socket.destroy())))
   await once(server.listen(address), 'listening').catch(({ code, message }) => {
     const [reason, hint] = REFUSALS[code] ?? []
     throw new Failure(secure ? '--listen' : '--http', reason ? `${address.host}:${address.port} ${reason}` : message, hint)

@@ -1,11 +1,11 @@
 // Loads the server's certificate.
 
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { join, resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { Failure } from '../cli/errors.ts'
 import { move, read, sync } from '../system/files.ts'
 import type { Run } from '../system/run.ts'
@@ -13,7 +13,7 @@ import * as openssl from '../tools/openssl.ts'
 
 export type Pair = Awaited<ReturnType<typeof loadPair>>
 
-/** Loads a pair in PEM. `hint` is for a file that is missing, unreadable, not PEM, or a key that is another certificate's. */
+/** Loads a pair in PEM that TLS accepts. `hint` is for a missing or unusable file, or a key that is another certificate's. */
 export async function loadPair({ hint, ...files }: { certFile: string; keyFile: string; hint?: string }) {
   const parse = async <T>(file: string, kind: string, parsePem: (text: string) => T) => {
     const text = await read(file)
@@ -24,7 +24,8 @@ export async function loadPair({ hint, ...files }: { certFile: string; keyFile: 
       throw new Failure(file, `is not ${kind}: ${(error as Error).message}`, { hint, cause: error })
     }
   }
-  const [cert, x509] = await parse(files.certFile, 'a certificate in PEM format', text => new X509Certificate(text))
+  const usable = (cert: string) => createSecureContext({ cert }) && new X509Certificate(cert)
+  const [cert, x509] = await parse(files.certFile, 'a usable certificate in PEM format', usable)
   const [key, privateKey] = await parse(files.keyFile, 'a private key in PEM format without passphrase', createPrivateKey)
   if (!x509.checkPrivateKey(privateKey)) throw new Failure(files.keyFile, `is not the key of ${files.certFile}`, hint)
   return {
@@ -43,7 +44,7 @@ export async function loadPair({ hint, ...files }: { certFile: string; keyFile: 
 export async function loadOrCreate(run: Run, directory: string, hosts: readonly string[], names: readonly string[] = []) {
   const hint = `remove ${directory}: the next start makes a new certificate, which LXD hosts must trust again`
   const files = { certFile: join(directory, 'cert.pem'), keyFile: join(directory, 'key.pem'), hint }
-  const pair = existsSync(directory) ? await loadPair(files) : undefined
+  const pair = (await stat(directory).catch(() => undefined)) ? await loadPair(files) : undefined
   if (pair && (!pair.selfSigned || names.every(pair.covers))) return pair
   const temporary = await mkdtemp(`${resolve(directory)}.`)
   const [cert, key] = [join(temporary, 'cert.pem'), join(temporary, 'key.pem')]
@@ -53,8 +54,7 @@ export async function loadOrCreate(run: Run, directory: string, hosts: readonly 
     await openssl.selfSign(run, { cert, key, names: hosts, days: 3650 })
     await Promise.all([cert, key].map(sync))
     // By one rename: a crash leaves no half of a pair.
-    if (pair) await move(cert, files.certFile)
-    else await move(temporary, directory)
+    await (pair ? move(cert, files.certFile) : move(temporary, directory))
   } catch (error) {
     // Another server was faster: its pair is used.
     if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error

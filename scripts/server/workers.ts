@@ -31,8 +31,8 @@ export async function startWorkers({ log, entry, args, count }: { log: Log; entr
     const ended = (reason: string) => {
       if (!alive.delete(worker) || !replace) return
       log.warn(`worker ${worker.process.pid}: ended (${reason}), starting another one`)
-      // One that dies at once shall not keep the machine busy.
-      setTimeout(() => replace && start(), 1000).unref()
+      // One that dies at once shall not keep the machine busy. Where it was the last one, this alone keeps the program running.
+      setTimeout(() => replace && start(), 1000)
     }
     worker.once('error', error => ended(error.message))
     worker.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`))

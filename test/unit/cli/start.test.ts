@@ -39,6 +39,17 @@ test('a changed source takes effect at the next start, wherever that is', async 
   match(start(['../../serve.ts', '--help'], { cwd: 'scripts/cli' }).stdout, /--quiet +say little but/)
 })
 
+test('an entry has its own words alone, also through a link', async t => {
+  const { home, start } = await checkout(t)
+  const link = join(home, '../link')
+  symlinkSync(home, link)
+  symlinkSync(join(link, 'verify.ts'), join(home, '../another.ts'))
+  for (const entry of ['verify.ts', join(home, 'verify.ts'), join(link, 'verify.ts'), join(home, '../another.ts')]) {
+    const { status, stderr } = start([entry, 'word'])
+    deepEqual([status, stderr.split('\n')[0]], [2, 'command line: unexpected argument "word"'], entry)
+  }
+})
+
 test('nothing is written', needs('root', 'bwrap'), async t => {
   const { start } = await checkout(t)
   const before = ['bwrap', '--ro-bind', '/', '/', '--dev', '/dev']

@@ -162,6 +162,13 @@ test('serve.ts --build-every serves an empty tree, tells how its builds go', { t
   assert.equal((await server.ended).code, 143)
 })
 
+test('SIGHUP before the first build ends nothing', { timeout: 60_000 }, async t => {
+  const server = start(t, await temporary(t), '--listen', '127.0.0.1:0', '--workers', '1', '--build-every', '6h')
+  await eventually(() => assert.equal(server.workers().length, 1))
+  server.child.kill('SIGHUP')
+  await server.printed(/no specs here/)
+})
+
 test('builds that always fail make the server unhealthy; words after -- are for build.ts', { timeout: 120_000 }, async t => {
   const cwd = await temporary(t)
   const flags = ['--listen', '127.0.0.1:0', '--workers', '1', '--build-every', '1s', '--', '--jobs', 'many']

@@ -55,6 +55,7 @@ test('--name: the certificate and the URL have it; another name makes another ce
   }
   const first = await certificate('images.lan,192.0.2.7')
   assert.equal(await certificate('192.0.2.7'), first)
+  assert.equal(await certificate('images.lan, 192.0.2.7,'), first)
   assert.notEqual(await certificate('192.0.2.8'), first)
 })
 

@@ -103,11 +103,21 @@ test('a file that cannot be used is named', async t => {
   const [cert, key] = [join(one, 'cert.pem'), join(one, 'key.pem')]
   const locked = join(parent, 'locked.pem')
   await run(['openssl', 'pkcs8', '-topk8', '-v2', 'aes-256-cbc', '-passout', 'pass:x', '-in', key, '-out', locked])
+  const half = join(parent, 'half.pem')
+  const text = await readFile(cert, 'utf8')
+  await writeFile(half, `${text}${text.slice(0, 300)}`)
+  const weak = join(parent, 'weak.pem')
+  const short = ['-newkey', 'rsa:512', '-nodes', '-subj', '/CN=weak', '-keyout', join(parent, 'weak.key')] as const
+  await run(['openssl', 'req', '-x509', '-config', '-', ...short, '-out', weak], {
+    input: '[req]\ndistinguished_name = dn\n[dn]\n',
+  })
   const cases: [string, string, string, RegExp][] = [
     [join(parent, 'none'), key, join(parent, 'none'), /^no such file$/],
     [cert, join(parent, 'none'), join(parent, 'none'), /^no such file$/],
     [parent, key, parent, /^cannot be read: EISDIR/],
-    [key, key, key, /^is not a certificate in PEM format/],
+    [key, key, key, /^is not a usable certificate in PEM format/],
+    [half, key, half, /^is not a usable certificate in PEM format/],
+    [weak, key, weak, /^is not a usable certificate in PEM format: .*key too small$/],
     [cert, cert, cert, /^is not a private key in PEM format/],
     [cert, locked, locked, /^is not a private key in PEM format without passphrase/],
     [cert, join(other, 'key.pem'), join(other, 'key.pem'), /^is not the key of .*one\/cert\.pem$/],

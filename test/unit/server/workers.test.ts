@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
-import { cp, readdir } from 'node:fs/promises'
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { type IncomingMessage, get as plainGet, type RequestOptions } from 'node:http'
 import { get } from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { test as alone, type TestContext } from 'node:test'
 import { loadOrCreate } from '../../../scripts/server/tls.ts'
@@ -84,6 +84,27 @@ alone(
   },
 )
 
+alone('connections beyond the thousandth of a worker are closed at once', { timeout: 60_000 }, async t => {
+  const { root } = await publishedTree(t)
+  const flags = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0', '--workers', '1']
+  const server = start(t, dirname(root), ...flags)
+  const port = await server.port('plain HTTP on port ')
+  const open = async () => {
+    const socket = connect({ host: '127.0.0.1', port })
+    t.after(() => socket.destroy())
+    await once(socket, 'connect')
+    socket.on('error', () => {}).write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')
+    return socket
+  }
+  for (let count = 0; count < 10; count++) await Promise.all(Array.from({ length: 100 }, async () => once(await open(), 'data')))
+  const before = performance.now()
+  const one = (await open()).resume()
+  // It may be told by an error, too.
+  if (!one.closed) await new Promise(done => one.once('close', done))
+  // The others are idle for as long as a minute.
+  assert.ok(performance.now() - before < 30_000)
+})
+
 test('a worker that dies is replaced, the other one goes on; when the primary process is killed, the workers end', {
   timeout: 60_000,
 }, async t => {
@@ -99,6 +120,18 @@ test('a worker that dies is replaced, the other one goes on; when the primary pr
   assert.equal(output.err.match(/starting another one/g)?.length, 1)
   child.kill('SIGKILL')
   for (const pid of [one, other]) await eventually(() => assert.throws(() => process.kill(Number(pid), 0)))
+})
+
+test('workers that die all at once are replaced', { timeout: 60_000 }, async t => {
+  const free = createServer().listen(0, '127.0.0.1')
+  await once(free, 'listening')
+  const { port } = free.address() as AddressInfo
+  free.close()
+  const { options, ready } = await startServer(t, 100, '--listen', `127.0.0.1:${port}`)
+  const pids = await ready()
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  await eventually(async () => assert.ok((await ready()).every(pid => !pids.includes(pid))))
+  assert.equal((await ask(port, '/', { ca: options.ca })).status, 200)
 })
 
 test('Ctrl-C, which reaches every process of a terminal, waits for all downloads', { timeout: 60_000 }, async t => {
@@ -125,10 +158,16 @@ test('a changed certificate reaches every worker, including one that starts late
   const [one, other] = [join(await temporary(t), 'tls'), join(await temporary(t), 'tls')]
   const { certFile, keyFile, cert: old } = await loadOrCreate(run, one, ['127.0.0.1'])
   const { cert: ca } = await loadOrCreate(run, other, ['127.0.0.1'])
-  const { ready, printed, cwd, options } = await startServer(t, 100, '--cert', certFile, '--key', keyFile)
+  const { ready, printed, cwd, options, output } = await startServer(t, 100, '--cert', certFile, '--key', keyFile)
   const { port } = options
   const [victim] = await ready()
   assert.equal((await ask(port, '/', { ca: old })).status, 200)
+  // Half of a chain is none: the old one stays.
+  const [next = '', wrong] = [await readFile(join(other, 'cert.pem'), 'utf8'), 'is not a usable certificate']
+  await writeFile(certFile, `${old}${next.slice(0, 300)}`)
+  await eventually(() => assert.equal(output.err.split(wrong).length - 1, 2))
+  assert.equal((await ask(port, '/', { ca: old })).status, 200)
+  assert.equal(output.err.includes('starting another one'), false)
   await cp(other, one, { recursive: true })
   const renewed = () =>
     eventually(async () => {
