@@ -1,7 +1,7 @@
 # Does what the script was started for.
 
 boot() {
-	supervisor=$$ health_file='' check='' writer=''
+	supervisor=$$ health_file='' check='' writer='' killer=''
 	mount_kernel_filesystems
 	fill_volumes
 	mount_tmpfs

@@ -1,5 +1,5 @@
 # Runs the application until it is to end, before that the prelaunch script.
-# PID 1 writes its signals to the FIFO 3, the supervisor a line to the FIFO 5 → 4 when PID 1 may go on, and one when it ends: see docs/init.md.
+# PID 1 writes its signals to the FIFO 3, the supervisor a line to the FIFO 5 → 4 when PID 1 may go on, and one when it ends.
 # A process writes its id into a file before it looks whether it is to stop; who stops it does these in the other order.
 
 # Sets stop_signal to the number of SIGTERM, term, 15, SIGRTMIN+3, …
@@ -64,7 +64,7 @@ answer_signals() {
 		case $signal in
 		2 | 15 | 30) # INT, TERM, PWR
 			stop_program "$stop_signal" || { end_instance 0 && kill -s KILL $$; }
-			if [ "$stop_timeout" -ge 0 ]; then kill_later & fi # which fails where no process is to be had
+			if [ "$stop_timeout" -ge 0 ] && [ -z "$killer" ]; then kill_later & killer=$!; fi # fails without processes
 			stop_health_watcher # an application that is asked to end may well be unhealthy until it has
 			;;
 		*) signal_program "$signal" ;;

@@ -55,7 +55,7 @@ async function placeInit(image: Rootfs, content: string, end?: Awaited<ReturnTyp
   return image.place({ path: `${REAL_INIT}/init`, content, mode: 0o755 })
 }
 
-/** /sbin/init, whose template has one hole: of `stopTimeout` the line `stop_timeout='300'`, of the health check's `timeout` `health_timeout='30'`. */
+/** /sbin/init: `stopTimeout` becomes the line `stop_timeout='300'`, the health check's `timeout` `health_timeout='30'`. */
 export function init(template: string, { health, ...settings }: RuntimeConfig, supervised: boolean): string {
   const checks = Object.entries(health).map(([name, value]) => [`health_${name}`, value] as const)
   const assignments = [...Object.entries({ ...settings, supervised }), ...checks].map(([name, value]) => {

@@ -205,6 +205,22 @@ touch /run/second; sleep 1001 & until [ -e /run/checked ]; do sleep 0.05; done; 
     match(it.output(), /^lxdocker: the application ended with status 137, as by signal 9$/m)
   })
 
+  test('a stop that is asked for again and again leaves no more processes than one', async () => {
+    const app = `n=0
+trap 'n=$((n + 1)); sleep 0.5; set -- /proc/[0-9]*; echo "asked $n: $#."' TERM
+echo ready; until [ $n = 5 ]; do sleep 0.05; done`
+    const it = boot({ app })
+    await it.says(/^ready$/m)
+    for (let asked = 1; asked <= 5; asked++) {
+      it.send(15)
+      await it.says(new RegExp(`^asked ${asked}: `, 'm'))
+    }
+    equal(await it.status, 0, it.output())
+    const processes = [...it.output().matchAll(/^asked \d: (\d+)\.$/gm)].map(([, count]) => Number(count))
+    equal(processes.length, 5)
+    deepEqual(processes, Array(5).fill(processes[0]))
+  })
+
   test('stop_timeout 0 kills at once, -1 never', async () => {
     const app = `trap 'echo asked' TERM; trap 'exit 5' HUP; echo ready; while :; do sleep 0.05; done`
     const at0nce = boot({ app, stopTimeout: 300, env: { LXDOCKER_STOP_TIMEOUT: '0' } })
@@ -347,7 +363,8 @@ until seen | grep -qx timeout; do sleep 0.02; done; sleep 0.5; seen | grep -c 'h
 
   test('a health check beside an application that is PID 1', async () => {
     const it = boot({
-      app: 'echo $$; until [ "$(cat /run/lxdocker/health)" = healthy ]; do sleep 0.05; done; exit 6',
+      // The line comes after the file, and nothing of PID 1's outlives it.
+      app: `echo $$; until [ "$(cat /run/lxdocker/health)" = healthy ] && grep -q 'health: healthy' /output; do sleep 0.05; done; exit 6`,
       check: 'true',
       unsupervised: true,
     })
